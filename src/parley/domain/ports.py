@@ -1,0 +1,286 @@
+"""The doors of the domain: what storage and the other adapters offer, and nothing of how.
+
+All methods that are `async` return when the change is committed and synced. Every one may raise
+`StorageUnavailable` (`StorageFull` when there is no room): then nothing was stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import Protocol
+
+from parley.domain.accounts import Account, Credential
+from parley.domain.contacts import Contact, Roster, RosterChange
+from parley.domain.devices import Device
+from parley.domain.errors import StorageUnavailable
+from parley.domain.messages import (
+    Appended,
+    ArchivePage,
+    ArchiveQuery,
+    Confidentiality,
+    NewMessage,
+    StoredMessage,
+)
+from parley.domain.nodes import Node, NodeConfig, NodeItem
+from parley.domain.uploads import Upload, UploadState
+
+AppendDone = Callable[[Appended | StorageUnavailable], None]
+
+
+class AccountStore(Protocol):
+    """Accounts and their password credentials."""
+
+    async def add(self, address: str, credentials: Sequence[Credential], now: int) -> Account:
+        """Create an account; raises Conflict("account-exists")."""
+        ...
+
+    async def add_many(self, people: Sequence[tuple[str, Sequence[Credential]]], now: int) -> list[Account]:
+        """Create all or none; raises Conflict("account-exists") with the address in its message."""
+        ...
+
+    async def find(self, address: str) -> Account | None:
+        """The account of that address."""
+        ...
+
+    async def list(self, domain: str | None = None) -> list[Account]:
+        """All accounts, by address."""
+        ...
+
+    async def credentials(self, address: str) -> list[Credential]:
+        """The password's credentials; empty for an unknown address."""
+        ...
+
+    async def set_credentials(self, account_id: int, credentials: Sequence[Credential]) -> None:
+        """Replace the password."""
+        ...
+
+    async def set_suspended(self, account_id: int, is_suspended: bool) -> None:
+        """Suspend or resume."""
+        ...
+
+    async def remove(self, account_id: int) -> None:
+        """Delete the account and all that belongs to it (roster, nodes, devices, mailbox entries, uploads' rows).
+
+        The account's id is never used again. Messages that no mailbox holds any longer go with it.
+        """
+        ...
+
+
+class DeviceStore(Protocol):
+    """Devices and their own credentials."""
+
+    async def seen(self, account_id: int, resource: str, name: str, address: str, now: int) -> None:
+        """Record that the device signed in; an empty name keeps the known one."""
+        ...
+
+    async def list(self, account_id: int) -> list[Device]:
+        """All devices of an account, the last seen first."""
+        ...
+
+    async def set_credential(self, account_id: int, resource: str, credential: Credential, name: str, now: int) -> None:
+        """Let the device sign in with a secret of its own; replaces an earlier one."""
+        ...
+
+    async def credential(self, address: str, resource: str) -> Credential | None:
+        """The device's own credential."""
+        ...
+
+    async def revoke(self, account_id: int, resource: str) -> bool:
+        """Forget the device and its credential; False if there was none."""
+        ...
+
+    async def revoke_all(self, account_id: int) -> list[str]:
+        """Forget all devices and credentials of the account; returns their resources."""
+        ...
+
+
+class RosterStore(Protocol):
+    """Contacts."""
+
+    async def load(self, account_id: int) -> Roster:
+        """The roster with its version (0 for a fresh account), unlisted contacts included."""
+        ...
+
+    async def put(self, account_id: int, contact: Contact, limit: int) -> int:
+        """Add or change a contact; returns the new version; raises LimitReached("roster-full")."""
+        ...
+
+    async def remove(self, account_id: int, address: str) -> int:
+        """Remove a contact and remember that it was removed; returns the new version."""
+        ...
+
+    async def changes(self, account_id: int, since: int) -> list[RosterChange] | None:
+        """The last change of each contact changed after version `since`, in order; None if that is not known any more."""
+        ...
+
+    async def watchers(self, address: str) -> list[int]:
+        """Ids of the accounts whose roster holds `address`."""
+        ...
+
+
+class MessageLog(Protocol):
+    """The log of messages with the mailboxes that hold them. It is the truth; everything else follows it."""
+
+    def append(self, message: NewMessage, done: AppendDone) -> None:
+        """Write one message with its mailbox entries.
+
+        Never blocks. `done` is called on the event loop, in the order of the calls, when the transaction that holds
+        the message has been committed and synced, or with the error when nothing was stored.
+        """
+        ...
+
+    async def page(self, query: ArchiveQuery) -> ArchivePage:
+        """One page of an archive; raises NotFound("item-not-found") for an unknown after_id, before_id or ids."""
+        ...
+
+    async def bounds(self, account_id: int) -> tuple[StoredMessage, StoredMessage] | None:
+        """The first and the last archived message (contents may be empty)."""
+        ...
+
+    async def pending(self, account_id: int, after: int, limit: int) -> list[StoredMessage]:
+        """Messages with `is_mailed` that came in behind the delivery cursor and behind `after`, in log order."""
+        ...
+
+    def delivered(self, account_id: int, seq: int) -> None:
+        """Move the account's delivery cursor forward to `seq`; written with the next group commit. Never blocks."""
+        ...
+
+    async def purge(self, account_id: int | None, before: int) -> int:
+        """Delete messages received before `before` (of one account or of all); returns how many entries went."""
+        ...
+
+    async def sweep_delivered(self, limit: int) -> int:
+        """Delete entries that are delivered and not archived, and messages no mailbox holds; returns how many."""
+        ...
+
+
+class ConversationStore(Protocol):
+    """What is known of a conversation beside its messages."""
+
+    async def confidentiality(self, a: str, b: str) -> Confidentiality | None:
+        """The class of the conversation between two addresses (in any order)."""
+        ...
+
+    async def set_confidentiality(self, a: str, b: str, confidentiality: Confidentiality) -> None:
+        """Store the class."""
+        ...
+
+
+class NodeStore(Protocol):
+    """Personal event nodes."""
+
+    async def nodes(self, account_id: int) -> list[Node]:
+        """All nodes of an account, by name."""
+        ...
+
+    async def node(self, account_id: int, name: str) -> Node | None:
+        """One node."""
+        ...
+
+    async def create(self, account_id: int, name: str, config: NodeConfig, limit: int) -> Node:
+        """Raises Conflict("node-exists"), LimitReached("too-many-nodes")."""
+        ...
+
+    async def configure(self, account_id: int, name: str, config: NodeConfig) -> None:
+        """Raises NotFound("node-not-found"). A smaller max_items drops the oldest items."""
+        ...
+
+    async def publish(self, account_id: int, name: str, item: NodeItem) -> None:
+        """Add or replace an item and drop the oldest over max_items; raises NotFound("node-not-found")."""
+        ...
+
+    async def items(self, account_id: int, name: str, limit: int | None, ids: Sequence[str] = ()) -> list[NodeItem]:
+        """The newest `limit` items, oldest first, or those with the given ids."""
+        ...
+
+    async def retract(self, account_id: int, name: str, ids: Sequence[str]) -> list[str]:
+        """Delete items; returns the ids that existed."""
+        ...
+
+    async def purge(self, account_id: int, name: str) -> int:
+        """Delete all items of a node; returns how many."""
+        ...
+
+    async def delete(self, account_id: int, name: str) -> bool:
+        """Delete the node; False if there was none."""
+        ...
+
+
+class UploadStore(Protocol):
+    """The rows of uploads; their bytes are in a `BlobStore`."""
+
+    async def add(self, upload: Upload, quota_bytes: int) -> None:
+        """Promise a slot; raises LimitReached("quota-exceeded") when the account's sizes would pass `quota_bytes`."""
+        ...
+
+    async def find(self, upload_id: str) -> Upload | None:
+        """One upload by its id."""
+        ...
+
+    async def advance(self, upload_id: str, offset_bytes: int) -> None:
+        """Record that bytes up to `offset_bytes` are synced."""
+        ...
+
+    async def complete(self, upload_id: str, digest: bytes, expires_at: int) -> None:
+        """The content lies in the blob store under `digest`."""
+        ...
+
+    async def remove(self, upload_id: str) -> None:
+        """Forget the slot."""
+        ...
+
+    async def used_bytes(self, account_id: int) -> int:
+        """Sum of the sizes of the account's uploads, open ones included."""
+        ...
+
+    async def expired(self, now: int, limit: int) -> list[Upload]:
+        """Uploads of any state whose time is over."""
+        ...
+
+    async def references(self, digest: bytes) -> int:
+        """How many uploads share a content."""
+        ...
+
+    async def count(self, state: UploadState) -> int:
+        """How many uploads are in a state."""
+        ...
+
+
+class BlobStore(Protocol):
+    """Immutable contents under their SHA-256, created if absent, on a local disk or an object store."""
+
+    async def put_file(self, digest: bytes, path: str) -> None:
+        """Store the file's bytes durably under `digest`; does nothing when they are there already."""
+        ...
+
+    async def size(self, digest: bytes) -> int | None:
+        """Size in bytes, or None if absent."""
+        ...
+
+    def read(self, digest: bytes, start: int, end: int) -> AsyncIterator[bytes]:
+        """Bytes [start, end) in pieces; raises NotFound("blob-not-found")."""
+        ...
+
+    async def delete(self, digest: bytes) -> None:
+        """Delete; absent is fine."""
+        ...
+
+    async def digests(self) -> Iterable[bytes]:
+        """All digests held, for the sweep of orphans."""
+        ...
+
+
+class AccountDirectory(Protocol):
+    """Fast, cached look-up of local accounts for the hot path."""
+
+    def cached(self, address: str) -> Account | None:
+        """The account if it is known without asking the storage."""
+        ...
+
+    async def find(self, address: str) -> Account | None:
+        """The account, from the cache or the storage."""
+        ...
+
+    def forget(self, address: str) -> None:
+        """Drop it from the cache after a change."""
+        ...
