@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from parley.domain.subscriptions import SubscriptionState
+from parley.domain.subscriptions import NOT_SUBSCRIBED, SubscriptionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Contact:
     address: str
     name: str = ""
     groups: tuple[str, ...] = ()
-    state: SubscriptionState = SubscriptionState()
+    state: SubscriptionState = NOT_SUBSCRIBED
     is_listed: bool = True
     request: bytes = b""
 

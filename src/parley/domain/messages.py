@@ -34,7 +34,8 @@ class Submission:
     """A message as an edge hands it to the pipeline.
 
     `sender` and `recipient` are addresses (`name@domain`), the devices are resources or empty. `sender_id` and
-    `recipient_id` are account ids, None for people elsewhere. `content` is the stanza as it will be routed, opaque here.
+    `recipient_id` are account ids, None for people elsewhere. `content` is the stanza as it will be routed,
+    opaque here.
     `is_archived`: belongs in the archives; `is_mailed`: waits for its recipient when nobody is there.
     `is_sealed`: the content is end-to-end encrypted.
     """

@@ -42,7 +42,7 @@ class AccountStore(Protocol):
         """The account of that address."""
         ...
 
-    async def list(self, domain: str | None = None) -> list[Account]:
+    async def all(self, domain: str | None = None) -> list[Account]:
         """All accounts, by address."""
         ...
 
@@ -73,7 +73,7 @@ class DeviceStore(Protocol):
         """Record that the device signed in; an empty name keeps the known one."""
         ...
 
-    async def list(self, account_id: int) -> list[Device]:
+    async def all(self, account_id: int) -> list[Device]:
         """All devices of an account, the last seen first."""
         ...
 
@@ -110,7 +110,7 @@ class RosterStore(Protocol):
         ...
 
     async def changes(self, account_id: int, since: int) -> list[RosterChange] | None:
-        """The last change of each contact changed after version `since`, in order; None if that is not known any more."""
+        """The last change of each contact behind version `since`, in order; None if not known any more."""
         ...
 
     async def watchers(self, address: str) -> list[int]:

@@ -35,6 +35,9 @@ class SubscriptionState:
         return "from" if self.from_ else "none"
 
 
+NOT_SUBSCRIBED = SubscriptionState()
+
+
 class Reply(StrEnum):
     """What the server answers in the user's name."""
 
