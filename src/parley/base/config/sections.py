@@ -1,0 +1,295 @@
+"""Every setting of `parley.toml`: one class per section, one field per setting.
+
+A field's description is a sentence for the operator; together with unit, default and bounds it becomes the reference
+page. `reload=True` marks what SIGHUP applies to a running server; all else takes effect at the next start.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationInfo, field_validator
+
+from parley.base.config.values import (
+    Address,
+    AllowedNetwork,
+    Domain,
+    FilePath,
+    IpAddress,
+    ListenAddress,
+    Ports,
+    Url,
+    parse_listen_address,
+    parse_network,
+    parse_port_range,
+)
+
+_MIB = 1024 * 1024
+
+
+def _setting(default: Any, description: str, *, unit: str = "", reload: bool = False, **bounds: Any) -> Any:
+    extra: dict[str, JsonValue] = {"unit": unit, "reload": reload}
+    return Field(default=default, description=description, json_schema_extra=extra, **bounds)
+
+
+class Section(BaseModel):
+    """A table of the settings file. Unknown keys are errors; values are frozen and not converted between types."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
+
+
+class HttpSettings(Section):
+    """Web app, WebSockets, uploads, health and metrics."""
+
+    listen: tuple[Address, ...] = _setting(
+        (parse_listen_address("127.0.0.1:8080"),), "Where to serve plain HTTP, for this machine or a reverse proxy."
+    )
+    listen_tls: tuple[Address, ...] = _setting((), "Where to serve HTTPS with the certificate of `[tls]`.")
+    public_url: Url = _setting(
+        "http://localhost:8080",
+        "The address under which browsers and clients reach this server; upload and download links start with it.",
+    )
+    max_header_bytes: int = _setting(
+        32768, "Largest head of a request; a larger one is answered with 431.", unit="bytes", ge=8192, le=1048576
+    )
+    header_timeout_s: int = _setting(
+        20, "Time for the head of a request to arrive; then the connection is closed.", unit="seconds", ge=1, le=600
+    )
+
+
+class TlsSettings(Section):
+    """The certificate for XMPP and, where `http.listen_tls` is set, HTTP."""
+
+    certificate: FilePath = _setting(
+        "certs/fullchain.pem", "PEM file with the certificate and its chain, the server's own first.", reload=True
+    )
+    private_key: FilePath = _setting("certs/key.pem", "PEM file with the private key, unencrypted.", reload=True)
+
+
+class XmppSettings(Section):
+    """XMPP over TCP. XMPP over WebSocket is served by `[http]`."""
+
+    c2s: tuple[Address, ...] = _setting(
+        (parse_listen_address("127.0.0.1:5222"),), "Where clients connect and then start TLS."
+    )
+    c2s_tls: tuple[Address, ...] = _setting(
+        (parse_listen_address("127.0.0.1:5223"),), "Where clients connect with TLS from the first byte (XEP-0368)."
+    )
+    s2s: tuple[Address, ...] = _setting(
+        (), "Where other servers connect; empty turns federation off. This release does not federate."
+    )
+    require_tls: bool = _setting(
+        True,
+        "Whether clients must start TLS before they sign in. `false` also offers plain streams, and SCRAM on them;"
+        " it is refused when `c2s` has an address that other machines reach.",
+    )
+    registration: Literal["closed", "invite", "open"] = _setting(
+        "closed", "Who may create an account from a client: nobody, who has an invitation, or anybody.", reload=True
+    )
+
+    @field_validator("require_tls")
+    @classmethod
+    def _plain_streams_stay_local(cls, value: bool, info: ValidationInfo) -> bool:
+        addresses: tuple[ListenAddress, ...] = info.data.get("c2s", ())
+        exposed = [str(address) for address in addresses if not address.is_loopback]
+        if not value and exposed:
+            raise ValueError(f"false is refused while xmpp.c2s listens on {', '.join(exposed)}")
+        return value
+
+
+class ArchiveSettings(Section):
+    """The message archive (XEP-0313)."""
+
+    enabled: bool = _setting(True, "Whether messages are kept after delivery; `false` keeps them only until delivered.")
+    retention_days: int = _setting(
+        0, "Messages are deleted after this many days; 0 keeps them.", unit="days", reload=True, ge=0, le=36500
+    )
+    max_page_items: int = _setting(
+        250, "Most messages in one answer to an archive query; a client pages for more.", reload=True, ge=1, le=1000
+    )
+
+
+class SipSettings(Section):
+    """SIP over UDP, TCP and TLS. This release checks and keeps these settings, but serves no SIP."""
+
+    udp: tuple[Address, ...] = _setting((), "Where to serve SIP over UDP.")
+    tcp: tuple[Address, ...] = _setting((), "Where to serve SIP over TCP.")
+    tls: tuple[Address, ...] = _setting((), "Where to serve SIP over TLS.")
+
+
+class MediaSettings(Section):
+    """Media of calls. This release checks and keeps these settings, but carries no calls."""
+
+    address: IpAddress = _setting("127.0.0.1", "IP address at which media is sent and received.")
+    ports: Ports = _setting(parse_port_range("20000-20999"), "UDP ports for media, first and last.")
+
+
+class LogSettings(Section):
+    """Logs go to standard error, one event per line."""
+
+    level: Literal["error", "warning", "info", "debug", "trace"] = _setting(
+        "info", "The least severe events to write. `trace` adds protocol transcripts, never credentials.", reload=True
+    )
+    format: Literal["text", "json"] = _setting("text", "Lines for people, or one JSON object per line.", reload=True)
+    drop_personal_data: bool = _setting(
+        False, "Leave out addresses of people and machines, and the texts of unexpected errors.", reload=True
+    )
+
+
+class LimitSettings(Section):
+    """What one peer, one account and all together may use."""
+
+    max_connections: int = _setting(20000, "Most client connections at a time, all transports together.", ge=1)
+    max_connections_per_address: int = _setting(
+        200, "Most client connections at a time from one IP address.", reload=True, ge=1
+    )
+    max_resources_per_account: int = _setting(
+        20, "Most sessions of one account at a time; a further one is refused.", reload=True, ge=1
+    )
+    # RFC 6120 §13.12: the limit on a stanza's size MUST NOT be smaller than 10000 bytes.
+    max_stanza_bytes: int = _setting(
+        262144, "Largest stanza of a signed-in client.", unit="bytes", reload=True, ge=10000, le=16 * _MIB
+    )
+    max_stanza_bytes_unauthenticated: int = _setting(
+        16384, "Largest element before a client has signed in.", unit="bytes", reload=True, ge=10000, le=_MIB
+    )
+    max_depth: int = _setting(64, "Deepest nesting of elements in a stanza.", unit="levels", reload=True, ge=8, le=1000)
+    handshake_timeout_s: int = _setting(
+        30, "Time from connection to a bound resource.", unit="seconds", reload=True, ge=1, le=600
+    )
+    idle_before_ping_s: int = _setting(
+        120, "Silence after which a client is asked for a sign of life.", unit="seconds", reload=True, ge=10
+    )
+    ping_timeout_s: int = _setting(
+        30, "Time for that sign to arrive; then the connection is closed.", unit="seconds", reload=True, ge=1
+    )
+    bytes_per_s: int = _setting(
+        131072,
+        "What one client may send for long; above it the server reads more slowly.",
+        unit="bytes per second",
+        reload=True,
+        ge=1024,
+    )
+    burst_bytes: int = _setting(
+        _MIB, "What one client may send at once before `bytes_per_s` holds.", unit="bytes", reload=True, ge=16384
+    )
+    max_unsent_bytes: int = _setting(
+        4 * _MIB,
+        "What may wait for a client that reads slowly; beyond it the connection is closed and can be resumed.",
+        unit="bytes",
+        reload=True,
+        ge=65536,
+    )
+    max_roster_items: int = _setting(5000, "Most contacts of one account.", reload=True, ge=1)
+    sm_resume_timeout_s: int = _setting(
+        600, "How long a lost session can be resumed (XEP-0198).", unit="seconds", reload=True, ge=0, le=86400
+    )
+    sm_max_unacked: int = _setting(
+        1000, "Most stanzas kept for a session that does not acknowledge them.", unit="stanzas", reload=True, ge=10
+    )
+    drain_timeout_s: int = _setting(
+        6, "Time for connections to end after SIGTERM before they are cut.", unit="seconds", ge=0, le=9
+    )
+
+
+class LoginSettings(Section):
+    """Sign-in by password."""
+
+    scram_iterations: int = _setting(
+        32768,
+        "Rounds of PBKDF2 for passwords set from now on. More resist guessing longer and slow every sign-in down on"
+        " the client.",
+        ge=4096,
+        le=10_000_000,
+    )
+    attempts_per_stream: int = _setting(4, "Failed attempts after which a stream is closed.", reload=True, ge=1, le=20)
+    failures_per_account: int = _setting(
+        10, "Failures within the window after which an account's sign-ins are refused for a while.", reload=True, ge=1
+    )
+    failures_per_address: int = _setting(
+        50, "Failures within the window after which an IP address is refused for a while.", reload=True, ge=1
+    )
+    failure_window_s: int = _setting(600, "How long a failure counts.", unit="seconds", reload=True, ge=1, le=86400)
+
+
+class UploadSettings(Section):
+    """Files and voice messages (XEP-0363, tus 1.0)."""
+
+    max_size_bytes: int = _setting(256 * _MIB, "Largest file.", unit="bytes", reload=True, ge=1024)
+    quota_bytes: int = _setting(
+        2048 * _MIB, "What the files of one account may take together.", unit="bytes", reload=True, ge=1024
+    )
+    max_incomplete: int = _setting(20, "Most unfinished uploads of one account.", reload=True, ge=1)
+    expire_after_days: int = _setting(
+        90, "Files are deleted after this many days; 0 keeps them.", unit="days", reload=True, ge=0, le=36500
+    )
+    incomplete_expire_hours: int = _setting(
+        24, "An upload that has not grown for this long is deleted.", unit="hours", reload=True, ge=1, le=8760
+    )
+    slot_lifetime_s: int = _setting(
+        3600, "Time from the request of a slot to the first byte.", unit="seconds", reload=True, ge=10, le=86400
+    )
+    sweep_interval_s: int = _setting(
+        300, "How often expired and unfinished files are looked for.", unit="seconds", ge=1, le=86400
+    )
+    min_free_bytes: int = _setting(
+        256 * _MIB, "Uploads are refused when the disk has less than this left.", unit="bytes", reload=True, ge=0
+    )
+
+
+class PepSettings(Section):
+    """What accounts publish about themselves (XEP-0163)."""
+
+    max_nodes: int = _setting(256, "Most nodes of one account.", reload=True, ge=10)
+    max_items: int = _setting(256, "Most items of one node.", reload=True, ge=1)
+    max_item_bytes: int = _setting(131072, "Largest item.", unit="bytes", reload=True, ge=1024)
+
+
+class MetricsSettings(Section):
+    """The figures at `/metrics`."""
+
+    allow: tuple[AllowedNetwork, ...] = _setting(
+        (parse_network("127.0.0.0/8"), parse_network("::1/128")),
+        "Addresses and networks that may read them; all others are answered with 403.",
+        reload=True,
+    )
+
+
+class Settings(Section):
+    """The whole file."""
+
+    domains: tuple[Domain, ...] = Field(
+        min_length=1,
+        description="Domains that this server serves, the primary one first.",
+        json_schema_extra={"unit": "", "reload": False},
+    )
+    data_dir: FilePath = _setting("data", "Folder for database and files; one server may use it at a time.")
+    http: HttpSettings = Field(default_factory=HttpSettings)
+    tls: TlsSettings
+    xmpp: XmppSettings = Field(default_factory=XmppSettings)
+    archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
+    sip: SipSettings = Field(default_factory=SipSettings)
+    media: MediaSettings = Field(default_factory=MediaSettings)
+    log: LogSettings = Field(default_factory=LogSettings)
+    limits: LimitSettings = Field(default_factory=LimitSettings)
+    login: LoginSettings = Field(default_factory=LoginSettings)
+    upload: UploadSettings = Field(default_factory=UploadSettings)
+    pep: PepSettings = Field(default_factory=PepSettings)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
+
+    @field_validator("domains")
+    @classmethod
+    def _each_domain_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for index, domain in enumerate(value):
+            if domain in value[:index]:
+                raise ValueError(f"{domain} is listed twice")
+        return value
+
+    @property
+    def primary_domain(self) -> str:
+        """The first of `domains`."""
+        return self.domains[0]
+
+    @property
+    def database_path(self) -> Path:
+        """Where the database file lies."""
+        return self.data_dir / "parley.db"
