@@ -1,0 +1,5 @@
+"""Drivers: one per transport, each turning a socket into calls of a `Receiver` and back.
+
+Here: `wire.py` (what an edge sees of any connection), `stream.py` (TCP and TLS), `websocket.py` (ASGI WebSockets). Not
+here: anything about what the bytes mean. To add a transport, copy `stream.py`.
+"""

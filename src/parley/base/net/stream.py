@@ -1,0 +1,151 @@
+"""TCP and TLS on asyncio: writes are coalesced per loop turn."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from typing import cast
+
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import HashAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from parley.base.net.wire import Receiver
+
+_CLOSE_WITHIN_S = 5.0
+
+
+class StreamDriver(asyncio.Protocol):
+    """One TCP or TLS connection.
+
+    Args:
+        receivers: makes the receiver of a new connection, or returns None to refuse it at once.
+        server_end_point: `tls-server-end-point` data of the listener's certificate, for direct TLS; empty for TCP.
+    """
+
+    def __init__(self, receivers: Callable[[str], Receiver | None], server_end_point: bytes) -> None:
+        self._receivers = receivers
+        self._server_end_point = server_end_point
+        self._receiver: Receiver | None = None
+        self._transport: asyncio.Transport | None = None
+        self._queue: list[bytes] = []
+        self._is_flush_due = False
+        self._is_switching = False
+        self._cut: asyncio.TimerHandle | None = None
+        self.kind = "tcp"
+        self.peer = ""
+        self.channel_bindings: Mapping[str, bytes] = {}
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by the event loop."""
+        self._transport = cast(asyncio.Transport, transport)
+        self.peer = _host(transport.get_extra_info("peername"))
+        if transport.get_extra_info("ssl_object") is not None:
+            self.kind = "tls"
+            self.channel_bindings = {"tls-server-end-point": self._server_end_point}
+        self._receiver = self._receivers(self.peer)
+        if self._receiver is None:
+            self._transport.abort()
+            return
+        self._receiver.connected(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Called by the event loop."""
+        # Bytes sent in clear behind <starttls/> are dropped: they may be an attacker's (CVE-2011-0411).
+        if self._receiver is not None and not self._is_switching:
+            self._receiver.received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called by the event loop."""
+        if self._cut is not None:
+            self._cut.cancel()
+        self._queue.clear()
+        receiver, self._receiver = self._receiver, None
+        self._transport = None
+        if receiver is not None:
+            receiver.disconnected()
+
+    # Wire
+
+    def send(self, items: Sequence[bytes]) -> None:
+        """Queue bytes; see `Wire.send`."""
+        if self._transport is None:
+            return
+        self._queue += items
+        if not self._is_flush_due:
+            self._is_flush_due = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._is_flush_due = False
+        if self._transport is not None and self._queue:
+            data = self._queue[0] if len(self._queue) == 1 else b"".join(self._queue)
+            self._queue.clear()
+            self._transport.write(data)
+
+    @property
+    def unsent_bytes(self) -> int:
+        """Bytes that the kernel has not taken, and those of this turn."""
+        waiting = sum(map(len, self._queue)) if self._queue else 0
+        return waiting + (self._transport.get_write_buffer_size() if self._transport is not None else 0)
+
+    def pause_reading(self) -> None:
+        """See `Wire.pause_reading`."""
+        if self._transport is not None and self._transport.is_reading():
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """See `Wire.resume_reading`."""
+        if self._transport is not None and not self._transport.is_closing() and not self._transport.is_reading():
+            self._transport.resume_reading()
+
+    async def start_tls(self, context: ssl.SSLContext, timeout_s: float) -> None:
+        """See `Wire.start_tls`; `timeout_s` limits the handshake."""
+        self._flush()
+        if self._transport is None:
+            raise ConnectionResetError
+        self._is_switching = True
+        try:
+            transport = await asyncio.get_running_loop().start_tls(
+                self._transport, self, context, server_side=True, ssl_handshake_timeout=timeout_s
+            )
+        finally:
+            self._is_switching = False
+        if transport is None or self._receiver is None:
+            raise ConnectionResetError
+        self._transport = transport
+        self.kind = "tls"
+        self.channel_bindings = {"tls-server-end-point": self._server_end_point}
+
+    def close(self) -> None:
+        """See `Wire.close`."""
+        self._flush()
+        if self._transport is not None and self._cut is None:
+            self._transport.close()
+            self._cut = asyncio.get_running_loop().call_later(_CLOSE_WITHIN_S, self.abort)
+
+    def abort(self) -> None:
+        """See `Wire.abort`."""
+        if self._transport is not None:
+            self._transport.abort()
+
+
+def _host(peername: object) -> str:
+    return str(peername[0]) if isinstance(peername, tuple) and peername else ""
+
+
+def server_end_point(certificate_pem: bytes) -> bytes:
+    """The `tls-server-end-point` channel binding data of a certificate (RFC 5929 §4.1).
+
+    The hash is that of the certificate's signature, SHA-256 in place of MD5 and SHA-1, and where there is none.
+    """
+    certificate = x509.load_pem_x509_certificate(certificate_pem)
+    algorithm: HashAlgorithm | None = certificate.signature_hash_algorithm
+    name = algorithm.name if algorithm is not None else "sha256"
+    if name in ("md5", "sha1"):
+        name = "sha256"
+    return hashlib.new(name, certificate.public_bytes(Encoding.DER)).digest()

@@ -1,0 +1,116 @@
+"""What an extension declares: one file, one constant, and nothing happens at import.
+
+A module in `extensions/` exports `EXTENSION`. Its features feed service discovery and `docs/reference/extensions.md`;
+its handlers are looked up by namespace and name. Hooks run at named moments, in the order of the modules' names; none
+may depend on another's having run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from parley.domain.accounts import Account
+    from parley.edges.xmpp.host import Host
+    from parley.edges.xmpp.session import Session
+    from parley.protocols.xmpp.element import Child, Element
+    from parley.protocols.xmpp.jid import JID
+
+
+class Target(StrEnum):
+    """Whom a request addresses."""
+
+    SERVER = "server"  # a domain of ours, or a service below it that the handler names
+    ACCOUNT = "account"  # the sender's own bare address, or no address at all
+    CONTACT = "contact"  # the bare address of another account of ours
+
+
+@dataclass(frozen=True, slots=True)
+class IqRequest:
+    """A request for the server itself. `payload` is the stanza's one child.
+
+    `account` is the account addressed (the sender's own for ACCOUNT), None for SERVER. `to` is the address the answer
+    comes from.
+    """
+
+    host: Host
+    session: Session
+    element: Element
+    payload: Child
+    target: Target
+    to: JID
+    account: Account | None
+
+    @property
+    def sender(self) -> JID:
+        """The full address of the asking client."""
+        return self.session.jid
+
+
+IqHandle = Callable[[IqRequest], Awaitable[bytes]]
+"""Returns the XML inside the result (empty for none); raises StanzaError, or a DomainError that has a mapping."""
+
+
+@dataclass(frozen=True, slots=True)
+class IqHandler:
+    """One kind of request: `type` is get or set; `service` limits SERVER to a subdomain such as `upload`."""
+
+    type: str
+    namespace: str
+    name: str
+    targets: frozenset[Target]
+    handle: IqHandle
+    service: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A disco identity (XEP-0030 §3.1)."""
+
+    category: str
+    type: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service on a subdomain: `name` is the first label, such as `upload`."""
+
+    name: str
+    identity: Identity
+    features: tuple[str, ...]
+    form: Callable[[Host], bytes] | None = None
+    """An extended information form (XEP-0128) for its disco#info, as XML."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """One specification as this server implements it.
+
+    `spec` is `XEP-0199` or `RFC 6121`; `version` the specification's version it was written against; `status` is
+    `complete` or says in words what is left out. `server_features` and `account_features` are disco#info variables.
+    """
+
+    spec: str
+    name: str
+    version: str
+    status: str = "complete"
+    server_features: tuple[str, ...] = ()
+    account_features: tuple[str, ...] = ()
+    account_identities: tuple[Identity, ...] = ()
+    services: tuple[Service, ...] = ()
+    iq: tuple[IqHandler, ...] = ()
+    stream_features: Callable[[Host, Account | None], bytes] | None = None
+    """XML for the stream's features; the account is None before authentication."""
+    nonzas: Mapping[tuple[str, str], Callable[[Host, Session, Element], None]] = field(default_factory=dict)
+    on_available: Callable[[Host, Session], Awaitable[None]] | None = None
+    """The session became available (its first presence was broadcast)."""
+    on_presence: Callable[[Host, Session, Element], Awaitable[None]] | None = None
+    """Each available presence that the session broadcasts, the first included."""
+    on_ended: Callable[[Host, Session], None] | None = None
+    """The session is over for good (after a resumption's time has passed)."""
+    on_subscribed: Callable[[Host, Account, JID], Awaitable[None]] | None = None
+    """The contact (bare address) may see the account's presence from now on."""

@@ -1,0 +1,481 @@
+"""The server's end of a client stream (RFC 6120 §4 to §7, RFC 7395), sans-IO.
+
+`ClientStream` takes the bytes a client sent and returns events; what is to be sent back collects in `output()`. It is
+one state machine for TCP with STARTTLS, direct TLS (XEP-0368) and WebSocket; they differ in framing and in whether TLS
+is there from the start.
+
+    OPENING ──header──▶ NEGOTIATING ──<starttls/>──▶ (TLS) ──▶ OPENING
+                             ├──<auth/>──▶ AUTHENTICATING ──success──▶ OPENING, now authenticated
+                             └──bind or resume, when authenticated──▶ ESTABLISHED
+    any ──error or close──▶ CLOSED
+
+Credentials, sessions and stanzas are the caller's: it answers `AuthRequested`, `BindRequested` and the rest by calling
+the method of the same name.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from parley.protocols.xmpp import namespaces as ns
+from parley.protocols.xmpp.element import Element, to_frame, xml
+from parley.protocols.xmpp.errors import (
+    JIDError,
+    SASLCondition,
+    StanzaError,
+    StreamCondition,
+    sasl_failure,
+    stream_error,
+)
+from parley.protocols.xmpp.framing import (
+    ElementReceived,
+    Framer,
+    FramingFailed,
+    FramingLimits,
+    StreamClosed,
+    StreamOpened,
+)
+from parley.protocols.xmpp.framing import Event as FramingEvent
+from parley.protocols.xmpp.jid import JID
+
+
+class StreamState(Enum):
+    """Where the negotiation stands."""
+
+    OPENING = "opening"
+    NEGOTIATING = "negotiating"
+    AUTHENTICATING = "authenticating"
+    ESTABLISHED = "established"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsRequested:
+    """The client may go on with TLS: send what `output()` holds, then start the handshake."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthRequested:
+    """SASL began. `initial` is None when the client sent no initial response (b"" when it sent an empty one)."""
+
+    mechanism: str
+    initial: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuthResponded:
+    """The client's answer to a challenge."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AuthAborted:
+    """The client gave the exchange up; the failure has been sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class BindRequested:
+    """Resource binding (RFC 6120 §7); `resource` is "" when the server is to choose."""
+
+    id: str
+    resource: str
+
+
+@dataclass(frozen=True, slots=True)
+class StanzaReceived:
+    """A message, presence or iq on an established stream."""
+
+    element: Element
+
+
+@dataclass(frozen=True, slots=True)
+class NonzaReceived:
+    """Another element: stream management and the like, from the end of authentication on."""
+
+    element: Element
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEnded:
+    """The stream is over. With `is_clean` the client closed it itself; otherwise `condition` was sent to it."""
+
+    is_clean: bool
+    condition: StreamCondition | None = None
+    text: str = ""
+
+
+Event = (
+    TlsRequested
+    | AuthRequested
+    | AuthResponded
+    | AuthAborted
+    | BindRequested
+    | StanzaReceived
+    | NonzaReceived
+    | StreamEnded
+)
+
+_STANZAS: Final = frozenset({"message", "presence", "iq"})
+_STREAM_OPEN: Final = (
+    "<?xml version='1.0'?><stream:stream xmlns='jabber:client' "
+    "xmlns:stream='http://etherx.jabber.org/streams' version='1.0' xml:lang='en'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamConfig:
+    """What a listener offers.
+
+    `features` returns the XML of further stream features: for False those before authentication, for True those after.
+    `mechanisms` are the SASL mechanisms to offer for the names of the channel bindings at hand.
+    """
+
+    domains: frozenset[str]
+    is_framed: bool
+    is_tls_offered: bool
+    is_tls_required: bool
+    mechanisms: Callable[[Mapping[str, bytes], bool], tuple[str, ...]]
+    features: Callable[[bool], bytes]
+    limits: FramingLimits
+    authenticated_limits: FramingLimits
+
+
+class ClientStream:
+    """One client stream as the server sees it.
+
+    Args:
+        config: what is offered.
+        stream_ids: returns an unguessable id for each stream header (RFC 6120 §4.7.3).
+        is_secure: TLS is there already.
+        channel_bindings: data of each channel binding at hand, by its name.
+    """
+
+    def __init__(
+        self,
+        config: StreamConfig,
+        stream_ids: Callable[[], str],
+        *,
+        is_secure: bool,
+        channel_bindings: Mapping[str, bytes],
+    ) -> None:
+        self._config = config
+        self._stream_ids = stream_ids
+        self._out: list[bytes] = []
+        self._framed: deque[FramingEvent] = deque()
+        self._held: list[bytes] = []
+        self._is_waiting = False
+        self._is_open_sent = False
+        self._handlers: dict[StreamState, Callable[[Element], list[Event]]] = {
+            StreamState.OPENING: self._early,
+            StreamState.NEGOTIATING: self._negotiating,
+            StreamState.AUTHENTICATING: self._authenticating,
+            StreamState.ESTABLISHED: self._established,
+        }
+        self.state = StreamState.OPENING
+        self.is_secure = is_secure
+        self.channel_bindings = channel_bindings
+        self.is_authenticated = False
+        self.domain = ""
+        self.lang = ""
+        self.offered: tuple[str, ...] = ()
+        self._framer = self._new_framer()
+
+    def receive(self, data: bytes) -> list[Event]:
+        """Take bytes (a whole WebSocket frame when framed) and return what they mean.
+
+        While an event waits for the caller's answer, what comes behind it is held; it is returned by `proceed`.
+        """
+        if self.state is StreamState.CLOSED:
+            return []
+        if self._is_waiting:
+            self._held.append(data)
+            return []
+        self._framed += self._framer.feed(data)
+        return self._drain()
+
+    def proceed(self) -> list[Event]:
+        """After an answer: what had come in behind the question."""
+        if self._is_waiting or self.state is StreamState.CLOSED:
+            return []
+        held, self._held = self._held, []
+        if not self._config.is_framed:
+            held = [b"".join(held)]
+        events = self._drain()
+        for data in held:
+            events += self.receive(data)
+        return events
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes that wait behind an unanswered event."""
+        return sum(map(len, self._held))
+
+    def _drain(self) -> list[Event]:
+        events: list[Event] = []
+        while self._framed and not self._is_waiting and self.state is not StreamState.CLOSED:
+            event = self._framed.popleft()
+            if type(event) is ElementReceived:
+                events += self._handlers[self.state](event.element)
+            elif type(event) is StreamOpened:
+                events += self._opened(event)
+            elif type(event) is StreamClosed:
+                events += self._closed()
+            elif type(event) is FramingFailed:
+                events += self.fail(event.condition, event.text)
+        return events
+
+    def _ask(self, event: Event) -> list[Event]:
+        self._is_waiting = True
+        return [event]
+
+    def output(self) -> list[bytes]:
+        """Take what is to be sent, in order; each item is one frame on a WebSocket."""
+        out, self._out = self._out, []
+        return out
+
+    def send(self, data: bytes) -> None:
+        """Queue a stanza or other first-level element in the form of a TCP stream."""
+        self._out.append(to_frame(data) if self._config.is_framed else data)
+
+    def fail(self, condition: StreamCondition, text: str = "") -> list[Event]:
+        """End the stream with a stream error (RFC 6120 §4.9); a header is sent first if none was."""
+        if self.state is StreamState.CLOSED:
+            return []
+        if not self._is_open_sent:
+            self._send_open(None)
+        self._out.append(stream_error(condition, text))
+        self._send_close()
+        self.state = StreamState.CLOSED
+        return [StreamEnded(is_clean=False, condition=condition, text=text)]
+
+    def close(self) -> None:
+        """End the stream without an error."""
+        if self.state is not StreamState.CLOSED:
+            if not self._is_open_sent:
+                self._send_open(None)
+            self._send_close()
+            self.state = StreamState.CLOSED
+
+    def tls_established(self, channel_bindings: Mapping[str, bytes]) -> None:
+        """TLS is up: the client opens a new stream (RFC 6120 §5.4.3.3)."""
+        self.is_secure = True
+        self.channel_bindings = channel_bindings
+        # RFC 6120 §5.4.3.3: what came in clear behind <starttls/> is not part of the secured stream.
+        self._held.clear()
+        self._restart(b"")
+
+    def challenge(self, data: bytes) -> None:
+        """Send a SASL challenge."""
+        self._out.append(self._sasl("challenge", base64.b64encode(data) or b"="))
+        self._is_waiting = False
+
+    def auth_succeeded(self, data: bytes = b"") -> None:
+        """Send success, with `data` for the client to check; the client opens a new stream."""
+        self._out.append(self._sasl("success", base64.b64encode(data)))
+        self.is_authenticated = True
+        self._restart(self._framer.pending())
+
+    def auth_failed(self, condition: SASLCondition, text: str = "") -> None:
+        """Send a failure; the client may try again."""
+        self._out.append(sasl_failure(condition, text))
+        self._is_waiting = False
+        self.state = StreamState.NEGOTIATING
+
+    def bound(self, request_id: str, jid: JID) -> None:
+        """Answer resource binding with the full address; stanzas may flow."""
+        bind = xml("bind", {"xmlns": ns.NS_BIND}, xml("jid", None, str(jid)))
+        self.send(xml("iq", {"type": "result", "id": request_id}, bind))
+        self._is_waiting = False
+        self.state = StreamState.ESTABLISHED
+
+    def bind_refused(self, request_id: str, error: StanzaError) -> None:
+        """Answer resource binding with an error; the client may try again."""
+        self.send(xml("iq", {"type": "error", "id": request_id}, error.to_bytes()))
+        self._is_waiting = False
+
+    def resumed(self) -> None:
+        """A session was resumed instead of a resource being bound (XEP-0198 §5)."""
+        self.state = StreamState.ESTABLISHED
+
+    def _new_framer(self) -> Framer:
+        limits = self._config.authenticated_limits if self.is_authenticated else self._config.limits
+        return Framer("frame" if self._config.is_framed else "stream", limits)
+
+    def _restart(self, pending: bytes) -> None:
+        self._framer = self._new_framer()
+        self._framed.clear()
+        self._is_waiting = False
+        if pending:
+            self._held.insert(0, pending)
+        self._is_open_sent = False
+        self.state = StreamState.OPENING
+
+    def _sasl(self, name: str, data: bytes) -> bytes:
+        return xml(name, {"xmlns": ns.NS_SASL}, data)
+
+    # Stream headers.
+
+    def _opened(self, event: StreamOpened) -> list[Event]:
+        if self.state is not StreamState.OPENING:
+            return self.fail(StreamCondition.BAD_FORMAT, "a second stream header")
+        try:
+            domain = JID.parse(event.attrs.get("to", ""))
+        except JIDError:
+            domain = None
+        if domain is None or domain.local or domain.resource or domain.domain not in self._config.domains:
+            # RFC 6120 §4.9.3.6: also for an address that is none, or missing: which host is meant cannot be told.
+            return self.fail(StreamCondition.HOST_UNKNOWN, "this host is not served here")
+        if self.domain not in ("", domain.domain):
+            return self.fail(StreamCondition.HOST_UNKNOWN, "another host than before")
+        self.domain = domain.domain
+        self.lang = event.lang
+        self._send_open(event.attrs.get("from"))
+        # RFC 6120 §4.7.5: a version of "1.0" or newer is wanted; streams from before XMPP 1.0 are not spoken here.
+        if not _is_supported_version(event.attrs.get("version", "")):
+            return self.fail(StreamCondition.UNSUPPORTED_VERSION, "version 1.0 is required")
+        self._send_features()
+        self.state = StreamState.NEGOTIATING
+        return []
+
+    def _send_open(self, to: str | None) -> None:
+        attrs = {"from": self.domain or min(self._config.domains), "id": self._stream_ids()}
+        if to is not None:
+            attrs["to"] = to
+        if self._config.is_framed:
+            named = {"xmlns": ns.NS_FRAMING, **attrs, "version": "1.0", "xml:lang": "en"}
+            self._out.append(xml("open", named))
+        else:
+            self._out.append(_STREAM_OPEN.encode() + xml("x", attrs)[2:-2] + b">")
+        self._is_open_sent = True
+
+    def _send_close(self) -> None:
+        framed = xml("close", {"xmlns": ns.NS_FRAMING})
+        self._out.append(framed if self._config.is_framed else b"</stream:stream>")
+
+    def _closed(self) -> list[Event]:
+        self._send_close()
+        self.state = StreamState.CLOSED
+        return [StreamEnded(is_clean=True)]
+
+    def _send_features(self) -> None:
+        parts: list[bytes] = []
+        if self.is_authenticated:
+            parts.append(xml("bind", {"xmlns": ns.NS_BIND}, xml("required", None)))
+            # RFC 6121 left session establishment out; old clients still ask for it unless told that they need not.
+            parts.append(xml("session", {"xmlns": ns.NS_SESSION}, xml("optional", None)))
+        else:
+            if self._is_starttls_open:
+                required = [xml("required", None)] if self._config.is_tls_required else []
+                parts.append(xml("starttls", {"xmlns": ns.NS_TLS}, *required))
+            self.offered = self._mechanisms()
+            if self.offered:
+                names = [xml("mechanism", None, name) for name in self.offered]
+                parts.append(xml("mechanisms", {"xmlns": ns.NS_SASL}, *names))
+            if self.offered and self.channel_bindings:
+                kinds = [xml("channel-binding", {"type": name}) for name in self.channel_bindings]
+                parts.append(xml("sasl-channel-binding", {"xmlns": ns.NS_SASL_CHANNEL_BINDING}, *kinds))
+        parts.append(self._config.features(self.is_authenticated))
+        prefix = {"xmlns:stream": ns.NS_STREAMS} if self._config.is_framed else None
+        self._out.append(xml("stream:features", prefix, *parts))
+
+    @property
+    def _is_starttls_open(self) -> bool:
+        return self._config.is_tls_offered and not self.is_secure and not self._config.is_framed
+
+    def _mechanisms(self) -> tuple[str, ...]:
+        if self._config.is_tls_required and not self.is_secure:
+            return ()
+        return self._config.mechanisms(self.channel_bindings, self.is_secure)
+
+    # Elements, by state.
+
+    def _early(self, element: Element) -> list[Event]:
+        return self.fail(StreamCondition.BAD_FORMAT, "an element where a stream header belongs")
+
+    def _negotiating(self, element: Element) -> list[Event]:
+        key = (element.namespace, element.name)
+        if key == (ns.NS_TLS, "starttls"):
+            if not self._is_starttls_open or self.is_authenticated:
+                self._out.append(xml("failure", {"xmlns": ns.NS_TLS}))
+                self._send_close()
+                self.state = StreamState.CLOSED
+                return [StreamEnded(is_clean=False)]
+            self._out.append(xml("proceed", {"xmlns": ns.NS_TLS}))
+            return self._ask(TlsRequested())
+        if key == (ns.NS_SASL, "auth") and not self.is_authenticated:
+            return self._auth(element)
+        if not self.is_authenticated:
+            # RFC 6120 §4.9.3.12: nothing else before authentication.
+            return self.fail(StreamCondition.NOT_AUTHORIZED, "sign in first")
+        if element.namespace == ns.NS_CLIENT and element.name in _STANZAS:
+            return self._bind(element)
+        return [NonzaReceived(element)]
+
+    def _auth(self, element: Element) -> list[Event]:
+        mechanism = element.attrs.get("mechanism", "")
+        if mechanism not in self.offered:
+            is_early = self._config.is_tls_required and not self.is_secure
+            refused = SASLCondition.ENCRYPTION_REQUIRED if is_early else SASLCondition.INVALID_MECHANISM
+            self.auth_failed(refused)
+            return []
+        text = element.tree().text or ""
+        if not text:
+            self.state = StreamState.AUTHENTICATING
+            return self._ask(AuthRequested(mechanism, None))
+        data = self._decoded(text)
+        if data is None:
+            return []
+        self.state = StreamState.AUTHENTICATING
+        return self._ask(AuthRequested(mechanism, data))
+
+    def _authenticating(self, element: Element) -> list[Event]:
+        if element.namespace != ns.NS_SASL or element.name not in ("response", "abort"):
+            return self.fail(StreamCondition.NOT_AUTHORIZED, "sign in first")
+        if element.name == "abort":
+            self.auth_failed(SASLCondition.ABORTED)
+            return [AuthAborted()]
+        data = self._decoded(element.tree().text or "")
+        return [AuthAborted()] if data is None else self._ask(AuthResponded(data))
+
+    def _decoded(self, text: str) -> bytes | None:
+        # RFC 6120 §6.4.2: a single "=" is an empty response; white space is not base64 (§13.9.1 wants strictness).
+        if text == "=":
+            return b""
+        try:
+            return base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError):
+            self.auth_failed(SASLCondition.INCORRECT_ENCODING)
+            return None
+
+    def _bind(self, element: Element) -> list[Event]:
+        child = element.child(ns.NS_BIND, "bind")
+        if element.name != "iq" or element.type != "set" or child is None or not element.id:
+            return self.fail(StreamCondition.NOT_AUTHORIZED, "bind a resource first")
+        resource = element.tree().find(f"{{{ns.NS_BIND}}}bind/{{{ns.NS_BIND}}}resource")
+        return self._ask(BindRequested(element.id, (resource.text or "") if resource is not None else ""))
+
+    def _established(self, element: Element) -> list[Event]:
+        if element.namespace == ns.NS_CLIENT:
+            if element.name in _STANZAS:
+                return [StanzaReceived(element)]
+            return self.fail(StreamCondition.UNSUPPORTED_STANZA_TYPE, "not a stanza")
+        return [NonzaReceived(element)]
+
+
+def _is_supported_version(version: str) -> bool:
+    major, dot, minor = version.partition(".")
+    return (
+        bool(dot)
+        and major.isascii()
+        and major.isdecimal()
+        and minor.isascii()
+        and minor.isdecimal()
+        and int(major) >= 1
+    )
