@@ -1,0 +1,154 @@
+"""The path of a message: IDENTIFY → VALIDATE → POLICY → CLASSIFY → COMMIT, then ROUTE and NOTIFY.
+
+The first five may refuse, and refuse on error. What comes behind COMMIT follows the committed log and is told of each
+message once, in the log's order. Order is by stage, never by number. Where nothing is configured for a stage, nothing
+runs: the common message passes one duplicate key and one call of the log.
+
+An edge has done IDENTIFY's part when it fills a `Submission`: it alone knows which stream a message came in on, and so
+who sent it. Here the stage checks that sender and mailbox belong together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+
+from parley.domain.errors import Refused, StorageUnavailable
+from parley.domain.messages import (
+    Appended,
+    Confidentiality,
+    Direction,
+    MailboxEntry,
+    NewMessage,
+    Submission,
+)
+from parley.domain.ports import MessageLog
+
+
+class Stage(StrEnum):
+    """The stages at which a rule may be placed."""
+
+    VALIDATE = "validate"
+    POLICY = "policy"
+
+
+Rule = Callable[[Submission], None]
+"""Looks at a submission and raises `Refused` with a stable code; another exception refuses as well."""
+
+Committed = Callable[[Submission, Appended], None]
+"""Is told of a message that was committed and is not a duplicate."""
+
+Done = Callable[[Appended | StorageUnavailable], None]
+
+
+class Pipeline:
+    """Takes submissions to the log and committed messages to the followers.
+
+    Args:
+        log: where COMMIT writes.
+        new_id: makes a UUIDv7 in text form.
+        now: microseconds since the epoch.
+        keep_archive: whether archives are kept; without, a message lives until it is delivered.
+        rules: for each stage, what is asked there.
+        followers: ROUTE and NOTIFY, in this order.
+    """
+
+    def __init__(
+        self,
+        log: MessageLog,
+        new_id: Callable[[], str],
+        now: Callable[[], int],
+        *,
+        keep_archive: bool,
+        rules: Mapping[Stage, Sequence[Rule]],
+        followers: Sequence[Committed],
+    ) -> None:
+        self._log = log
+        self._new_id = new_id
+        self._now = now
+        self._keep_archive = keep_archive
+        self._rules = tuple(rule for stage in Stage for rule in rules.get(stage, ()))
+        self._followers = tuple(followers)
+
+    def accept(self, submission: Submission, done: Done) -> None:
+        """Check, classify and commit a message.
+
+        `done` is called once, after the followers, with what the log said; a failure of the storage is passed to it.
+
+        Raises:
+            Refused: a stage said no; nothing was stored and `done` is not called.
+        """
+        _identify(submission)
+        for rule in self._rules:
+            rule(submission)
+        message = self._new_message(submission, classify(submission))
+
+        def committed(outcome: Appended | StorageUnavailable) -> None:
+            if type(outcome) is Appended and not outcome.is_duplicate:
+                for follower in self._followers:
+                    follower(submission, outcome)
+            done(outcome)
+
+        self._log.append(message, committed)
+
+    def _new_message(self, submission: Submission, confidentiality: Confidentiality) -> NewMessage:
+        return NewMessage(
+            id=self._new_id(),
+            received_at=self._now(),
+            sender=_full(submission.sender, submission.sender_device),
+            recipient=_full(submission.recipient, submission.recipient_device),
+            confidentiality=confidentiality,
+            content=submission.content,
+            entries=self._entries(submission),
+            dedup_key=dedup_key(submission) if submission.origin_id else None,
+        )
+
+    def _entries(self, submission: Submission) -> tuple[MailboxEntry, ...]:
+        is_archived = submission.is_archived and self._keep_archive
+        entries = []
+        if submission.recipient_id is not None and (is_archived or submission.is_mailed):
+            entries.append(
+                MailboxEntry(
+                    submission.recipient_id, submission.sender, Direction.IN, is_archived, submission.is_mailed
+                )
+            )
+        # A note to oneself is one entry: the archive of XEP-0313 holds a message once.
+        if is_archived and submission.sender_id is not None and submission.sender_id != submission.recipient_id:
+            entries.append(
+                MailboxEntry(
+                    submission.sender_id, submission.recipient, Direction.OUT, is_archived=True, is_mailed=False
+                )
+            )
+        return tuple(entries)
+
+
+def classify(submission: Submission) -> Confidentiality:
+    """CLASSIFY: which machine may read the content. What is not sealed by its sender, the server can read."""
+    return Confidentiality.SEALED if submission.is_sealed else Confidentiality.MANAGED
+
+
+def dedup_key(submission: Submission) -> bytes:
+    """16 bytes that are equal when a client sends the same message again.
+
+    The content is part of it, less what a resent copy may differ in: nothing. A client that counts its origin ids anew
+    after each start, as some do, loses no message.
+    """
+    key = hashlib.blake2b(digest_size=16)
+    for part in (submission.sender, submission.recipient, submission.recipient_device, submission.origin_id):
+        key.update(part.encode())
+        key.update(b"\0")
+    key.update(submission.content)
+    return key.digest()
+
+
+def _identify(submission: Submission) -> None:
+    if not submission.sender or not submission.recipient:
+        raise Refused("no-address")
+    if submission.sender_id is None and submission.recipient_id is None:
+        # Neither party is ours: this server is no relay.
+        raise Refused("not-ours")
+
+
+def _full(address: str, device: str) -> str:
+    return f"{address}/{device}" if device else address
