@@ -22,7 +22,7 @@ from parley.domain.messages import (
     StoredMessage,
 )
 from parley.domain.nodes import Node, NodeConfig, NodeItem
-from parley.domain.uploads import Upload, UploadState
+from parley.domain.uploads import Slot, Upload, UploadState
 
 AppendDone = Callable[[Appended | StorageUnavailable], None]
 
@@ -209,20 +209,27 @@ class NodeStore(Protocol):
 class UploadStore(Protocol):
     """The rows of uploads; their bytes are in a `BlobStore`."""
 
-    async def add(self, upload: Upload, quota_bytes: int) -> None:
-        """Promise a slot; raises LimitReached("quota-exceeded") when the account's sizes would pass `quota_bytes`."""
+    async def add(self, upload: Upload, quota_bytes: int, max_open: int) -> None:
+        """Promise a slot.
+
+        Raises LimitReached("quota-exceeded") when the account's sizes would pass `quota_bytes`, and
+        LimitReached("too-many-uploads") when it has `max_open` open uploads already.
+        """
         ...
 
     async def find(self, upload_id: str) -> Upload | None:
         """One upload by its id."""
         ...
 
-    async def advance(self, upload_id: str, offset_bytes: int) -> None:
-        """Record that bytes up to `offset_bytes` are synced."""
+    async def advance(self, upload_id: str, offset_bytes: int, expires_at: int) -> None:
+        """Record that bytes up to `offset_bytes` are synced, and how long the rest may take.
+
+        The offset goes back to 0 when a client starts over. Does nothing for an upload that is gone or complete.
+        """
         ...
 
     async def complete(self, upload_id: str, digest: bytes, expires_at: int) -> None:
-        """The content lies in the blob store under `digest`."""
+        """The content lies in the blob store under `digest`; the offset becomes the size. Again is fine."""
         ...
 
     async def remove(self, upload_id: str) -> None:
@@ -265,8 +272,20 @@ class BlobStore(Protocol):
         """Delete; absent is fine."""
         ...
 
-    async def digests(self) -> Iterable[bytes]:
-        """All digests held, for the sweep of orphans."""
+    async def digests(self, before: int) -> Iterable[bytes]:
+        """All digests held that were last put before `before`, for the sweep of orphans."""
+        ...
+
+
+class UploadSlots(Protocol):
+    """Promises places to upload to. The XMPP edge asks, the HTTP edge answers."""
+
+    async def request(self, account_id: int, filename: str, content_type: str, size_bytes: int) -> Slot:
+        """Promise a slot for exactly `size_bytes`; an empty content type means any.
+
+        Raises Refused("bad-upload-request") for a size below 1, LimitReached("file-too-large"),
+        LimitReached("quota-exceeded"), LimitReached("too-many-uploads") and StorageUnavailable.
+        """
         ...
 
 

@@ -17,8 +17,9 @@ class UploadState(StrEnum):
 class Upload:
     """One slot.
 
-    `put_token` and `get_token` are capabilities, stored as SHA-256 digests (32 bytes). `digest` is the content's
-    SHA-256 once complete. Sizes in bytes, times in microseconds since the epoch.
+    `put_digest` and `get_digest` are the SHA-256 (32 bytes) of the capabilities in the two addresses. `digest` is the
+    content's SHA-256 once complete, empty before. `content_type` is empty when none was announced. Sizes in bytes,
+    times in microseconds since the epoch; `offset_bytes` is what has been received and synced.
     """
 
     id: str
@@ -33,3 +34,15 @@ class Upload:
     digest: bytes
     created_at: int
     expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What a client gets to know of a slot: where to put the content, where all others get it.
+
+    Both addresses are capabilities: who knows one may use it. `headers` are to be sent with the upload.
+    """
+
+    put_url: str
+    get_url: str
+    headers: tuple[tuple[str, str], ...] = ()
