@@ -1,0 +1,210 @@
+import { batch, type ReadonlySignal, signal } from '@preact/signals';
+import type { Recording } from '../model';
+import { type Effect, type GestureEvent, type Hint, type Phase, releaseOf, shortestMs, stepOf } from './gesture';
+import type { Recorder, RecorderErrorCode, RecorderEvents } from './recorder';
+import { RecorderFailure } from './recorder';
+
+/** What the session needs from outside; tests hand in their own. */
+export interface VoicePorts {
+  open(events: RecorderEvents): Promise<Recorder>;
+  send(jid: string, recording: Recording): Promise<void>;
+  /** A recording begins: whatever plays falls silent, the contact sees "recording". */
+  onRecording(jid: string, isRecording: boolean): void;
+  after(ms: number, act: () => void): () => void;
+}
+
+export type HintCode = Hint | RecorderErrorCode;
+
+/** How many of the last levels the live wave shows. */
+export const liveLevels = 24;
+const longestMs = 30 * 60_000;
+const hintMs = 4000;
+const binMs = 5000;
+
+/**
+ * The one recording of the app. It belongs to a conversation and outlives the screen that began it: leaving the thread
+ * pauses it, coming back shows it again.
+ */
+export class VoiceSession {
+  readonly phase: ReadonlySignal<Phase>;
+  /** Whom the recording is for; null when there is none. */
+  readonly jid: ReadonlySignal<string | null>;
+  readonly recordedMs: ReadonlySignal<number>;
+  /** Latest loudnesses, 0 to 1, oldest first. */
+  readonly levels: ReadonlySignal<readonly number[]>;
+  readonly hint: ReadonlySignal<HintCode | null>;
+  /** The microphone is still there, so that a paused recording can go on. */
+  readonly canResume: ReadonlySignal<boolean>;
+
+  private readonly ports: VoicePorts;
+  private readonly state = {
+    phase: signal<Phase>('idle'),
+    jid: signal<string | null>(null),
+    recordedMs: signal(0),
+    levels: signal<readonly number[]>([]),
+    hint: signal<HintCode | null>(null),
+    canResume: signal(true),
+  };
+  private recorder: Recorder | null = null;
+  private pressedAt = 0;
+  private attempt = 0;
+  private cancelBin: (() => void) | null = null;
+  private cancelHint: (() => void) | null = null;
+
+  constructor(ports: VoicePorts) {
+    this.ports = ports;
+    this.phase = this.state.phase;
+    this.jid = this.state.jid;
+    this.recordedMs = this.state.recordedMs;
+    this.levels = this.state.levels;
+    this.hint = this.state.hint;
+    this.canResume = this.state.canResume;
+  }
+
+  /** The button of a conversation went down at `now` (ms, any monotonic clock). */
+  press(jid: string, now: number): void {
+    const phase = this.state.phase.peek();
+    if (phase !== 'idle' && phase !== 'binned') return;
+    this.pressedAt = now;
+    this.apply('press', jid);
+  }
+
+  /** The button went up at `now` (same clock as `press`). */
+  release(now: number): void {
+    this.apply(releaseOf(now - this.pressedAt, this.state.recordedMs.peek()));
+  }
+
+  /** Sends what was recorded; less than a second is thrown away with a hint. */
+  send(): void {
+    this.apply(this.state.recordedMs.peek() < shortestMs ? 'short' : 'send');
+  }
+
+  apply(event: GestureEvent, jid: string | null = null): void {
+    const step = stepOf(this.state.phase.peek(), event);
+    if (!step) return;
+    batch(() => {
+      this.cancelBin?.();
+      this.cancelBin = null;
+      this.state.phase.value = step.to;
+      if (step.hint || step.effects?.includes('open')) this.showHint(step.hint ?? null);
+      for (const effect of step.effects ?? []) this.run(effect, jid);
+      if (step.to === 'binned') this.cancelBin = this.ports.after(binMs, () => this.apply('expire'));
+    });
+  }
+
+  /** The recording so far, to listen to. Only while paused. */
+  async preview(): Promise<Recording | null> {
+    return (await this.recorder?.snapshot()) ?? null;
+  }
+
+  clearHint(): void {
+    this.showHint(null);
+  }
+
+  private run(effect: Effect, jid: string | null): void {
+    if (effect === 'open') void this.open(jid ?? '');
+    else if (effect === 'begin') this.recorder?.begin();
+    else if (effect === 'pause') this.recorder?.pause();
+    else if (effect === 'resume') this.recorder?.resume();
+    else if (effect === 'discard') this.discard();
+    else void this.finish();
+    const to = this.state.jid.peek();
+    if (to !== null && (effect === 'begin' || effect === 'resume')) this.ports.onRecording(to, true);
+    if (to !== null && effect === 'pause') this.ports.onRecording(to, false);
+  }
+
+  private async open(jid: string): Promise<void> {
+    this.attempt += 1;
+    const attempt = this.attempt;
+    this.state.jid.value = jid;
+    this.state.recordedMs.value = 0;
+    this.state.levels.value = [];
+    this.state.canResume.value = true;
+    try {
+      const recorder = await this.ports.open({
+        onLevel: (loudness, recordedMs) => this.take(loudness, recordedMs),
+        onInterrupted: () => this.interrupt(),
+      });
+      if (attempt !== this.attempt) recorder.discard();
+      else {
+        this.recorder = recorder;
+        this.apply('ready');
+      }
+    } catch (error) {
+      if (attempt !== this.attempt) return;
+      this.state.jid.value = null;
+      this.apply('refused');
+      this.showHint(error instanceof RecorderFailure ? error.code : 'failed');
+    }
+  }
+
+  private take(loudness: number, recordedMs: number): void {
+    batch(() => {
+      this.state.recordedMs.value = recordedMs;
+      this.state.levels.value = [...this.state.levels.peek(), loudness].slice(-liveLevels);
+    });
+    if (recordedMs >= longestMs) this.apply('limit');
+  }
+
+  private discard(): void {
+    this.recorder?.discard();
+    this.forget();
+  }
+
+  private async finish(): Promise<void> {
+    const recorder = this.recorder;
+    const jid = this.state.jid.peek();
+    this.forget();
+    if (!recorder || jid === null) return;
+    let recording: Recording | null = null;
+    try {
+      recording = await recorder.finish();
+      await this.ports.send(jid, recording);
+    } catch {
+      recorder.discard();
+      if (recording) this.keep(jid, recording);
+      this.showHint('failed');
+    }
+  }
+
+  /** What could not be handed over is not lost: it comes back as a paused recording, unless a new one has begun. */
+  private keep(jid: string, recording: Recording): void {
+    if (this.state.phase.peek() !== 'idle') return;
+    batch(() => {
+      this.recorder = finished(recording);
+      this.state.jid.value = jid;
+      this.state.recordedMs.value = recording.durationMs;
+      this.state.canResume.value = false;
+      this.state.phase.value = 'paused';
+    });
+  }
+
+  private interrupt(): void {
+    this.state.canResume.value = false;
+    this.apply('interrupt');
+  }
+
+  private forget(): void {
+    const jid = this.state.jid.peek();
+    this.recorder = null;
+    this.state.jid.value = null;
+    this.state.levels.value = [];
+    this.state.recordedMs.value = 0;
+    if (jid !== null) this.ports.onRecording(jid, false);
+  }
+
+  private showHint(hint: HintCode | null): void {
+    this.cancelHint?.();
+    this.state.hint.value = hint;
+    // How to get the microphone back takes longer to read, and to do.
+    const isLasting = hint === 'denied' || hint === 'no-microphone' || hint === 'unsupported';
+    this.cancelHint = hint === null || isLasting ? null : this.ports.after(hintMs, () => this.showHint(null));
+  }
+}
+
+/** A recorder that has nothing left to record. */
+function finished(recording: Recording): Recorder {
+  const nothing = () => {};
+  const whole = () => Promise.resolve(recording);
+  return { begin: nothing, pause: nothing, resume: nothing, snapshot: whole, finish: whole, discard: nothing };
+}
