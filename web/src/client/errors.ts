@@ -1,0 +1,36 @@
+/*
+ * ClientError               root; `code` is stable, the text is for logs only
+ * ├── OfflineError          offline, timeout, session-lost
+ * └── StanzaError           the condition of RFC 6120 section 8.3.3 that the other side answered with
+ */
+
+export class ClientError extends Error {
+  constructor(
+    readonly code: string,
+    message: string = code,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** No answer came because there is no connection, or no longer the one that the question went over. */
+export class OfflineError extends ClientError {
+  declare readonly code: 'offline' | 'timeout' | 'session-lost';
+
+  constructor(code: 'offline' | 'timeout' | 'session-lost') {
+    super(code);
+  }
+}
+
+/** The other side answered with an error. */
+export class StanzaError extends ClientError {
+  constructor(
+    readonly condition: string,
+    /** `cancel`, `modify`, `wait` and so on (RFC 6120 section 8.3.2). */
+    readonly type: string,
+  ) {
+    super(condition);
+  }
+}
