@@ -30,6 +30,7 @@ _WHITESPACE: Final = b" \t\r\n"
 _QUOTE_OR_END: Final = re.compile(rb"""["'>]""")
 _SEPARATOR: Final = " "
 _NONE: Final = -1
+_BYTES_THAT_TELL: Final = 2  # how many of a stream's first bytes tell UTF-16 from UTF-8
 
 # Depths: the stream's root, its children (stanzas and the like), and theirs.
 _ROOT: Final = 1
@@ -170,7 +171,7 @@ class Framer:
         self._base = 0  # offset of the buffer's first byte
         self._fed = 0  # offset behind the last byte that expat was given
         self._long_tag: _LongTag | None = None
-        self._first = b""  # the stream's first byte
+        self._first = b""  # the stream's first bytes
 
         self._depth = 0
         self._start = _NONE  # offset of the element in progress
@@ -195,9 +196,10 @@ class Framer:
             data = bytes(self._buffer) + data
             self._is_paused = False
             self._parser = self._next_parser()
-        if not self._buffer and self._depth == 1 and data.isspace() and not data.strip(_WHITESPACE):
+        if not data or (not self._buffer and self._depth == 1 and data.isspace() and not data.strip(_WHITESPACE)):
             return []  # RFC 6120 §4.6.1: whitespace between stanzas keeps the connection alive
-        self._first = self._first or data[:1]
+        if len(self._first) < _BYTES_THAT_TELL and not self._is_utf8(data):
+            return self._take_events()
         self._buffer += data
         if self._long_tag is not None:
             ready = self._long_tag.add(data)
@@ -252,6 +254,13 @@ class Framer:
             self._hold(bytes(self._buffer[reached - self._fed :]))
         self._check_size(0)
 
+    def _is_utf8(self, data: bytes) -> bool:
+        # RFC 6120 §11.6: nothing but UTF-8. Expat would find out about UTF-16 by itself and go on with it.
+        self._first = (self._first + data)[:_BYTES_THAT_TELL]
+        if b"\0" in self._first or self._first.startswith((b"\xfe", b"\xff")):
+            self._fail(StreamCondition.UNSUPPORTED_ENCODING, "the stream is not UTF-8")
+        return not self._is_done
+
     def _drop_until(self, offset: int) -> None:
         del self._buffer[: offset - self._base]
         self._base = offset
@@ -278,9 +287,6 @@ class Framer:
         self._buffer.clear()
 
     def _condition_of(self, error: expat.ExpatError) -> StreamCondition:
-        is_utf16 = self._first in {b"\xfe", b"\xff"} or b"\0" in self._buffer[:4]
-        if self._depth == 0 and is_utf16:
-            return StreamCondition.UNSUPPORTED_ENCODING  # RFC 6120 §11.6
         # RFC 6120 §4.9.3.13, §11.3: what else expat refuses, invalid UTF-8 among it, is not well-formed.
         return _CONDITIONS.get(error.code, StreamCondition.NOT_WELL_FORMED)
 
@@ -380,7 +386,7 @@ class Framer:
     def _open(self, name: str, attrs: dict[str, str]) -> None:
         namespace, _, local = name.rpartition(_SEPARATOR)
         # RFC 6120 §11.6: U+FEFF is a character like any other here, and none may stand before the header.
-        if self._first == b"\xef":
+        if self._first.startswith(b"\xef"):
             raise _Refused(StreamCondition.NOT_WELL_FORMED, "a byte order mark")
         if namespace != NS_STREAMS:
             raise _Refused(StreamCondition.INVALID_NAMESPACE, "the root is not in the namespace of streams")
