@@ -81,7 +81,7 @@ def main(arguments: list[str]) -> int:
     for report in REPORTS.iterdir():
         report.unlink()
     gates = (*LINT, WEB_TESTS, PYTHON_TESTS, *COVERAGE) if is_test else LINT
-    environment = os.environ | {"PATH": f"{_node_folder()}:{os.environ['PATH']}"}
+    environment = os.environ | {"PATH": f"{_node_folder()}:{os.environ['PATH']}", "NO_COLOR": "1"}
     failed = [gate.name for gate in gates if not run(gate, environment)]
     if is_test:
         print("\n".join(["", *summary(REPORTS)]))
