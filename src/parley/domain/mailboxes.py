@@ -31,41 +31,49 @@ class Mailbox(Generic[Holder]):
     def __init__(self) -> None:
         self.state = MailboxState.IDLE
         self.fetched = 0
-        """Messages up to this place of the log were fetched for catching up."""
+        """The log was asked for what waits up to this place."""
         self._has_news = False
         self._on_way: dict[int, set[Holder]] = {}
+        self._known = 0
         self._high = 0
 
     def wake(self) -> bool:
         """Somebody can take mail. True when catching up is to begin now."""
         if self.state is not MailboxState.IDLE:
             return False
-        self.state = MailboxState.CATCHING_UP
-        self.fetched = 0
-        self._has_news = False
+        self._catch_up_from(0)
+        self._known = 0
         return True
 
     def arrived(self, seq: int) -> bool:
-        """A message was committed. True when it is to be sent now; otherwise it is fetched from the log later."""
-        if self.state is MailboxState.LIVE:
-            self._on_way[seq] = set()
-            return True
-        self._has_news = True
-        return False
+        """A message was committed. True when it is to be sent now; otherwise the log has it for later."""
+        if self.state is not MailboxState.LIVE:
+            self._has_news = True
+            return False
+        if seq <= self._known:
+            # The log was read between the commit and this call.
+            return False
+        self._put(seq)
+        return True
 
     def fetching(self) -> None:
         """The log is about to be asked for what waits behind `fetched`."""
         self._has_news = False
 
-    def fetched_up_to(self, seqs: Iterable[int], *, is_last: bool) -> bool:
-        """The log's answer; True when there is nothing more and messages go live from now on."""
-        for seq in seqs:
-            self._on_way[seq] = set()
-            self.fetched = seq
-        if is_last and not self._has_news and self.state is MailboxState.CATCHING_UP:
-            self.state = MailboxState.LIVE
-            return True
-        return False
+    def take(self, seq: int) -> bool:
+        """A message that waits, from the log, in order. True when it is to be sent now."""
+        self.fetched = seq
+        if seq <= self._known:
+            return self._on_way.get(seq) == set()
+        self._put(seq)
+        return True
+
+    def caught_up(self) -> bool:
+        """The log had nothing more. True when messages go live from now on, False when there is news by now."""
+        if self._has_news or self.state is not MailboxState.CATCHING_UP:
+            return False
+        self.state = MailboxState.LIVE
+        return True
 
     def sent(self, seq: int, holder: Holder) -> None:
         """A copy is on its way to `holder`."""
@@ -74,7 +82,7 @@ class Mailbox(Generic[Holder]):
             holders.add(holder)
 
     def delivered(self, seq: int) -> int | None:
-        """Somebody has it. Returns how far the cursor may move, or None if not further."""
+        """Somebody has it. Returns how far the cursor may move, or None if no further."""
         if self._on_way.pop(seq, None) is None:
             return None
         self._high = max(self._high, seq)
@@ -82,15 +90,22 @@ class Mailbox(Generic[Holder]):
         cursor = next(iter(self._on_way)) - 1 if self._on_way else self._high
         return cursor if cursor > 0 else None
 
-    def lost(self, holder: Holder) -> list[int]:
-        """The holder is gone. Returns the messages, in order, that are on their way to nobody now."""
-        orphans = []
-        for seq, holders in self._on_way.items():
+    def lost(self, holder: Holder) -> bool:
+        """The holder is gone. True when messages are on their way to nobody now: `rewind` or `sleep`."""
+        is_orphaned = False
+        for holders in self._on_way.values():
             if holder in holders:
                 holders.discard(holder)
-                if not holders:
-                    orphans.append(seq)
-        return sorted(orphans)
+                is_orphaned = is_orphaned or not holders
+        return is_orphaned
+
+    def rewind(self) -> bool:
+        """Fetch again what is on its way to nobody, for others. True when catching up is to begin now."""
+        is_running = self.state is MailboxState.CATCHING_UP
+        orphans = [seq for seq, holders in self._on_way.items() if not holders]
+        self._catch_up_from(orphans[0] - 1 if orphans else self.fetched)
+        self._has_news = True
+        return not is_running
 
     def sleep(self) -> None:
         """Nobody can take mail any more."""
@@ -101,3 +116,12 @@ class Mailbox(Generic[Holder]):
     def on_way(self) -> int:
         """How many messages are on their way."""
         return len(self._on_way)
+
+    def _put(self, seq: int) -> None:
+        self._known = seq
+        self._on_way[seq] = set()
+
+    def _catch_up_from(self, place: int) -> None:
+        self.state = MailboxState.CATCHING_UP
+        self.fetched = place
+        self._has_news = False

@@ -37,7 +37,7 @@ class Submission:
     `recipient_id` are account ids, None for people elsewhere. `content` is the stanza as it will be routed,
     opaque here.
     `is_archived`: belongs in the archives; `is_mailed`: waits for its recipient when nobody is there.
-    `is_sealed`: the content is end-to-end encrypted.
+    `is_copied`: the other devices of both parties get a copy. `is_sealed`: the content is end-to-end encrypted.
     """
 
     sender: str
@@ -50,6 +50,7 @@ class Submission:
     origin_id: str = ""
     is_archived: bool = True
     is_mailed: bool = True
+    is_copied: bool = True
     is_sealed: bool = False
 
 

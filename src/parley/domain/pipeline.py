@@ -74,7 +74,8 @@ class Pipeline:
     def accept(self, submission: Submission, done: Done) -> None:
         """Check, classify and commit a message.
 
-        `done` is called once, after the followers, with what the log said; a failure of the storage is passed to it.
+        `done` is called once, after the followers, with what the log said, a failure of the storage included. It may be
+        called before this returns when no mailbox is to hold the message.
 
         Raises:
             Refused: a stage said no; nothing was stored and `done` is not called.
@@ -83,14 +84,22 @@ class Pipeline:
         for rule in self._rules:
             rule(submission)
         message = self._new_message(submission, classify(submission))
+        if not message.entries:
+            # Nobody's mailbox is to hold it: there is nothing to commit.
+            self._follow(submission, Appended(seq=0, id=""))
+            done(Appended(seq=0, id=""))
+            return
 
         def committed(outcome: Appended | StorageUnavailable) -> None:
             if type(outcome) is Appended and not outcome.is_duplicate:
-                for follower in self._followers:
-                    follower(submission, outcome)
+                self._follow(submission, outcome)
             done(outcome)
 
         self._log.append(message, committed)
+
+    def _follow(self, submission: Submission, appended: Appended) -> None:
+        for follower in self._followers:
+            follower(submission, appended)
 
     def _new_message(self, submission: Submission, confidentiality: Confidentiality) -> NewMessage:
         return NewMessage(

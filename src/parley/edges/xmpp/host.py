@@ -1,0 +1,67 @@
+"""What the parts of the XMPP edge and its extensions share: the doors of the domain and each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from parley.base.clock import Clock
+    from parley.base.config import Settings
+    from parley.base.supervise import Supervisor
+    from parley.domain.pipeline import Pipeline
+    from parley.domain.ports import (
+        AccountDirectory,
+        DeviceStore,
+        MessageLog,
+        NodeStore,
+        RosterStore,
+        UploadSlots,
+    )
+    from parley.edges.xmpp.extension import Extension
+    from parley.edges.xmpp.mail import Mail
+    from parley.edges.xmpp.messages import Messages
+    from parley.edges.xmpp.presences import Presences
+    from parley.edges.xmpp.queries import Queries
+    from parley.edges.xmpp.requests import Requests
+    from parley.edges.xmpp.rosters import Rosters
+    from parley.edges.xmpp.router import Router
+    from parley.ops.metrics import Metrics
+
+
+@dataclass(slots=True)
+class Stores:
+    """The ports of the domain that the XMPP edge uses."""
+
+    devices: DeviceStore
+    rosters: RosterStore
+    messages: MessageLog
+    nodes: NodeStore
+    directory: AccountDirectory
+    slots: UploadSlots
+
+
+class Host:
+    """The XMPP edge as its parts see it. `app` fills it once, before the first connection."""
+
+    settings: Settings
+    clock: Clock
+    supervisor: Supervisor
+    metrics: Metrics
+    stores: Stores
+    pipeline: Pipeline
+    new_id: Callable[[], str]
+    extensions: tuple[Extension, ...]
+    router: Router
+    rosters: Rosters
+    messages: Messages
+    mail: Mail
+    presences: Presences
+    requests: Requests
+    queries: Queries
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The domains served here, the primary one first."""
+        return self.settings.domains

@@ -1,0 +1,94 @@
+"""Mailboxes and the sessions that empty them: nothing that waits is forgotten, nothing is sent to one session twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from parley.base import log as logs
+from parley.domain.errors import StorageUnavailable
+from parley.domain.mailboxes import Mailbox, MailboxState
+from parley.edges.xmpp.decoration import delayed, with_stanza_id
+
+if TYPE_CHECKING:
+    from parley.domain.accounts import Account
+    from parley.edges.xmpp.host import Host
+    from parley.edges.xmpp.session import Session
+
+log = logs.get(__name__)
+
+_PAGE: Final = 100
+_RETRY_S: Final = 1.0
+
+
+class Mail:
+    """The mailboxes of the accounts that somebody is connected to."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._boxes: dict[int, Mailbox[Session]] = {}
+
+    def ready(self, session: Session) -> None:
+        """The session can take messages for its bare address."""
+        box = self._boxes.setdefault(session.account.id, Mailbox())
+        if box.wake():
+            self._start(session.account, box)
+
+    def arrived(self, account_id: int, seq: int) -> bool:
+        """A message for the account was committed. True when it is to be sent now."""
+        box = self._boxes.get(account_id)
+        return box is not None and box.arrived(seq)
+
+    def sent(self, session: Session, seq: int) -> None:
+        """A message of the log went out to the session; 0 for what is not from there."""
+        if seq:
+            box = self._boxes.get(session.account.id)
+            if box is not None:
+                box.sent(seq, session)
+
+    def delivered(self, account: Account, seq: int) -> None:
+        """A message of the log has arrived."""
+        box = self._boxes.get(account.id)
+        cursor = box.delivered(seq) if seq and box is not None else None
+        if cursor is not None:
+            self._host.stores.messages.delivered(account.id, cursor)
+
+    def lost(self, session: Session) -> None:
+        """The session is over, or takes no more messages."""
+        account = session.account
+        box = self._boxes.get(account.id)
+        if box is None or box.state is MailboxState.IDLE:
+            return
+        is_orphaned = box.lost(session)
+        if not self._host.router.mail_ready(account.address):
+            box.sleep()
+            if not self._host.router.of(account.address):
+                del self._boxes[account.id]
+        elif is_orphaned and box.rewind():
+            self._start(account, box)
+
+    def _start(self, account: Account, box: Mailbox[Session]) -> None:
+        self._host.supervisor.spawn("catch up", self._catch_up(account, box))
+
+    async def _catch_up(self, account: Account, box: Mailbox[Session]) -> None:
+        while box.state is MailboxState.CATCHING_UP:
+            box.fetching()
+            after = box.fetched
+            try:
+                page = await self._host.stores.messages.pending(account.id, after, _PAGE)
+            except StorageUnavailable as error:
+                log.error("waiting messages cannot be read", code=error.code)
+                await self._host.clock.sleep(_RETRY_S)
+                continue
+            if box.fetched != after:
+                continue  # rewound meanwhile: this page is not the one that is wanted
+            if not self._host.router.mail_ready(account.address):
+                box.sleep()
+                return
+            for message in page:
+                if box.take(message.seq):
+                    stanza = with_stanza_id(message.content, account.address, message.id)
+                    stanza = delayed(stanza, account.domain, message.received_at)
+                    for session in self._host.router.mail_ready(account.address):
+                        session.send(stanza, message.seq)
+            if len(page) < _PAGE and box.caught_up():
+                return

@@ -1,0 +1,204 @@
+"""Messages from clients: into the pipeline, out to sessions (RFC 6121 §5 and §8.5, XEP-0160, XEP-0280)."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import re
+from typing import TYPE_CHECKING, Final
+
+from parley.domain.errors import DomainError, StorageUnavailable
+from parley.domain.messages import Appended, Submission
+from parley.edges.xmpp.decoration import carbon, with_stanza_id
+from parley.edges.xmpp.refusals import stanza_error
+from parley.edges.xmpp.traits import Traits, traits_of
+from parley.protocols.xmpp.element import Element, restamp
+from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
+from parley.protocols.xmpp.jid import JID
+from parley.protocols.xmpp.namespaces import NS_STANZA_IDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from parley.domain.accounts import Account
+    from parley.edges.xmpp.host import Host
+    from parley.edges.xmpp.session import Session
+
+_TYPES: Final = frozenset({"chat", "normal", "headline", "groupchat", "error"})
+_ID: Final = re.compile(rb"""\sid\s*=\s*("[^"]*"|'[^']*')""")
+
+
+class Messages:
+    """Takes messages from sessions and delivers them."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def from_client(self, session: Session, element: Element, token: int) -> bool:
+        """Handle a message; False when it must wait for others on their way to the log.
+
+        Raises:
+            StanzaError: it cannot be delivered; RemoteProtocolError: it is malformed.
+        """
+        host = self._host
+        to = JID.parse(element.to) if element.to else session.jid.bare
+        kind = element.type if element.type in _TYPES else "normal"  # RFC 6121 §5.2.2
+        traits = traits_of(element, kind)
+        if not traits.is_mailed and session.is_waiting_for_log:
+            return False
+        if not host.router.is_account(to):
+            if not host.router.is_local(to):
+                raise StanzaError(StanzaCondition.REMOTE_SERVER_NOT_FOUND)
+            raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
+        address = str(to.bare)
+        recipient = host.stores.directory.cached(address)
+        if recipient is not None:
+            self._accept(session, element, token, to, recipient, kind, traits)
+            return True
+        if session.is_waiting_for_log:
+            return False
+        session.run(self._find_first(session, element, to, kind, traits), element, token)
+        return True
+
+    async def _find_first(self, session: Session, element: Element, to: JID, kind: str, traits: Traits) -> None:
+        recipient = await self._host.stores.directory.find(str(to.bare))
+        if recipient is None:
+            # RFC 6121 §8.5.1: the same answer as for somebody who cannot take it, so that nobody can be looked up.
+            raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
+        if not traits.is_mailed:
+            self._pass_on(session, element, to, recipient, kind, traits)
+            return
+        done = asyncio.get_running_loop().create_future()
+        submission = self._submission(session, element, to, recipient, traits)
+        self._host.pipeline.accept(submission, done.set_result)
+        outcome = await done
+        if isinstance(outcome, StorageUnavailable):
+            raise outcome
+
+    def _accept(
+        self, session: Session, element: Element, token: int, to: JID, recipient: Account, kind: str, traits: Traits
+    ) -> None:
+        if not traits.is_mailed:
+            self._pass_on(session, element, to, recipient, kind, traits)
+            session.handled(token)
+            return
+        submission = self._submission(session, element, to, recipient, traits)
+
+        def done(outcome: Appended | StorageUnavailable) -> None:
+            if isinstance(outcome, StorageUnavailable):
+                session.reply_error(element, stanza_error(outcome))
+            session.committed(token)
+
+        session.in_flight()
+        try:
+            self._host.pipeline.accept(submission, done)
+        except DomainError as error:
+            session.reply_error(element, stanza_error(error))
+            session.committed(token)
+
+    def _submission(
+        self, session: Session, element: Element, to: JID, recipient: Account, traits: Traits
+    ) -> Submission:
+        # A device that has sent no presence gets what is addressed to it, and no mail of its account.
+        is_exact = self._host.router.find(to) is not None and not self._host.router.mail_ready(recipient.address)
+        return Submission(
+            sender=session.account.address,
+            sender_device=session.jid.resource,
+            sender_id=session.account.id,
+            recipient=recipient.address,
+            recipient_device=to.resource,
+            recipient_id=recipient.id,
+            content=_stamped(session, element, to, traits),
+            origin_id=_origin_id(element),
+            is_archived=traits.is_archived,
+            is_mailed=not is_exact,
+            is_copied=traits.is_copied,
+            is_sealed=traits.is_sealed,
+        )
+
+    # ROUTE
+
+    def route(self, submission: Submission, appended: Appended) -> None:
+        """Deliver a committed message: a follower of the pipeline."""
+        host = self._host
+        targets: Sequence[Session] = ()
+        if submission.recipient_id is not None:
+            by_recipient = with_stanza_id(submission.content, submission.recipient, appended.id)
+            if not submission.is_mailed or host.mail.arrived(submission.recipient_id, appended.seq):
+                targets = self._targets(submission.recipient, submission.recipient_device)
+                for target in targets:
+                    target.send(by_recipient, appended.seq)
+            if submission.is_copied:
+                self._copy("received", by_recipient, submission.recipient, targets, appended.seq)
+        if submission.is_copied and submission.sender != submission.recipient:
+            own = with_stanza_id(submission.content, submission.sender, appended.id)
+            sender = host.router.of(submission.sender).get(submission.sender_device)
+            self._copy("sent", own, submission.sender, () if sender is None else (sender,), 0)
+
+    def _targets(self, address: str, device: str) -> Sequence[Session]:
+        if device:
+            session = self._host.router.of(address).get(device)
+            if session is not None:
+                return (session,)
+        # RFC 6121 §8.5.3.2.1: a chat for a device that is gone is treated as one for the account.
+        return self._host.router.mail_ready(address)
+
+    def _copy(self, direction: str, stanza: bytes, address: str, without: Sequence[Session], seq: int) -> None:
+        for session in list(self._host.router.of(address).values()):
+            if session.is_carbons_enabled and session not in without:
+                session.send(carbon(direction, stanza, address, str(session.jid)), seq)
+
+    # What is not kept: typing, headlines, errors.
+
+    def _pass_on(
+        self, session: Session, element: Element, to: JID, recipient: Account, kind: str, traits: Traits
+    ) -> None:
+        stanza = _stamped(session, element, to, traits)
+        exact = self._host.router.find(to) if to.is_full else None
+        if exact is not None:
+            targets: Sequence[Session] = (exact,)
+        elif kind == "error" or (kind == "headline" and to.is_full):
+            return  # RFC 6121 §8.5.3.2.1: silently ignored
+        elif kind == "groupchat":
+            raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
+        elif kind == "headline":
+            targets = [s for s in self._host.router.available(recipient.address) if _takes_mail(s)]
+        else:
+            targets = self._host.router.mail_ready(recipient.address)
+        for target in targets:
+            target.send(stanza)
+        if traits.is_copied:
+            self._copy("received", stanza, recipient.address, targets, 0)
+            if recipient.address != session.account.address:
+                self._copy("sent", stanza, session.account.address, (session,), 0)
+
+
+def _takes_mail(session: Session) -> bool:
+    return session.presence is not None and session.presence.priority >= 0
+
+
+def _stamped(session: Session, element: Element, to: JID, traits: Traits) -> bytes:
+    if traits.claims_stanza_id:
+        element = _without_stanza_ids(element, {session.account.address, str(to.bare)})
+    return restamp(element, from_=str(session.jid), to=str(to))
+
+
+def _without_stanza_ids(element: Element, by: set[str]) -> Element:
+    # XEP-0359 §5: ids that claim to be from an archive of ours are removed.
+    tree = copy.deepcopy(element.tree())
+    for child in tree.findall(f"{{{NS_STANZA_IDS}}}stanza-id"):
+        if child.get("by") in by:
+            tree.remove(child)
+    return Element.from_tree(tree)
+
+
+def _origin_id(element: Element) -> str:
+    child = element.child(NS_STANZA_IDS, "origin-id")
+    if child is None:
+        return ""
+    # On the path of every message: no tree for one attribute.
+    match = _ID.search(element.raw, child.start, child.end)
+    if match is None:
+        return ""
+    value = match[1][1:-1]
+    return element.child_tree(child).get("id", "") if b"&" in value else value.decode()

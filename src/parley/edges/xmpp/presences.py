@@ -1,0 +1,184 @@
+"""Presence from clients (RFC 6121 §4): broadcast, probes, directed presence. Subscriptions are in `subscribing.py`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from parley.edges.xmpp.session import Presence
+from parley.edges.xmpp.subscribing import Subscribing
+from parley.protocols.xmpp.element import Element, restamp, xml
+from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
+from parley.protocols.xmpp.jid import JID
+from parley.protocols.xmpp.namespaces import NS_CLIENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from parley.domain.accounts import Account
+    from parley.domain.contacts import Roster
+    from parley.edges.xmpp.host import Host
+    from parley.edges.xmpp.session import Session
+
+_SUBSCRIPTION_TYPES: Final = frozenset({"subscribe", "subscribed", "unsubscribe", "unsubscribed"})
+_SHOWS: Final = frozenset({"", "away", "chat", "dnd", "xa"})
+
+
+class Presences:
+    """Takes presence from sessions and tells those who may know."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._subscribing = Subscribing(host)
+
+    def from_client(self, session: Session, element: Element, token: int) -> None:
+        """Handle a presence stanza.
+
+        Raises:
+            StanzaError: its type is unknown; RemoteProtocolError: it is malformed.
+        """
+        kind = element.type
+        to = JID.parse(element.to) if element.to else None
+        if kind in _SUBSCRIPTION_TYPES:
+            if to is None or not to.local:
+                raise StanzaError(StanzaCondition.BAD_REQUEST, "a subscription names a contact")
+            session.run(self._subscribing.from_client(session, element, to.bare), element, token)
+        elif kind not in (None, "unavailable", "probe", "error"):
+            raise StanzaError(StanzaCondition.BAD_REQUEST, "unknown type of presence")
+        elif to is not None:
+            session.run(self._directed(session, element, to), element, token)
+        elif kind is None:
+            session.run(self._available(session, element), element, token)
+        elif kind == "unavailable":
+            session.run(self._unavailable(session, restamp(element, from_=str(session.jid))), element, token)
+        else:
+            session.handled(token)
+
+    def ended(self, session: Session) -> None:
+        """The session is over without having said so."""
+        if session.presence is not None or session.directed:
+            stanza = xml("presence", {"from": str(session.jid), "type": "unavailable"})
+            self._host.supervisor.spawn("unavailable", self._unavailable(session, stanza))
+
+    # Broadcast.
+
+    async def _available(self, session: Session, element: Element) -> None:
+        host = self._host
+        is_first = session.presence is None
+        was_ready = session.presence is not None and session.presence.priority >= 0
+        session.presence = _read(element, restamp(element, from_=str(session.jid)))
+        roster = await host.rosters.get(session.account.id)
+        self._broadcast(session, session.presence.stanza, roster)
+        if is_first:
+            await self._first(session, roster)
+        for extension in host.extensions:
+            if extension.on_presence is not None:
+                await extension.on_presence(host, session, element)
+        if is_first:
+            for extension in host.extensions:
+                if extension.on_available is not None:
+                    await extension.on_available(host, session)
+        if session.is_ended or session.presence is None:
+            return
+        if session.presence.priority >= 0:
+            host.mail.ready(session)
+        elif was_ready:
+            host.mail.lost(session)
+
+    async def _first(self, session: Session, roster: Roster) -> None:
+        """RFC 6121 §4.2.2 and §4.3: learn who is there; §3.1.3: requests that wait."""
+        for contact in roster.contacts.values():
+            if contact.state.to:
+                await self._answer_probe(session, JID.parse(contact.address))
+            if contact.state.pending_in and contact.request:
+                session.send(contact.request)
+        for other in self._host.router.available(session.account.address):
+            if other is not session and other.presence is not None:
+                session.send(_to(other.presence.stanza, session.jid))
+
+    async def _unavailable(self, session: Session, stanza: bytes) -> None:
+        was_available = session.presence is not None
+        session.presence = None
+        session.notify_nodes = frozenset()
+        directed, session.directed = session.directed, set()
+        if was_available:
+            self._host.mail.lost(session)
+            roster = await self._host.rosters.get(session.account.id)
+            self._broadcast(session, stanza, roster)
+        for jid in directed:
+            self._send(stanza, jid)
+
+    def _broadcast(self, session: Session, stanza: bytes, roster: Roster) -> None:
+        for contact in roster.contacts.values():
+            if contact.state.from_:
+                self._send(stanza, JID.parse(contact.address))
+        # RFC 6121 §4.2.2: to the user's own available resources as well, the one that sent it included.
+        own = session.jid.bare
+        for other in self._host.router.available(session.account.address):
+            other.send(_to(stanza, own))
+
+    def _send(self, stanza: bytes, to: JID) -> None:
+        for target in self._targets(to):
+            target.send(_to(stanza, to))
+
+    def _targets(self, to: JID) -> Iterable[Session]:
+        if to.is_full:
+            session = self._host.router.find(to)
+            return () if session is None else (session,)
+        return self._host.router.available(str(to))
+
+    # Probes and directed presence.
+
+    async def _answer_probe(self, session: Session, contact: JID) -> None:
+        """Send the contact's presence, as far as the contact lets the user see it (RFC 6121 §4.3.2)."""
+        host = self._host
+        available = host.router.available(str(contact.bare))
+        own = session.account.address
+        if available and str(contact.bare) != own:
+            contact_roster = await host.rosters.get(available[0].account.id)
+            allowed = contact_roster.contacts.get(own)
+            if allowed is None or not allowed.state.from_:
+                available = []
+        for other in available:
+            if other.presence is not None and (contact.is_bare or other.jid == contact):
+                session.send(_to(other.presence.stanza, session.jid))
+
+    async def _directed(self, session: Session, element: Element, to: JID) -> None:
+        if element.type == "probe":
+            await self._answer_probe(session, to)
+            return
+        if not self._host.router.is_account(to):
+            return  # RFC 6121 §8.5.1: presence for nobody is silently ignored
+        if element.type is None:
+            session.directed.add(to)
+        elif element.type == "unavailable":
+            session.directed.discard(to)
+        self._send(restamp(element, from_=str(session.jid), to=None), to)
+
+    # For subscriptions.
+
+    def show(self, account: Account, to: JID) -> None:
+        """A subscription was granted: the contact sees who of the account is there."""
+        for session in self._host.router.available(account.address):
+            if session.presence is not None:
+                self._send(session.presence.stanza, to)
+
+    def hide(self, account: Account, to: JID) -> None:
+        """A subscription ended: to the contact, everybody of the account is gone."""
+        for session in self._host.router.available(account.address):
+            self._send(xml("presence", {"from": str(session.jid), "type": "unavailable"}), to)
+
+
+def _to(stanza: bytes, to: JID) -> bytes:
+    return b'<presence to="%b"%b' % (xml("x", {"to": str(to)})[7:-3], stanza[9:])
+
+
+def _read(element: Element, stanza: bytes) -> Presence:
+    priority = element.text_of(NS_CLIENT, "priority")
+    show = element.text_of(NS_CLIENT, "show") or ""
+    try:
+        number = int(priority) if priority else 0
+    except ValueError:
+        number = -129
+    if not -128 <= number <= 127 or show not in _SHOWS:
+        raise StanzaError(StanzaCondition.BAD_REQUEST, "malformed priority or show")
+    return Presence(stanza, number, show)

@@ -1,0 +1,36 @@
+"""The domain's refusals in the words of RFC 6120 §8.3.3."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+from parley.domain.errors import DomainError, StorageFull
+from parley.protocols.xmpp.errors import JIDError, PayloadError, RemoteProtocolError, StanzaCondition, StanzaError
+
+_BY_CODE: Final = MappingProxyType(
+    {
+        "roster-full": (StanzaCondition.RESOURCE_CONSTRAINT, "the roster is full"),
+        "too-many-nodes": (StanzaCondition.RESOURCE_CONSTRAINT, "too many nodes"),
+        "node-exists": (StanzaCondition.CONFLICT, "the node exists"),
+        "node-not-found": (StanzaCondition.ITEM_NOT_FOUND, ""),
+        "item-not-found": (StanzaCondition.ITEM_NOT_FOUND, ""),
+        "storage-full": (StanzaCondition.RESOURCE_CONSTRAINT, "the server has no room to store this"),
+        "storage-unavailable": (StanzaCondition.RESOURCE_CONSTRAINT, "the server cannot store this now"),
+    }
+)
+
+
+def stanza_error(error: DomainError | RemoteProtocolError) -> StanzaError:
+    """What a client is told about an error of another layer."""
+    if isinstance(error, StanzaError):
+        return error
+    if isinstance(error, JIDError):
+        return StanzaError(StanzaCondition.JID_MALFORMED, str(error))
+    if isinstance(error, PayloadError):
+        return StanzaError(StanzaCondition.BAD_REQUEST, str(error))
+    if isinstance(error, RemoteProtocolError):
+        return StanzaError(StanzaCondition.BAD_REQUEST)
+    code = "storage-full" if isinstance(error, StorageFull) else error.code
+    condition, text = _BY_CODE.get(code, (StanzaCondition.NOT_ALLOWED, ""))
+    return StanzaError(condition, text)

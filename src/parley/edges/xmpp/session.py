@@ -1,0 +1,253 @@
+"""A bound resource: what a client is to the rest of the server, connected or waiting to be resumed.
+
+Stanzas of one client are handled in the order in which they came (RFC 6120 §10.1). Messages that go to the log overtake
+nothing and wait for nobody: many are on their way to the disk at once, and the log keeps their order. Anything else
+waits until they are there, so that a query sees what was sent before it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from parley.base import log as logs
+from parley.domain.errors import DomainError
+from parley.edges.xmpp.refusals import stanza_error
+from parley.protocols.xmpp.element import Element
+from parley.protocols.xmpp.errors import (
+    RemoteProtocolError,
+    StanzaCondition,
+    StanzaError,
+    StreamCondition,
+    error_reply,
+    may_be_answered,
+)
+from parley.protocols.xmpp.jid import JID, JIDError
+
+if TYPE_CHECKING:
+    from parley.domain.accounts import Account
+    from parley.edges.xmpp.connection import Connection
+    from parley.edges.xmpp.host import Host
+    from parley.protocols.xmpp.stream_management import StreamManagement
+
+log = logs.get(__name__)
+
+_BACKLOG_HIGH = 64
+_BACKLOG_LOW = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """A session's available presence: the stanza as broadcast, its priority (RFC 6121 §4.7.2.3) and show."""
+
+    stanza: bytes
+    priority: int
+    show: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A stanza sent under stream management; `seq` is its place in the log, 0 for what is not from there."""
+
+    stanza: bytes
+    seq: int
+
+
+class Session:
+    """One bound resource."""
+
+    def __init__(self, host: Host, account: Account, jid: JID, connection: Connection) -> None:
+        self.host = host
+        self.account = account
+        self.jid = jid
+        self.connection: Connection | None = connection
+        self.sm: StreamManagement[Sent] | None = None
+        self.sm_id = ""
+        self.presence: Presence | None = None
+        self.directed: set[JID] = set()
+        self.is_carbons_enabled = False
+        self.is_roster_requested = False
+        self.notify_nodes: frozenset[str] = frozenset()
+        """Nodes whose events the client asked for by `+notify` (XEP-0163 §3)."""
+        self.detached_at = 0.0
+        self.is_ended = False
+        self._in_flight = 0
+        self._is_busy = False
+        self._backlog: deque[tuple[Element, int]] = deque()
+
+    # Towards the client.
+
+    def send(self, stanza: bytes, seq: int = 0) -> None:
+        """Send a stanza in canonical outer form; with `seq` it is a message of the log, delivered when acknowledged."""
+        sm = self.sm
+        if sm is not None:
+            if not sm.sent(Sent(stanza, seq)):
+                self._overflowed()
+                return
+            self.host.mail.sent(self, seq)
+            if self.connection is not None:
+                self.connection.send(stanza)
+                self.connection.acknowledgement_due(sm.outstanding)
+        elif self.connection is not None:
+            self.host.mail.sent(self, seq)
+            self.connection.send(stanza)
+            # Without stream management nobody ever says that a stanza arrived: given to the socket must do.
+            self.host.mail.delivered(self.account, seq)
+
+    def send_nonza(self, element: bytes) -> None:
+        """Send an element that stream management does not count."""
+        if self.connection is not None:
+            self.connection.send(element)
+
+    def reply_error(self, element: Element, error: StanzaError) -> None:
+        """Answer a stanza of this client with an error, if it may be answered."""
+        if may_be_answered(element):
+            attrs_from = element.to or (str(self.jid.bare) if element.name == "iq" else None)
+            self.send(_addressed(element, error, attrs_from, self.jid))
+            self.host.metrics.refused(error.code)
+
+    def acknowledged(self, h: int) -> None:
+        """The client has handled `h` stanzas; raises HandledCountTooHigh."""
+        if self.sm is not None:
+            for sent in self.sm.acked(h):
+                self.host.mail.delivered(self.account, sent.seq)
+
+    # From the client.
+
+    def receive(self, element: Element) -> None:
+        """Take a stanza of the client."""
+        token = self.sm.received() if self.sm is not None else 0
+        if element.name == "iq" and element.type in ("result", "error") and self.host.queries.answered(self, element):
+            self.handled(token)
+        elif self._is_busy or self._backlog:
+            self._backlog.append((element, token))
+            if len(self._backlog) == _BACKLOG_HIGH and self.connection is not None:
+                self.connection.pause("backlog")
+        elif not self._process(element, token):
+            self._backlog.append((element, token))
+
+    def in_flight(self) -> None:
+        """One more message is on its way to the log."""
+        self._in_flight += 1
+
+    def committed(self, token: int) -> None:
+        """A message reached the log, or was refused by it."""
+        self._in_flight -= 1
+        self.handled(token)
+        if self._backlog and not self._is_busy:
+            self._drain()
+
+    @property
+    def is_waiting_for_log(self) -> bool:
+        """Whether messages of this session are on their way to the log."""
+        return self._in_flight > 0
+
+    def handled(self, token: int) -> None:
+        """The stanza with this token needs nothing more; acknowledgements that waited for it go out."""
+        if self.sm is not None and token:
+            for h in self.sm.handled(token):
+                self.send_nonza(_ack(h))
+
+    def run(self, work: Awaitable[None], element: Element, token: int) -> None:
+        """Handle a stanza that needs to wait for something; those behind it wait too."""
+        self._is_busy = True
+        self.host.supervisor.spawn("stanza", self._run(work, element, token))
+
+    async def _run(self, work: Awaitable[None], element: Element, token: int) -> None:
+        try:
+            await work
+        except StanzaError as error:
+            self.reply_error(element, error)
+        except (DomainError, RemoteProtocolError) as error:
+            self.reply_error(element, stanza_error(error))
+        except Exception as error:  # noqa: BLE001 - the edge where a defect becomes an answer
+            log.defect("stanza failed", error, kind=element.name, pii={"jid": self.jid})
+            self.reply_error(element, StanzaError(StanzaCondition.INTERNAL_SERVER_ERROR))
+        finally:
+            self._is_busy = False
+            self.handled(token)
+            self._drain()
+
+    def _drain(self) -> None:
+        while self._backlog and not self._is_busy:
+            element, token = self._backlog.popleft()
+            if not self._process(element, token):
+                self._backlog.appendleft((element, token))
+                break
+        if len(self._backlog) <= _BACKLOG_LOW and self.connection is not None:
+            self.connection.unpause("backlog")
+
+    def _process(self, element: Element, token: int) -> bool:
+        """Handle a stanza now; False when it must wait for messages on their way to the log."""
+        host = self.host
+        if self.is_ended:
+            return True
+        try:
+            if not self._check_from(element):
+                return True
+            if element.name == "message":
+                return host.messages.from_client(self, element, token)
+            if self._in_flight:
+                return False
+            if element.name == "iq":
+                host.requests.from_client(self, element, token)
+            else:
+                host.presences.from_client(self, element, token)
+        except StanzaError as error:
+            self.reply_error(element, error)
+            self.handled(token)
+        except (DomainError, RemoteProtocolError) as error:
+            self.reply_error(element, stanza_error(error))
+            self.handled(token)
+        return True
+
+    def _check_from(self, element: Element) -> bool:
+        # RFC 6120 §8.1.2.1: a client may name itself, bare or full, and nobody else.
+        given = element.from_
+        if given is None:
+            return True
+        try:
+            if JID.parse(given) in (self.jid, self.jid.bare):
+                return True
+        except JIDError:
+            pass
+        if self.connection is not None:
+            self.connection.fail(StreamCondition.INVALID_FROM)
+        return False
+
+    # Its end.
+
+    def _overflowed(self) -> None:
+        if self.connection is not None:
+            # The client takes stanzas and never says so; what waits in the log waits there.
+            self.connection.fail(StreamCondition.RESOURCE_CONSTRAINT, "too many stanzas are unacknowledged")
+        self.end()
+
+    def end(self) -> None:
+        """The session is over for good: what it had not acknowledged goes elsewhere."""
+        if self.is_ended:
+            return
+        self.is_ended = True
+        self.connection = None
+        self._backlog.clear()
+        host = self.host
+        host.router.remove(self)
+        host.presences.ended(self)
+        for extension in host.extensions:
+            if extension.on_ended is not None:
+                extension.on_ended(host, self)
+        host.mail.lost(self)
+
+
+def _ack(h: int) -> bytes:
+    return b'<a xmlns="urn:xmpp:sm:3" h="%d"/>' % h
+
+
+def _addressed(element: Element, error: StanzaError, from_: str | None, to: JID) -> bytes:
+    """The error that answers a client's stanza, whose `from` the client need not have given."""
+    attrs = dict(element.attrs)
+    attrs["from"] = str(to)
+    stamped = Element(element.namespace, element.name, attrs, element.raw, element.body_start, element.children)
+    return error_reply(stamped, error, from_)

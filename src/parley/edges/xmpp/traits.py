@@ -1,0 +1,85 @@
+"""What a message is to the server: kept, mailed, copied, sealed. Read off the names of its children."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from parley.protocols.xmpp import namespaces as ns
+
+if TYPE_CHECKING:
+    from parley.protocols.xmpp.element import Element
+
+NS_PARLEY_VOICE: Final = "urn:parley:voice:0"
+NS_RETRACT: Final = "urn:xmpp:message-retract:1"
+NS_JINGLE_MESSAGE: Final = "urn:xmpp:jingle-message:0"
+
+_CONTENT: Final = 1
+_SEALED: Final = 2
+_STORE: Final = 4
+_NO_STORE: Final = 8
+_NO_PERMANENT_STORE: Final = 16
+_NO_COPY: Final = 32
+_COPIED: Final = 64
+_STANZA_ID: Final = 128
+
+_FLAGS: Final = MappingProxyType(
+    {
+        (ns.NS_CLIENT, "body"): _CONTENT | _COPIED,
+        (ns.NS_OMEMO_LEGACY, "encrypted"): _CONTENT | _COPIED | _SEALED,
+        (ns.NS_OMEMO, "encrypted"): _CONTENT | _COPIED | _SEALED,
+        (ns.NS_RECEIPTS, "received"): _CONTENT | _COPIED,
+        (ns.NS_RECEIPTS, "request"): _COPIED,
+        (ns.NS_CHAT_MARKERS, "received"): _CONTENT | _COPIED,
+        (ns.NS_CHAT_MARKERS, "displayed"): _CONTENT | _COPIED,
+        (ns.NS_CHAT_MARKERS, "acknowledged"): _CONTENT | _COPIED,
+        (NS_PARLEY_VOICE, "heard"): _CONTENT | _COPIED,
+        (NS_RETRACT, "retract"): _CONTENT | _COPIED,
+        **{
+            (NS_JINGLE_MESSAGE, name): _CONTENT | _COPIED
+            for name in ("propose", "ringing", "proceed", "reject", "retract", "finish")
+        },
+        **{(ns.NS_CHAT_STATES, name): _COPIED for name in ("active", "composing", "paused", "inactive", "gone")},
+        (ns.NS_HINTS, "store"): _STORE,
+        (ns.NS_HINTS, "no-store"): _NO_STORE,
+        (ns.NS_HINTS, "no-storage"): _NO_STORE,
+        (ns.NS_HINTS, "no-permanent-store"): _NO_PERMANENT_STORE,
+        (ns.NS_HINTS, "no-permanent-storage"): _NO_PERMANENT_STORE,
+        (ns.NS_HINTS, "no-copy"): _NO_COPY,
+        (ns.NS_CARBONS, "private"): _NO_COPY,
+        (ns.NS_STANZA_IDS, "stanza-id"): _STANZA_ID,
+    }
+)
+_NOT_KEPT_TYPES: Final = frozenset({"error", "groupchat", "headline"})
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """See `traits_of`."""
+
+    is_archived: bool
+    is_mailed: bool
+    is_copied: bool
+    is_sealed: bool
+    claims_stanza_id: bool
+
+
+def traits_of(element: Element, kind: str) -> Traits:
+    """What to do with a message of type `kind`.
+
+    Archived (XEP-0313 §5.1.1): what a person would miss in the history, unless a hint says no (XEP-0334). Mailed, that
+    is kept for a recipient who is away (XEP-0160): the same. Copied to other devices: XEP-0280 §6.1.
+    """
+    flags = 0
+    for child in element.children:
+        flags |= _FLAGS.get((child.namespace, child.name), 0)
+    is_conversation = kind not in _NOT_KEPT_TYPES
+    is_kept = is_conversation and bool(flags & (_CONTENT | _STORE)) and not flags & _NO_STORE
+    return Traits(
+        is_archived=is_kept and not flags & _NO_PERMANENT_STORE,
+        is_mailed=is_kept,
+        is_copied=is_conversation and not flags & _NO_COPY and (kind == "chat" or bool(flags & _COPIED)),
+        is_sealed=bool(flags & _SEALED),
+        claims_stanza_id=bool(flags & _STANZA_ID),
+    )
