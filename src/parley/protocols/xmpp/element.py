@@ -215,14 +215,11 @@ def declare_prefixes(element: Element, declarations: Mapping[bytes, bytes]) -> E
 
     A prefix that only seems to be used (it occurs in text) is declared too: that does no harm.
     """
-    own = {name for name, _ in _RAW_ATTRIBUTE.findall(element.raw, 0, element.body_start)}
-    missing = [
-        declaration
-        for prefix, declaration in declarations.items()
-        if prefix + b":" in element.raw and b"xmlns:" + prefix not in own
-    ]
-    if not missing:
+    used = [prefix for prefix in declarations if prefix + b":" in element.raw]
+    if not used:
         return element
+    own = {name for name, _ in _RAW_ATTRIBUTE.findall(element.raw, 0, element.body_start)}
+    missing = [declarations[prefix] for prefix in used if b"xmlns:" + prefix not in own]
     extra = b"".join(missing)
     head = 1 + len(element.name.encode())
     raw, shift = element.raw[:head] + extra + element.raw[head:], len(extra)
