@@ -51,8 +51,7 @@ function buildMessage(header: Header, ciphertext: Uint8Array, mac: (covered: Uin
     encode([
       [SIGNAL_MESSAGE.ratchetKey, encodeKey(header.ratchetKey)],
       [SIGNAL_MESSAGE.counter, header.index],
-      // libsignal sends the index of the previous chain's last message, not its length.
-      [SIGNAL_MESSAGE.previousCounter, Math.max(header.previous - 1, 0)],
+      [SIGNAL_MESSAGE.previousCounter, toPreviousCounter(header.previous)],
       [SIGNAL_MESSAGE.ciphertext, ciphertext],
     ]),
   );
@@ -69,7 +68,7 @@ function parseMessage(data: Uint8Array): ParsedMessage {
   return {
     header: {
       ratchetKey: decodeKey(fields.bytes(SIGNAL_MESSAGE.ratchetKey)),
-      previous: fields.uint32OrNull(SIGNAL_MESSAGE.previousCounter) ?? 0,
+      previous: fromPreviousCounter(fields.uint32OrNull(SIGNAL_MESSAGE.previousCounter)),
       index: fields.uint32(SIGNAL_MESSAGE.counter),
     },
     ciphertext: fields.bytes(SIGNAL_MESSAGE.ciphertext),
@@ -129,6 +128,16 @@ function openPayload(material: Uint8Array, iv: Uint8Array | null, payload: Uint8
   return gcmDecrypt(material.subarray(0, PAYLOAD_KEY_BYTES), iv, concat(payload, material.subarray(PAYLOAD_KEY_BYTES)));
 }
 
+/** libsignal sends the index of the previous chain's last message in place of its length, and 0 for an empty chain. */
+function toPreviousCounter(length: number): number {
+  return Math.max(length - 1, 0);
+}
+
+/** The opposite; some ports of libsignal send -1 for an empty chain. */
+function fromPreviousCounter(counter: number | null): number {
+  return counter === null ? 0 : (counter + 1) >>> 0;
+}
+
 function checkVersion(data: Uint8Array): void {
   const version = data[0];
   if (version === undefined) {
@@ -145,7 +154,6 @@ export const LEGACY: FormatSpec = {
   rootInfo: 'WhisperRatchet',
   messageInfo: 'WhisperMessageKeys',
   x3dhInfo: 'WhisperText',
-  closingSlack: 1,
   macBytes: MAC_BYTES,
   encodeKey,
   decodeKey,

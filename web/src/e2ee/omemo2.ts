@@ -116,7 +116,6 @@ export const OMEMO2: FormatSpec = {
   rootInfo: 'OMEMO Root Chain',
   messageInfo: 'OMEMO Message Key Material',
   x3dhInfo: 'OMEMO X3DH',
-  closingSlack: 0,
   macBytes: MAC_BYTES,
   encodeKey: (pub) => pub,
   decodeKey,

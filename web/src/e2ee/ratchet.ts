@@ -15,7 +15,10 @@ import { agree, hkdf, hmac, type KeyPair } from './primitives';
 export const MAX_SKIPPED_PER_MESSAGE = 1000;
 /** Message keys set aside in a session at most; the oldest go first. */
 export const MAX_SKIPPED_TOTAL = 2000;
-/** Closed chains whose ratchet key is remembered, to tell a late duplicate from a forgery. */
+/**
+ * Closed chains that are remembered: their late messages are decrypted, and a late duplicate is told from a forgery.
+ * With the oldest chain its skipped keys go too.
+ */
 export const MAX_RETIRED_CHAINS = 64;
 
 // Section 7.2 of the specification; libsignal's and OMEMO's constants are the same.
@@ -28,18 +31,13 @@ export interface RatchetParams {
   readonly rootInfo: string;
   /** HKDF info that turns a message key into cipher key, MAC key and IV. */
   readonly messageInfo: string;
-  /**
-   * Keys set aside beyond the length that the other side announces for its replaced chain. libsignal announces the
-   * index of the last message instead of the count, so its format needs 1.
-   */
-  readonly closingSlack: number;
 }
 
 /** The position of a message in the conversation. */
 export interface Header {
   /** The sender's current ratchet public key, Curve25519, 32 bytes. */
   readonly ratchetKey: Uint8Array;
-  /** Messages in the sender's previous chain, as announced. */
+  /** Number of messages in the sender's previous chain, as announced. */
   readonly previous: number;
   /** Index of the message in its chain, from 0. */
   readonly index: number;
@@ -197,7 +195,7 @@ function takeFromChain(
 
 /** The Diffie-Hellman ratchet step: closes the receiving chain and opens a pair of new ones. */
 function turn(params: RatchetParams, state: RatchetState, header: Header, fresh: () => KeyPair): RatchetState {
-  const closed = close(params, state, header);
+  const closed = close(state, header);
   const [receivingRoot, receivingKey] = stepRoot(params, state.rootKey, agree(state.own.priv, header.ratchetKey));
   const own = fresh();
   const [rootKey, sendingKey] = stepRoot(params, receivingRoot, agree(own.priv, header.ratchetKey));
@@ -214,7 +212,6 @@ function turn(params: RatchetParams, state: RatchetState, header: Header, fresh:
 }
 
 function close(
-  params: RatchetParams,
   state: RatchetState,
   header: Header,
 ): { skipped: readonly SkippedKey[]; retired: readonly Uint8Array[] } {
@@ -222,12 +219,14 @@ function close(
     return { skipped: state.skipped, retired: state.retired };
   }
   // A larger gap than we are willing to compute must not block the session for ever: the rest is given up.
-  const end = Math.min(header.previous + params.closingSlack, state.receiving.index + MAX_SKIPPED_PER_MESSAGE);
+  const end = Math.min(header.previous, state.receiving.index + MAX_SKIPPED_PER_MESSAGE);
   const [passed] = skip(state.receiving, state.remoteKey, end);
-  return {
-    skipped: capped([...state.skipped, ...passed]),
-    retired: [...state.retired, state.remoteKey].slice(-MAX_RETIRED_CHAINS),
-  };
+  const retired = [...state.retired, state.remoteKey];
+  const forgotten = retired.slice(0, -MAX_RETIRED_CHAINS);
+  const skipped = [...state.skipped, ...passed].filter(
+    ({ ratchetKey }) => !forgotten.some((key) => isEqual(key, ratchetKey)),
+  );
+  return { skipped: capped(skipped), retired: retired.slice(-MAX_RETIRED_CHAINS) };
 }
 
 function skip(chain: Chain, ratchetKey: Uint8Array, end: number): [SkippedKey[], Chain] {
