@@ -1,0 +1,67 @@
+"""The register of capabilities: complete, and no state without its evidence."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+REGISTER = ROOT / "docs" / "capabilities.md"
+HEADER = "| id | capability | state | module | test | user page |"
+IDS = [f"{part}{area}.{row}" for part in "VMA" for area in range(1, 9) for row in range(1, 7)]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    id: str
+    capability: str
+    state: str
+    module: str
+    test: str
+    page: str
+
+
+def rows() -> list[Row]:
+    found = []
+    for line in REGISTER.read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if line.startswith("|") and line != HEADER and not set(line) <= set("|-"):
+            found.append(Row(*cells))
+    return found
+
+
+def paths(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def test_every_row_is_there_once_and_in_order():
+    assert [row.id for row in rows()] == IDS
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: row.id)
+def test_a_state_has_its_evidence(row):
+    assert row.capability
+    assert row.state in ("works", "partial", "no")
+    if row.state == "no":
+        assert not paths(row.test)
+    else:
+        assert paths(row.module)
+        assert paths(row.test)
+    if row.state == "works":
+        assert paths(row.page) or "](" in row.page
+
+
+@pytest.mark.parametrize("row", [row for row in rows() if row.state != "no"], ids=lambda row: row.id)
+def test_what_a_row_names_exists(row):
+    for path in [*paths(row.module), *paths(row.page)]:
+        assert (ROOT / path).exists(), path
+    for target in re.findall(r"\]\(([^)#]+)", row.page):
+        assert (REGISTER.parent / target).exists(), target
+    for name in paths(row.test):
+        path, _, test = name.partition("::")
+        assert (ROOT / path).is_file(), path
+        if path.endswith(".py"):
+            assert re.search(rf"^(async )?def {test or 'test_'}", (ROOT / path).read_text(), re.MULTILINE), name
+        else:
+            assert test in (ROOT / path).read_text(), name
