@@ -288,6 +288,9 @@ export class OmemoDevice {
   /**
    * Decrypts a message.
    *
+   * Messages that the caller knows to have decrypted before (an archive shows them again) should not come here: the
+   * sessions recognise their duplicates for a long time, not for ever, and then report `bad-mac` or `unknown-prekey`.
+   *
    * @param from The sender's bare JID and the `sid` of the header. The JID has to come from the stanza that the server
    * vouches for.
    * @param key The entry that is for us.

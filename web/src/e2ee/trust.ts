@@ -188,8 +188,11 @@ function firstSight(
 }
 
 function withDevice(contact: Contact, device: DeviceRecord): Contact {
-  const others = contact.devices.filter((other) => other.deviceId !== device.deviceId);
-  return { ...contact, devices: pruned([...others, device]) };
+  const isKnown = findDevice(contact, device.deviceId) !== undefined;
+  const devices = isKnown
+    ? contact.devices.map((other) => (other.deviceId === device.deviceId ? device : other))
+    : [...contact.devices, device];
+  return { ...contact, devices: pruned(devices) };
 }
 
 /** Forgets unlisted devices without a key, and the longest unseen ones that nobody judged when there are too many. */

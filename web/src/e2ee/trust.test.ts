@@ -1,0 +1,260 @@
+import { describe, expect, test } from 'vitest';
+import { generateKeyPair } from './primitives';
+import { connect, hear, type Person, person, say, textOf } from './test-people';
+import {
+  type Contact,
+  decide,
+  effectiveTrust,
+  findDevice,
+  formatFingerprint,
+  MAX_KNOWN_DEVICES,
+  MAX_LISTED_DEVICES,
+  observeKey,
+  unknownContact,
+  updateList,
+} from './trust';
+import type { DeviceRecord, Trust } from './types';
+
+const ALICE = 'alice@parley.example';
+const BOB = 'bob@parley.example';
+const NOW = 1_700_000_000_000;
+
+function listed(ids: readonly number[], contact = unknownContact(BOB)): Contact {
+  return updateList(contact, ids, 'legacy', 'trust', NOW).contact;
+}
+
+function device(contact: Contact, id: number): DeviceRecord {
+  return findDevice(contact, id) ?? expect.unreachable();
+}
+
+describe('device lists', () => {
+  test('the first devices are trusted quietly, later ones are announced', () => {
+    const first = updateList(unknownContact(BOB), [1, 2], 'legacy', 'trust', NOW);
+    expect(first.change).toEqual({ added: [1, 2], removed: [], reappeared: [], announced: [] });
+    const second = updateList(first.contact, [1, 3], 'legacy', 'trust', NOW);
+    expect(second.change).toEqual({ added: [3], removed: [2], reappeared: [], announced: [3] });
+    expect(device(second.contact, 3)).toMatchObject({ trust: 'trusted-first-use', isNew: true });
+    expect(device(second.contact, 1)).toMatchObject({ trust: 'trusted-first-use', isNew: false });
+  });
+
+  test('a policy can make later devices wait for the user', () => {
+    const { contact } = updateList(listed([1]), [1, 2], 'legacy', 'ask', NOW);
+    expect(device(contact, 2).trust).toBe('undecided');
+  });
+
+  test('an empty list is nobody’s first devices', () => {
+    const { change } = updateList(listed([]), [1], 'legacy', 'trust', NOW);
+    expect(change.announced).toEqual([]);
+  });
+
+  test('the other format’s list brings no new devices', () => {
+    const { contact, change } = updateList(listed([1, 2]), [1, 2], 'omemo2', 'trust', NOW);
+    expect(change).toEqual({ added: [], removed: [], reappeared: [], announced: [] });
+    expect(device(contact, 1).active).toEqual(['legacy', 'omemo2']);
+  });
+
+  test('a device with a key is remembered when it goes, and recognised when it is back', () => {
+    const key = generateKeyPair().pub;
+    const seen = observeKey(listed([1, 2]), 1, key, 'trust', NOW).contact;
+    const gone = updateList(seen, [], 'legacy', 'trust', NOW);
+    expect(gone.change.removed).toEqual([1, 2]);
+    expect(gone.contact.devices.map((each) => each.deviceId)).toEqual([1]);
+    const back = updateList(gone.contact, [1, 2], 'legacy', 'trust', NOW);
+    expect(back.change).toEqual({ added: [2], removed: [], reappeared: [1], announced: [2] });
+    expect(device(back.contact, 1)).toMatchObject({ identityKey: key, isNew: false });
+  });
+
+  test('lists have a bound, and so has the memory', () => {
+    const ids = Array.from({ length: MAX_LISTED_DEVICES + 1 }, (_, index) => index + 1);
+    expect(() => listed(ids)).toThrow(expect.objectContaining({ code: 'too-many-devices' }));
+    expect(() => listed([0])).toThrow(expect.objectContaining({ code: 'bad-argument' }));
+    let contact = unknownContact(BOB);
+    for (let id = 1; id <= MAX_KNOWN_DEVICES + 3; id += 1) {
+      contact = observeKey(contact, id, Uint8Array.of(id % 256, id >> 8), 'trust', NOW + id).contact;
+    }
+    expect(contact.devices).toHaveLength(MAX_KNOWN_DEVICES);
+    expect(findDevice(contact, 1)).toBeUndefined();
+  });
+});
+
+describe('identity keys', () => {
+  const key = generateKeyPair().pub;
+  const other = generateKeyPair().pub;
+  const known = observeKey(listed([1]), 1, key, 'trust', NOW).contact;
+
+  test('a fingerprint is eight groups of eight hex digits', () => {
+    expect(formatFingerprint(Uint8Array.from({ length: 32 }, (_, index) => index))).toBe(
+      '00010203 04050607 08090a0b 0c0d0e0f 10111213 14151617 18191a1b 1c1d1e1f',
+    );
+  });
+
+  test('the first key is taken, the same one changes nothing', () => {
+    expect(device(known, 1)).toMatchObject({ identityKey: key, trust: 'trusted-first-use' });
+    const again = observeKey(known, 1, key, 'trust', NOW);
+    expect(again.verdict).toBe('accepted');
+    expect(again.contact).toEqual(known);
+  });
+
+  test.each<Trust>(['trusted-first-use', 'verified'])('a changed key of a %s device waits for the user', (trust) => {
+    const before = decide(known, formatFingerprint(key), trust);
+    const { contact, verdict } = observeKey(before, 1, other, 'trust', NOW);
+    expect(verdict).toBe('changed');
+    expect(device(contact, 1)).toMatchObject({ identityKey: key, trust });
+    expect(effectiveTrust(device(contact, 1))).toBe('undecided');
+    const accepted = decide(contact, formatFingerprint(other), 'verified');
+    expect(device(accepted, 1)).toMatchObject({ identityKey: other, trust: 'verified', changedKey: null });
+    const refused = decide(contact, formatFingerprint(other), 'distrusted');
+    expect(effectiveTrust(device(refused, 1))).toBe(trust);
+    expect(observeKey(refused, 1, other, 'trust', NOW).verdict).toBe('distrusted');
+    expect(observeKey(refused, 1, key, 'trust', NOW).verdict).toBe('accepted');
+  });
+
+  test('a third key asks again', () => {
+    const changed = observeKey(known, 1, other, 'trust', NOW).contact;
+    const refused = decide(changed, formatFingerprint(other), 'distrusted');
+    const third = generateKeyPair().pub;
+    expect(observeKey(refused, 1, third, 'trust', NOW)).toMatchObject({
+      verdict: 'changed',
+      device: { changedKey: { identityKey: third, trust: 'undecided' } },
+    });
+  });
+
+  test('decisions are by fingerprint, in any writing', () => {
+    const plain = formatFingerprint(key).replaceAll(' ', '').toUpperCase();
+    expect(device(decide(known, plain, 'verified'), 1).trust).toBe('verified');
+    expect(() => decide(known, formatFingerprint(other), 'verified')).toThrow(
+      expect.objectContaining({ code: 'unknown-fingerprint' }),
+    );
+  });
+});
+
+describe('what trust does to messages', () => {
+  async function pair(): Promise<{ alice: Person; bob: Person }> {
+    const alice = await person(ALICE);
+    const bob = await person(BOB);
+    await alice.device.updateDeviceList(BOB, [bob.address.deviceId], 'legacy');
+    await connect(alice, bob, 'legacy');
+    await hear(bob, alice, await say(alice, 'hello', [bob], 'legacy'));
+    await hear(alice, bob, await say(bob, 'hello', [alice], 'legacy'));
+    return { alice, bob };
+  }
+
+  test('nothing goes to a distrusted device, and nothing comes from it', async () => {
+    const { alice, bob } = await pair();
+    const onItsWay = await say(bob, 'hi', [alice], 'legacy');
+    await alice.device.setTrust(BOB, bob.device.fingerprint(), 'distrusted');
+    const before = alice.store.snapshot();
+    await expect(say(alice, 'no', [bob], 'legacy')).rejects.toMatchObject({
+      code: 'untrusted-devices',
+      devices: [expect.objectContaining(bob.address)],
+    });
+    await expect(hear(alice, bob, onItsWay)).rejects.toMatchObject({ code: 'device-distrusted' });
+    expect(alice.store.snapshot()).toEqual(before);
+    await alice.device.setTrust(BOB, bob.device.fingerprint(), 'verified');
+    expect(await hear(alice, bob, onItsWay)).toMatchObject({
+      trust: 'verified',
+      identityFingerprint: bob.device.fingerprint(),
+    });
+  });
+
+  test('one undecided device holds the message back from all, and is named', async () => {
+    const { alice, bob } = await pair();
+    const cautious = await person(ALICE, { newDevices: 'ask' }, alice.store);
+    const late = await person(BOB);
+    await cautious.device.updateDeviceList(BOB, [bob.address.deviceId, late.address.deviceId], 'legacy');
+    await connect(cautious, late, 'legacy');
+    await expect(say(cautious, 'no', [bob, late], 'legacy')).rejects.toMatchObject({
+      code: 'untrusted-devices',
+      devices: [expect.objectContaining(late.address)],
+    });
+    await cautious.device.setTrust(BOB, late.device.fingerprint(), 'verified');
+    const sent = await say(cautious, 'yes', [bob, late], 'legacy');
+    expect(textOf(await hear(late, cautious, sent))).toBe('yes');
+  });
+
+  test('a reinstalled device with its old id is refused until the user decides', async () => {
+    const { alice, bob } = await pair();
+    const impostor = await reinstalled(bob);
+    await expect(connect(alice, impostor, 'legacy')).rejects.toMatchObject({
+      code: 'identity-changed',
+      devices: [expect.objectContaining({ changedKey: expect.objectContaining({ trust: 'undecided' }) })],
+    });
+    await expect(say(alice, 'no', [bob], 'legacy')).rejects.toMatchObject({ code: 'untrusted-devices' });
+    await alice.device.setTrust(BOB, impostor.device.fingerprint(), 'trusted-first-use');
+    // The session with the old key is never used again.
+    await expect(say(alice, 'no', [bob], 'legacy')).rejects.toMatchObject({ code: 'no-session' });
+    await connect(alice, impostor, 'legacy');
+    expect(textOf(await hear(impostor, alice, await say(alice, 'welcome', [impostor], 'legacy')))).toBe('welcome');
+  });
+
+  test('its first message is refused too, and can be read after the decision', async () => {
+    const { alice, bob } = await pair();
+    const impostor = await reinstalled(bob);
+    await connect(impostor, alice, 'legacy');
+    const message = await say(impostor, 'it is me', [alice], 'legacy');
+    const offered = await alice.device.bundle('legacy');
+    await expect(hear(alice, impostor, message)).rejects.toMatchObject({ code: 'identity-changed' });
+    expect(await alice.device.bundle('legacy')).toEqual(offered);
+    await alice.device.setTrust(BOB, impostor.device.fingerprint(), 'trusted-first-use');
+    expect(textOf(await hear(alice, impostor, message))).toBe('it is me');
+  });
+
+  test('a stranger who cannot prove the key leaves no trace in the trust records', async () => {
+    const { alice, bob } = await pair();
+    const impostor = await reinstalled(bob);
+    await connect(impostor, alice, 'legacy');
+    const message = await say(impostor, 'x', [alice], 'legacy');
+    const key = message.keys[0] ?? expect.unreachable();
+    const data = Uint8Array.from(key.data);
+    // Inside the message's ciphertext, away from the keys.
+    const at = data.length - 20;
+    data[at] = (data[at] as number) ^ 1;
+    const before = alice.store.snapshot();
+    await expect(
+      alice.device.decrypt(bob.address, { data, preKey: true }, message.iv, message.payload, 'legacy'),
+    ).rejects.toMatchObject({ code: 'bad-mac' });
+    expect(alice.store.snapshot()).toEqual(before);
+  });
+
+  test('a new device is announced with its messages until it is acknowledged', async () => {
+    const { alice, bob } = await pair();
+    const phone = await person(BOB);
+    const list = [bob.address.deviceId, phone.address.deviceId];
+    expect((await alice.device.updateDeviceList(BOB, list, 'legacy')).announced).toEqual([phone.address.deviceId]);
+    await connect(phone, alice, 'legacy');
+    const first = await hear(alice, phone, await say(phone, 'new phone', [alice], 'legacy'));
+    expect(first).toMatchObject({ isNewDevice: true, trust: 'trusted-first-use' });
+    await alice.device.acknowledgeDevices(BOB);
+    const second = await hear(alice, phone, await say(phone, 'still me', [alice], 'legacy'));
+    expect(second.isNewDevice).toBe(false);
+  });
+
+  test('the plan sorts the listed devices', async () => {
+    const { alice, bob } = await pair();
+    const tablet = await person(ALICE);
+    const phone = await person(BOB);
+    const old = await person(BOB);
+    for (const each of [phone, old]) {
+      await connect(alice, each, 'legacy');
+    }
+    await alice.device.setTrust(BOB, old.device.fingerprint(), 'distrusted');
+    const ids = [bob, phone, old].map((each) => each.address.deviceId);
+    await alice.device.updateDeviceList(BOB, ids, 'legacy');
+    const own = await alice.device.updateDeviceList(ALICE, [alice.device.deviceId, tablet.address.deviceId], 'legacy');
+    expect(own.isOwnDeviceMissing).toBe(false);
+    const plan = await alice.device.plan([BOB, ALICE], 'legacy');
+    expect(plan.ready).toEqual([bob.address, phone.address]);
+    expect(plan.needSession).toEqual([tablet.address]);
+    expect(plan.distrusted.map((each) => each.deviceId)).toEqual([old.address.deviceId]);
+    expect(plan.undecided).toEqual([]);
+    expect((await alice.device.updateDeviceList(ALICE, [], 'legacy')).isOwnDeviceMissing).toBe(true);
+  });
+});
+
+/** Another identity that claims the same device id. */
+async function reinstalled(lost: Person): Promise<Person> {
+  const fresh = await person(BOB);
+  const account = (await fresh.store.get('identity')) as { deviceId: number };
+  await fresh.store.commit([{ key: 'identity', value: { ...account, deviceId: lost.address.deviceId } }]);
+  return person(BOB, {}, fresh.store);
+}
