@@ -7,7 +7,7 @@
         |-- PayloadError         a payload that does not fit its schema                    (answer: bad-request)
         |-- StanzaError          a stanza to be answered with an error                     RFC 6120 §8.3
         |-- StreamError          ends the stream                                           RFC 6120 §4.9
-        |   `-- HandledCountTooHigh  acknowledged more than was sent                       XEP-0198 §5
+        |   `-- HandledCountTooHigh  acknowledged more than was sent                       XEP-0198 §4
         `-- SASLError            ends one try to authenticate                              RFC 6120 §6.5
 
 `code` is stable; a condition of the RFC is its own code. Texts are for people and logs.
@@ -20,7 +20,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from parley.protocols.xmpp.builder import xml
-from parley.protocols.xmpp.namespaces import NS_SASL, NS_STANZAS, NS_STREAM_ERRORS, NS_STREAMS
+from parley.protocols.xmpp.namespaces import NS_SASL, NS_SM, NS_STANZAS, NS_STREAM_ERRORS, NS_STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -223,6 +223,22 @@ class StreamError(RemoteProtocolError):
     def to_bytes(self) -> bytes:
         """The `<stream:error/>` element."""
         return stream_error(self.condition, self.text, application=self.application)
+
+
+class HandledCountTooHigh(StreamError):
+    """The peer acknowledged more stanzas than it was sent (XEP-0198 §4).
+
+    Args:
+        h: what it claims to have handled.
+        send_count: how many it was sent.
+    """
+
+    def __init__(self, h: int, send_count: int) -> None:
+        attrs = {"xmlns": NS_SM, "h": str(h), "send-count": str(send_count)}
+        text = f"{h} stanzas acknowledged, {send_count} sent"
+        application = xml("handled-count-too-high", attrs)
+        super().__init__(StreamCondition.UNDEFINED_CONDITION, text, application=application)
+        self.code = "handled-count-too-high"
 
 
 class SASLError(RemoteProtocolError):
