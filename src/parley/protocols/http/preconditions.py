@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import calendar
 import re
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import Enum, auto
 
 Header = Callable[[str], str | None]
@@ -46,11 +46,8 @@ class Validators:
 
 def http_date(time_s: int) -> str:
     """Format whole seconds since the epoch as an IMF-fixdate (RFC 9110 §5.6.7)."""
-    parts = time.gmtime(time_s)
-    return (
-        f"{_DAYS[parts.tm_wday]}, {parts.tm_mday:02d} {_MONTHS[parts.tm_mon - 1]} {parts.tm_year:04d} "
-        f"{parts.tm_hour:02d}:{parts.tm_min:02d}:{parts.tm_sec:02d} GMT"
-    )
+    date = datetime.fromtimestamp(time_s, tz=UTC)
+    return f"{_DAYS[date.weekday()]}, {date.day:02d} {_MONTHS[date.month - 1]} {date.year:04d} {date:%H:%M:%S} GMT"
 
 
 def parse_http_date(value: str) -> int | None:
