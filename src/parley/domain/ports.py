@@ -6,7 +6,7 @@ All methods that are `async` return when the change is committed and synced. Eve
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from typing import Protocol
 
 from parley.domain.accounts import Account, Credential
@@ -264,8 +264,8 @@ class BlobStore(Protocol):
         """Size in bytes, or None if absent."""
         ...
 
-    def read(self, digest: bytes, start: int, end: int) -> AsyncIterator[bytes]:
-        """Bytes [start, end) in pieces; raises NotFound("blob-not-found")."""
+    def read(self, digest: bytes, start: int, end: int) -> AsyncGenerator[bytes]:
+        """Bytes [start, end) in pieces; raises NotFound("blob-not-found"). To be closed when left early."""
         ...
 
     async def delete(self, digest: bytes) -> None:

@@ -7,14 +7,13 @@ never fits; it is throttled as an existing one is.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from parley.domain.accounts import Account, Credential
 from parley.domain.errors import DomainError
 from parley.identity.throttle import Throttle
+from parley.protocols.xmpp.scram import ScramKeys, decoy_keys, derive_keys, verify_password
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,10 +24,13 @@ if TYPE_CHECKING:
 HASHES: Final = {"SHA-1": "sha1", "SHA-256": "sha256", "SHA-512": "sha512"}
 """Names of hashes as SCRAM writes them, with those of hashlib."""
 
+DEVICE_ITERATIONS: Final = 4096
+"""Rounds for a device's own credential: 32 random bytes need no stretching."""
+
 _SALT_BYTES: Final = 16
 
 
-class Throttled(DomainError):  # noqa: N818 - the domain's errors are named by what happened
+class Throttled(DomainError):
     """Too many failures; try again in `retry_after_s` seconds."""
 
     def __init__(self, retry_after_s: float) -> None:
@@ -119,42 +121,34 @@ class SignIn:
         self._by_account.succeeded(address)
 
     def _invented(self, address: str, resource: str, mechanism: str) -> Credential:
-        size = hashlib.new(HASHES[mechanism]).digest_size
         # A device's own credential has few rounds; an account's has those of a new password.
-        iterations = 4096 if resource else self._iterations
-
-        def derived(use: str) -> bytes:
-            text = f"{use}\0{mechanism}\0{address}\0{resource}"
-            return hmac.new(self._secret, text.encode(), "sha512").digest()
-
-        return Credential(mechanism, derived("salt")[:_SALT_BYTES], iterations, derived("stored")[:size], b"\0" * size)
+        iterations = DEVICE_ITERATIONS if resource else self._iterations
+        keys = decoy_keys(HASHES[mechanism], f"{address}/{resource}", self._secret, iterations)
+        return Credential(mechanism, keys.salt, keys.iterations, keys.stored_key, keys.server_key)
 
 
 def credentials_for(
     password: str, iterations: int, salts: Callable[[int], bytes], mechanisms: tuple[str, ...] = tuple(HASHES)
 ) -> tuple[Credential, ...]:
-    """Credentials of a prepared password for each mechanism (RFC 5802 §3). Slow on purpose: run it off the loop.
+    """Credentials of a password for each mechanism. Slow on purpose: run it off the loop.
 
     Args:
-        password: after PRECIS OpaqueString.
+        password: in clear.
         iterations: rounds of PBKDF2.
         salts: returns that many random bytes.
         mechanisms: some of `HASHES`.
+
+    Raises:
+        PayloadError: the password is empty or holds characters that passwords may not have.
     """
     made = []
     for mechanism in mechanisms:
-        name = HASHES[mechanism]
-        salt = salts(_SALT_BYTES)
-        salted = hashlib.pbkdf2_hmac(name, password.encode(), salt, iterations)
-        client_key = hmac.new(salted, b"Client Key", name).digest()
-        server_key = hmac.new(salted, b"Server Key", name).digest()
-        made.append(Credential(mechanism, salt, iterations, hashlib.new(name, client_key).digest(), server_key))
+        keys = derive_keys(HASHES[mechanism], password, salts(_SALT_BYTES), iterations)
+        made.append(Credential(mechanism, keys.salt, keys.iterations, keys.stored_key, keys.server_key))
     return tuple(made)
 
 
-def verify_password(password: str, credential: Credential) -> bool:
-    """Whether a prepared password fits. Slow on purpose: run it off the loop."""
-    name = HASHES[credential.mechanism]
-    salted = hashlib.pbkdf2_hmac(name, password.encode(), credential.salt, credential.iterations)
-    client_key = hmac.new(salted, b"Client Key", name).digest()
-    return hmac.compare_digest(hashlib.new(name, client_key).digest(), credential.stored_key)
+def fits(password: str, credential: Credential) -> bool:
+    """Whether a password is the one. Slow on purpose: run it off the loop."""
+    keys = ScramKeys(credential.salt, credential.iterations, credential.stored_key, credential.server_key)
+    return verify_password(HASHES[credential.mechanism], password, keys)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
-from cryptography import x509
-from cryptography.hazmat.primitives.hashes import HashAlgorithm
-from cryptography.hazmat.primitives.serialization import Encoding
-
+from parley.base.net.tls import TlsCredentials
 from parley.base.net.wire import Receiver
 
 _CLOSE_WITHIN_S = 5.0
@@ -22,12 +18,12 @@ class StreamDriver(asyncio.Protocol):
 
     Args:
         receivers: makes the receiver of a new connection, or returns None to refuse it at once.
-        server_end_point: `tls-server-end-point` data of the listener's certificate, for direct TLS; empty for TCP.
+        credentials: the certificate in use, for the channel binding it gives.
     """
 
-    def __init__(self, receivers: Callable[[str], Receiver | None], server_end_point: bytes) -> None:
+    def __init__(self, receivers: Callable[[str], Receiver | None], credentials: TlsCredentials) -> None:
         self._receivers = receivers
-        self._server_end_point = server_end_point
+        self._credentials = credentials
         self._receiver: Receiver | None = None
         self._transport: asyncio.Transport | None = None
         self._queue: list[bytes] = []
@@ -46,7 +42,7 @@ class StreamDriver(asyncio.Protocol):
         self.peer = _host(transport.get_extra_info("peername"))
         if transport.get_extra_info("ssl_object") is not None:
             self.kind = "tls"
-            self.channel_bindings = {"tls-server-end-point": self._server_end_point}
+            self.channel_bindings = {"tls-server-end-point": self._credentials.server_end_point}
         self._receiver = self._receivers(self.peer)
         if self._receiver is None:
             self._transport.abort()
@@ -119,7 +115,7 @@ class StreamDriver(asyncio.Protocol):
             raise ConnectionResetError
         self._transport = transport
         self.kind = "tls"
-        self.channel_bindings = {"tls-server-end-point": self._server_end_point}
+        self.channel_bindings = {"tls-server-end-point": self._credentials.server_end_point}
 
     def close(self) -> None:
         """See `Wire.close`."""
@@ -136,16 +132,3 @@ class StreamDriver(asyncio.Protocol):
 
 def _host(peername: object) -> str:
     return str(peername[0]) if isinstance(peername, tuple) and peername else ""
-
-
-def server_end_point(certificate_pem: bytes) -> bytes:
-    """The `tls-server-end-point` channel binding data of a certificate (RFC 5929 §4.1).
-
-    The hash is that of the certificate's signature, SHA-256 in place of MD5 and SHA-1, and where there is none.
-    """
-    certificate = x509.load_pem_x509_certificate(certificate_pem)
-    algorithm: HashAlgorithm | None = certificate.signature_hash_algorithm
-    name = algorithm.name if algorithm is not None else "sha256"
-    if name in ("md5", "sha1"):
-        name = "sha256"
-    return hashlib.new(name, certificate.public_bytes(Encoding.DER)).digest()

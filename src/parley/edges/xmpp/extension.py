@@ -12,12 +12,21 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from parley.protocols.xmpp.element import xml
+
 if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+    from parley.base.config import Settings
     from parley.domain.accounts import Account
     from parley.edges.xmpp.host import Host
     from parley.edges.xmpp.session import Session
     from parley.protocols.xmpp.element import Child, Element
     from parley.protocols.xmpp.jid import JID
+
+
+ANY_SERVICE = "*"
+"""In `IqHandler.service`: the domains themselves and every service below them."""
 
 
 class Target(StrEnum):
@@ -49,14 +58,30 @@ class IqRequest:
         """The full address of the asking client."""
         return self.session.jid
 
+    @property
+    def tree(self) -> _Element:
+        """The payload as a tree, not to be changed; raises PayloadError."""
+        return self.element.child_tree(self.payload)
 
-IqHandle = Callable[[IqRequest], Awaitable[bytes]]
-"""Returns the XML inside the result (empty for none); raises StanzaError, or a DomainError that has a mapping."""
+    def answer(self, result: bytes = b"") -> None:
+        """Send the result now, for a handler that has more to send behind it and returns None."""
+        attrs = {"type": "result", "id": self.element.id, "from": self.element.to, "to": str(self.sender)}
+        self.session.send(xml("iq", attrs, result))
+
+
+IqHandle = Callable[[IqRequest], Awaitable[bytes | None]]
+"""Returns the XML inside the result (empty for none), or None when `IqRequest.answer` was called.
+
+Raises StanzaError, or a DomainError that has a mapping.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class IqHandler:
-    """One kind of request: `type` is get or set; `service` limits SERVER to a subdomain such as `upload`."""
+    """One kind of request: `type` is get or set.
+
+    With target SERVER, `service` is the subdomain that answers, such as `upload`; empty for the domain itself.
+    """
 
     type: str
     namespace: str
@@ -98,13 +123,15 @@ class Extension:
     name: str
     version: str
     status: str = "complete"
+    is_enabled: Callable[[Settings], bool] | None = None
+    """Whether the settings want it; without, always."""
     server_features: tuple[str, ...] = ()
     account_features: tuple[str, ...] = ()
     account_identities: tuple[Identity, ...] = ()
     services: tuple[Service, ...] = ()
     iq: tuple[IqHandler, ...] = ()
-    stream_features: Callable[[Host, Account | None], bytes] | None = None
-    """XML for the stream's features; the account is None before authentication."""
+    stream_features: Callable[[Host, bool], bytes] | None = None
+    """XML for the stream's features; the flag says whether the client has signed in."""
     nonzas: Mapping[tuple[str, str], Callable[[Host, Session, Element], None]] = field(default_factory=dict)
     on_available: Callable[[Host, Session], Awaitable[None]] | None = None
     """The session became available (its first presence was broadcast)."""

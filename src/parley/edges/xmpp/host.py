@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from parley.base.clock import Clock
@@ -27,7 +27,11 @@ if TYPE_CHECKING:
     from parley.edges.xmpp.requests import Requests
     from parley.edges.xmpp.rosters import Rosters
     from parley.edges.xmpp.router import Router
+    from parley.edges.xmpp.sessions import Sessions
     from parley.ops.metrics import Metrics
+
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -54,12 +58,24 @@ class Host:
     new_id: Callable[[], str]
     extensions: tuple[Extension, ...]
     router: Router
+    sessions: Sessions
     rosters: Rosters
     messages: Messages
     mail: Mail
     presences: Presences
     requests: Requests
     queries: Queries
+    is_draining: bool = False
+
+    def __init__(self) -> None:
+        self._memories: dict[Any, Any] = {}
+
+    def memory(self, kind: Callable[[Host], T]) -> T:
+        """The one `kind` of this host, made when first asked for: what an extension keeps between requests."""
+        if kind not in self._memories:
+            self._memories[kind] = kind(self)
+        found: T = self._memories[kind]
+        return found
 
     @property
     def domains(self) -> tuple[str, ...]:

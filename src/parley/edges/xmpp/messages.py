@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from parley.domain.errors import DomainError, StorageUnavailable
@@ -26,6 +27,17 @@ if TYPE_CHECKING:
 
 _TYPES: Final = frozenset({"chat", "normal", "headline", "groupchat", "error"})
 _ID: Final = re.compile(rb"""\sid\s*=\s*("[^"]*"|'[^']*')""")
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message of a client with what was read off it."""
+
+    session: Session
+    element: Element
+    to: JID
+    kind: str
+    traits: Traits
 
 
 class Messages:
@@ -53,52 +65,53 @@ class Messages:
         address = str(to.bare)
         recipient = host.stores.directory.cached(address)
         if recipient is not None:
-            self._accept(session, element, token, to, recipient, kind, traits)
+            self._accept(Letter(session, element, to, kind, traits), token, recipient)
             return True
         if session.is_waiting_for_log:
             return False
-        session.run(self._find_first(session, element, to, kind, traits), element, token)
+        session.run(self._find_first(Letter(session, element, to, kind, traits)), element, token)
         return True
 
-    async def _find_first(self, session: Session, element: Element, to: JID, kind: str, traits: Traits) -> None:
-        recipient = await self._host.stores.directory.find(str(to.bare))
+    async def _find_first(self, letter: Letter) -> None:
+        recipient = await self._host.stores.directory.find(str(letter.to.bare))
         if recipient is None:
             # RFC 6121 §8.5.1: the same answer as for somebody who cannot take it, so that nobody can be looked up.
             raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
-        if not traits.is_mailed:
-            self._pass_on(session, element, to, recipient, kind, traits)
+        if not letter.traits.is_mailed:
+            self._pass_on(letter, recipient)
             return
         done = asyncio.get_running_loop().create_future()
-        submission = self._submission(session, element, to, recipient, traits)
+        submission = self._submission(letter, recipient)
         self._host.pipeline.accept(submission, done.set_result)
         outcome = await done
         if isinstance(outcome, StorageUnavailable):
             raise outcome
 
-    def _accept(
-        self, session: Session, element: Element, token: int, to: JID, recipient: Account, kind: str, traits: Traits
-    ) -> None:
-        if not traits.is_mailed:
-            self._pass_on(session, element, to, recipient, kind, traits)
+    def _accept(self, letter: Letter, token: int, recipient: Account) -> None:
+        session = letter.session
+        if not letter.traits.is_mailed:
+            self._pass_on(letter, recipient)
             session.handled(token)
             return
-        submission = self._submission(session, element, to, recipient, traits)
+        started = self._host.clock.monotonic()
+        submission = self._submission(letter, recipient)
 
         def done(outcome: Appended | StorageUnavailable) -> None:
             if isinstance(outcome, StorageUnavailable):
-                session.reply_error(element, stanza_error(outcome))
+                session.reply_error(letter.element, stanza_error(outcome))
+            else:
+                self._host.metrics.delivered(self._host.clock.monotonic() - started)
             session.committed(token)
 
         session.in_flight()
         try:
             self._host.pipeline.accept(submission, done)
         except DomainError as error:
-            session.reply_error(element, stanza_error(error))
+            session.reply_error(letter.element, stanza_error(error))
             session.committed(token)
 
-    def _submission(
-        self, session: Session, element: Element, to: JID, recipient: Account, traits: Traits
-    ) -> Submission:
+    def _submission(self, letter: Letter, recipient: Account) -> Submission:
+        session, to, traits = letter.session, letter.to, letter.traits
         # A device that has sent no presence gets what is addressed to it, and no mail of its account.
         is_exact = self._host.router.find(to) is not None and not self._host.router.mail_ready(recipient.address)
         return Submission(
@@ -108,8 +121,8 @@ class Messages:
             recipient=recipient.address,
             recipient_device=to.resource,
             recipient_id=recipient.id,
-            content=_stamped(session, element, to, traits),
-            origin_id=_origin_id(element),
+            content=_stamped(letter),
+            origin_id=_origin_id(letter.element),
             is_archived=traits.is_archived,
             is_mailed=not is_exact,
             is_copied=traits.is_copied,
@@ -150,10 +163,9 @@ class Messages:
 
     # What is not kept: typing, headlines, errors.
 
-    def _pass_on(
-        self, session: Session, element: Element, to: JID, recipient: Account, kind: str, traits: Traits
-    ) -> None:
-        stanza = _stamped(session, element, to, traits)
+    def _pass_on(self, letter: Letter, recipient: Account) -> None:
+        session, to, kind = letter.session, letter.to, letter.kind
+        stanza = _stamped(letter)
         exact = self._host.router.find(to) if to.is_full else None
         if exact is not None:
             targets: Sequence[Session] = (exact,)
@@ -167,7 +179,7 @@ class Messages:
             targets = self._host.router.mail_ready(recipient.address)
         for target in targets:
             target.send(stanza)
-        if traits.is_copied:
+        if letter.traits.is_copied:
             self._copy("received", stanza, recipient.address, targets, 0)
             if recipient.address != session.account.address:
                 self._copy("sent", stanza, session.account.address, (session,), 0)
@@ -177,10 +189,11 @@ def _takes_mail(session: Session) -> bool:
     return session.presence is not None and session.presence.priority >= 0
 
 
-def _stamped(session: Session, element: Element, to: JID, traits: Traits) -> bytes:
-    if traits.claims_stanza_id:
-        element = _without_stanza_ids(element, {session.account.address, str(to.bare)})
-    return restamp(element, from_=str(session.jid), to=str(to))
+def _stamped(letter: Letter) -> bytes:
+    element = letter.element
+    if letter.traits.claims_stanza_id:
+        element = _without_stanza_ids(element, {letter.session.account.address, str(letter.to.bare)})
+    return restamp(element, from_=str(letter.session.jid), to=str(letter.to))
 
 
 def _without_stanza_ids(element: Element, by: set[str]) -> Element:

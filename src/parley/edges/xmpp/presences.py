@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from parley.domain.accounts import Account
-    from parley.domain.contacts import Roster
+    from parley.domain.contacts import Contact, Roster
     from parley.edges.xmpp.host import Host
     from parley.edges.xmpp.session import Session
 
@@ -154,7 +154,11 @@ class Presences:
             session.directed.discard(to)
         self._send(restamp(element, from_=str(session.jid), to=None), to)
 
-    # For subscriptions.
+    # For rosters and subscriptions.
+
+    async def contact_removed(self, account: Account, before: Contact) -> None:
+        """The user deleted a contact: what was between the two is over."""
+        await self._subscribing.removed(account, JID.parse(before.address), before)
 
     def show(self, account: Account, to: JID) -> None:
         """A subscription was granted: the contact sees who of the account is there."""

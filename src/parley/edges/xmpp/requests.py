@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from parley.edges.xmpp.extension import Extension, IqHandler, IqRequest, Target
-from parley.protocols.xmpp.element import Element, restamp, xml
+from parley.edges.xmpp.extension import ANY_SERVICE, Extension, IqHandler, IqRequest, Target
+from parley.protocols.xmpp.element import Element, restamp
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 from parley.protocols.xmpp.jid import JID
 
@@ -89,7 +89,8 @@ class Requests:
                 raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
         else:
             service = self._host.router.service(to.domain) or ""
-        handler = self._handlers.get((element.type or "", payload.namespace, payload.name, target, service))
+        key = (element.type or "", payload.namespace, payload.name, target)
+        handler = self._handlers.get((*key, service)) or self._handlers.get((*key, ANY_SERVICE))
         if handler is None:
             raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
         if target is Target.CONTACT:
@@ -99,5 +100,5 @@ class Requests:
                 raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
         request = IqRequest(self._host, session, element, payload, target, to, account)
         result = await handler.handle(request)
-        attrs = {"type": "result", "id": element.id, "from": element.to, "to": str(session.jid)}
-        session.send(xml("iq", attrs, result))
+        if result is not None:
+            request.answer(result)

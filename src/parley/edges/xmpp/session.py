@@ -8,7 +8,7 @@ waits until they are there, so that a query sees what was sent before it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from parley.domain.errors import DomainError
 from parley.edges.xmpp.refusals import stanza_error
 from parley.protocols.xmpp.element import Element
 from parley.protocols.xmpp.errors import (
+    JIDError,
     RemoteProtocolError,
     StanzaCondition,
     StanzaError,
@@ -24,13 +25,13 @@ from parley.protocols.xmpp.errors import (
     error_reply,
     may_be_answered,
 )
-from parley.protocols.xmpp.jid import JID, JIDError
+from parley.protocols.xmpp.jid import JID
+from parley.protocols.xmpp.stream_management import StreamManagement, acknowledgement
 
 if TYPE_CHECKING:
     from parley.domain.accounts import Account
     from parley.edges.xmpp.connection import Connection
     from parley.edges.xmpp.host import Host
-    from parley.protocols.xmpp.stream_management import StreamManagement
 
 log = logs.get(__name__)
 
@@ -76,6 +77,7 @@ class Session:
         self._in_flight = 0
         self._is_busy = False
         self._backlog: deque[tuple[Element, int]] = deque()
+        self._settled: Callable[[], None] | None = None
 
     # Towards the client.
 
@@ -148,7 +150,17 @@ class Session:
         """The stanza with this token needs nothing more; acknowledgements that waited for it go out."""
         if self.sm is not None and token:
             for h in self.sm.handled(token):
-                self.send_nonza(_ack(h))
+                self.send_nonza(acknowledgement(h))
+            if self._settled is not None and not self.sm.in_flight:
+                settled, self._settled = self._settled, None
+                settled()
+
+    def when_settled(self, settled: Callable[[], None]) -> None:
+        """Call `settled` once everything that came in has been handled; at once if it has."""
+        if self.sm is None or not self.sm.in_flight:
+            settled()
+        else:
+            self._settled = settled
 
     def run(self, work: Awaitable[None], element: Element, token: int) -> None:
         """Handle a stanza that needs to wait for something; those behind it wait too."""
@@ -162,7 +174,7 @@ class Session:
             self.reply_error(element, error)
         except (DomainError, RemoteProtocolError) as error:
             self.reply_error(element, stanza_error(error))
-        except Exception as error:  # noqa: BLE001 - the edge where a defect becomes an answer
+        except Exception as error:
             log.defect("stanza failed", error, kind=element.name, pii={"jid": self.jid})
             self.reply_error(element, StanzaError(StanzaCondition.INTERNAL_SERVER_ERROR))
         finally:
@@ -219,11 +231,15 @@ class Session:
 
     # Its end.
 
-    def _overflowed(self) -> None:
+    def close(self, condition: StreamCondition, text: str = "") -> None:
+        """End the session and its stream, if it has one."""
         if self.connection is not None:
-            # The client takes stanzas and never says so; what waits in the log waits there.
-            self.connection.fail(StreamCondition.RESOURCE_CONSTRAINT, "too many stanzas are unacknowledged")
+            self.connection.fail(condition, text)
         self.end()
+
+    def _overflowed(self) -> None:
+        # The client takes stanzas and never says so; what waits in the log waits there.
+        self.close(StreamCondition.RESOURCE_CONSTRAINT, "too many stanzas are unacknowledged")
 
     def end(self) -> None:
         """The session is over for good: what it had not acknowledged goes elsewhere."""
@@ -233,16 +249,15 @@ class Session:
         self.connection = None
         self._backlog.clear()
         host = self.host
-        host.router.remove(self)
+        if self._settled is not None:
+            settled, self._settled = self._settled, None
+            settled()
+        host.sessions.closed(self)
         host.presences.ended(self)
         for extension in host.extensions:
             if extension.on_ended is not None:
                 extension.on_ended(host, self)
         host.mail.lost(self)
-
-
-def _ack(h: int) -> bytes:
-    return b'<a xmlns="urn:xmpp:sm:3" h="%d"/>' % h
 
 
 def _addressed(element: Element, error: StanzaError, from_: str | None, to: JID) -> bytes:

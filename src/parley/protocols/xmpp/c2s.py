@@ -15,8 +15,6 @@ the method of the same name.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,10 +22,12 @@ from enum import Enum
 from typing import Final
 
 from parley.protocols.xmpp import namespaces as ns
-from parley.protocols.xmpp.element import Element, to_frame, xml
+from parley.protocols.xmpp.builder import attribute
+from parley.protocols.xmpp.element import Element, text, to_frame, xml
 from parley.protocols.xmpp.errors import (
     JIDError,
     SASLCondition,
+    SASLError,
     StanzaError,
     StreamCondition,
     sasl_failure,
@@ -43,6 +43,7 @@ from parley.protocols.xmpp.framing import (
 )
 from parley.protocols.xmpp.framing import Event as FramingEvent
 from parley.protocols.xmpp.jid import JID
+from parley.protocols.xmpp.sasl import decode_payload, encode_payload
 
 
 class StreamState(Enum):
@@ -124,8 +125,8 @@ Event = (
 
 _STANZAS: Final = frozenset({"message", "presence", "iq"})
 _STREAM_OPEN: Final = (
-    "<?xml version='1.0'?><stream:stream xmlns='jabber:client' "
-    "xmlns:stream='http://etherx.jabber.org/streams' version='1.0' xml:lang='en'"
+    b"<?xml version='1.0'?><stream:stream xmlns='jabber:client' "
+    b"xmlns:stream='http://etherx.jabber.org/streams' version='1.0' xml:lang='en'"
 )
 
 
@@ -244,16 +245,16 @@ class ClientStream:
         """Queue a stanza or other first-level element in the form of a TCP stream."""
         self._out.append(to_frame(data) if self._config.is_framed else data)
 
-    def fail(self, condition: StreamCondition, text: str = "") -> list[Event]:
+    def fail(self, condition: StreamCondition, reason: str = "") -> list[Event]:
         """End the stream with a stream error (RFC 6120 §4.9); a header is sent first if none was."""
         if self.state is StreamState.CLOSED:
             return []
         if not self._is_open_sent:
             self._send_open(None)
-        self._out.append(stream_error(condition, text))
+        self._out.append(stream_error(condition, reason))
         self._send_close()
         self.state = StreamState.CLOSED
-        return [StreamEnded(is_clean=False, condition=condition, text=text)]
+        return [StreamEnded(is_clean=False, condition=condition, text=reason)]
 
     def close(self) -> None:
         """End the stream without an error."""
@@ -273,18 +274,18 @@ class ClientStream:
 
     def challenge(self, data: bytes) -> None:
         """Send a SASL challenge."""
-        self._out.append(self._sasl("challenge", base64.b64encode(data) or b"="))
+        self._out.append(self._sasl("challenge", data))
         self._is_waiting = False
 
     def auth_succeeded(self, data: bytes = b"") -> None:
         """Send success, with `data` for the client to check; the client opens a new stream."""
-        self._out.append(self._sasl("success", base64.b64encode(data)))
+        self._out.append(self._sasl("success", data) if data else xml("success", {"xmlns": ns.NS_SASL}))
         self.is_authenticated = True
         self._restart(self._framer.pending())
 
-    def auth_failed(self, condition: SASLCondition, text: str = "") -> None:
+    def auth_failed(self, condition: SASLCondition, reason: str = "") -> None:
         """Send a failure; the client may try again."""
-        self._out.append(sasl_failure(condition, text))
+        self._out.append(sasl_failure(condition, reason))
         self._is_waiting = False
         self.state = StreamState.NEGOTIATING
 
@@ -318,7 +319,7 @@ class ClientStream:
         self.state = StreamState.OPENING
 
     def _sasl(self, name: str, data: bytes) -> bytes:
-        return xml(name, {"xmlns": ns.NS_SASL}, data)
+        return xml(name, {"xmlns": ns.NS_SASL}, text(encode_payload(data)))
 
     # Stream headers.
 
@@ -345,14 +346,15 @@ class ClientStream:
         return []
 
     def _send_open(self, to: str | None) -> None:
-        attrs = {"from": self.domain or min(self._config.domains), "id": self._stream_ids()}
+        attrs: dict[str, str] = {"from": self.domain or min(self._config.domains), "id": self._stream_ids()}
         if to is not None:
             attrs["to"] = to
         if self._config.is_framed:
             named = {"xmlns": ns.NS_FRAMING, **attrs, "version": "1.0", "xml:lang": "en"}
             self._out.append(xml("open", named))
         else:
-            self._out.append(_STREAM_OPEN.encode() + xml("x", attrs)[2:-2] + b">")
+            stamps = b"".join(b' %b="%b"' % (name.encode(), attribute(value)) for name, value in attrs.items())
+            self._out.append(_STREAM_OPEN + stamps + b">")
         self._is_open_sent = True
 
     def _send_close(self) -> None:
@@ -425,11 +427,11 @@ class ClientStream:
             refused = SASLCondition.ENCRYPTION_REQUIRED if is_early else SASLCondition.INVALID_MECHANISM
             self.auth_failed(refused)
             return []
-        text = element.tree().text or ""
-        if not text:
+        payload = element.tree().text or ""
+        if not payload:
             self.state = StreamState.AUTHENTICATING
             return self._ask(AuthRequested(mechanism, None))
-        data = self._decoded(text)
+        data = self._decoded(payload)
         if data is None:
             return []
         self.state = StreamState.AUTHENTICATING
@@ -445,13 +447,10 @@ class ClientStream:
         return [AuthAborted()] if data is None else self._ask(AuthResponded(data))
 
     def _decoded(self, text: str) -> bytes | None:
-        # RFC 6120 §6.4.2: a single "=" is an empty response; white space is not base64 (§13.9.1 wants strictness).
-        if text == "=":
-            return b""
         try:
-            return base64.b64decode(text, validate=True)
-        except (binascii.Error, ValueError):
-            self.auth_failed(SASLCondition.INCORRECT_ENCODING)
+            return decode_payload(text)
+        except SASLError as error:
+            self.auth_failed(error.condition, error.text)
             return None
 
     def _bind(self, element: Element) -> list[Event]:

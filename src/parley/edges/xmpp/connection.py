@@ -1,0 +1,312 @@
+"""One connection of a client: a wire, a stream, and the session bound to it once the client has signed in."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Iterable
+from typing import TYPE_CHECKING, Final
+
+from parley.base import log as logs
+from parley.base.throttle import TokenBucket
+from parley.domain.errors import DomainError
+from parley.edges.xmpp.authentication import Authentication, SignedIn
+from parley.edges.xmpp.resumption import resume
+from parley.edges.xmpp.session import Session
+from parley.protocols.xmpp import c2s
+from parley.protocols.xmpp.c2s import ClientStream
+from parley.protocols.xmpp.errors import JIDError, LocalProtocolError, StanzaCondition, StanzaError, StreamCondition
+from parley.protocols.xmpp.jid import JID
+from parley.protocols.xmpp.namespaces import NS_SM
+from parley.protocols.xmpp.stream_management import REQUEST
+
+if TYPE_CHECKING:
+    from parley.base.net.wire import Wire
+    from parley.edges.xmpp.host import Host
+    from parley.edges.xmpp.listener import Listener
+    from parley.protocols.xmpp.element import Element
+
+log = logs.get(__name__)
+
+_REQUEST_AFTER: Final = 10
+_CHECK_UNSENT_EVERY: Final = 65536
+
+
+class Connection:
+    """A `Receiver` of one wire.
+
+    Args:
+        host: the XMPP edge.
+        listener: what the port offers.
+    """
+
+    def __init__(self, host: Host, listener: Listener) -> None:
+        self._host = host
+        self._listener = listener
+        self._wire: Wire | None = None
+        self._stream: ClientStream
+        self._authentication: Authentication
+        self._signed_in: SignedIn | None = None
+        self._pauses: set[str] = set()
+        self._sent_bytes = 0
+        self._is_request_owed = False
+        self._is_request_open = False
+        limits = host.settings.limits
+        self._bucket = TokenBucket(limits.bytes_per_s, limits.burst_bytes, host.clock.monotonic)
+        self.session: Session | None = None
+        self.opened_at = self.heard_at = host.clock.monotonic()
+        self.asked_at: float | None = None
+        self.counted_peer = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything can still be sent."""
+        return self._wire is not None
+
+    @property
+    def peer(self) -> str:
+        """The client's network address."""
+        return self._wire.peer if self._wire is not None else ""
+
+    # Receiver
+
+    def connected(self, wire: Wire) -> None:
+        """See `Receiver.connected`."""
+        self._wire = wire
+        is_secure = wire.kind == "tls" or (wire.kind == "websocket" and bool(wire.channel_bindings))
+        self._stream = ClientStream(
+            self._listener.config,
+            lambda: secrets.token_urlsafe(15),
+            is_secure=is_secure,
+            channel_bindings=wire.channel_bindings,
+        )
+        self._authentication = Authentication(self._host, self._listener.sign_in, self._stream, wire.peer)
+        self._host.metrics.connected(self._listener.kind)
+
+    def received(self, data: bytes) -> None:
+        """See `Receiver.received`."""
+        self.heard_at = self._host.clock.monotonic()
+        self.asked_at = None
+        if log.is_tracing:
+            self._trace("received", data)
+        wait_s = self._bucket.take(len(data))
+        if wait_s > 0:
+            self._slow_down(wait_s)
+        self._handle(self._stream.receive(data))
+        if self._stream.held_bytes > self._listener.config.limits.max_stanza_bytes:
+            self.fail(StreamCondition.POLICY_VIOLATION, "too much data before an answer")
+
+    def disconnected(self) -> None:
+        """See `Receiver.disconnected`."""
+        self._wire = None
+        self._host.metrics.disconnected(self._listener.kind)
+        self._listener.closed(self)
+        session, self.session = self.session, None
+        if session is not None and session.connection is self:
+            self._host.sessions.connection_lost(session)
+
+    # Events of the stream.
+
+    def _handle(self, events: Iterable[c2s.Event]) -> None:
+        for event in events:
+            if isinstance(event, c2s.StanzaReceived):
+                if self.session is not None:
+                    self._host.metrics.stanza_in(event.element.name)
+                    self.session.receive(event.element)
+            elif isinstance(event, c2s.NonzaReceived):
+                self._nonza(event.element)
+            elif isinstance(event, c2s.StreamEnded):
+                self._ended(event)
+            else:
+                self._negotiate(event)
+        self._flush()
+
+    def _negotiate(self, event: c2s.Event) -> None:
+        if isinstance(event, c2s.TlsRequested):
+            self._wait("tls", self._start_tls())
+        elif isinstance(event, c2s.AuthRequested):
+            self._wait("sasl", self._authenticate(self._authentication.begin(event.mechanism, event.initial)))
+        elif isinstance(event, c2s.AuthResponded):
+            self._wait("sasl", self._authenticate(self._authentication.respond(event.data)))
+        elif isinstance(event, c2s.AuthAborted):
+            self._authentication.failures += 1
+        elif isinstance(event, c2s.BindRequested):
+            self._wait("bind", self._bind(event.id, event.resource))
+
+    def _wait(self, name: str, work: Awaitable[None]) -> None:
+        self.pause(name)
+        self._host.supervisor.spawn(name, self._do(name, work))
+
+    async def _do(self, name: str, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except OSError:
+            if self._wire is not None:
+                self._wire.abort()
+        except DomainError as error:
+            log.error("negotiation failed", step=name, code=error.code)
+            self.fail(StreamCondition.INTERNAL_SERVER_ERROR)
+        except Exception as error:
+            log.defect("negotiation failed", error, step=name)
+            self.fail(StreamCondition.INTERNAL_SERVER_ERROR)
+        self._flush()
+        self.unpause(name)
+        self._handle(self._stream.proceed())
+
+    async def _start_tls(self) -> None:
+        self._flush()
+        if self._wire is not None:
+            timeout_s = self._host.settings.limits.handshake_timeout_s
+            await self._wire.start_tls(self._listener.tls_context, timeout_s)
+            self._stream.tls_established(self._wire.channel_bindings)
+
+    async def _authenticate(self, step: Awaitable[SignedIn | None]) -> None:
+        self._signed_in = await step or self._signed_in
+        if self._authentication.failures >= self._host.settings.login.attempts_per_stream:
+            # RFC 6120 §6.4.5: after some tries the stream ends.
+            self.fail(StreamCondition.POLICY_VIOLATION, "too many attempts to sign in")
+
+    async def _bind(self, request_id: str, wanted: str) -> None:
+        signed_in = self._signed_in
+        if signed_in is None:
+            raise LocalProtocolError("a resource is bound before anybody signed in")
+        account = signed_in.account
+        # A device with a credential of its own is that device and no other.
+        resource = signed_in.resource or wanted or secrets.token_urlsafe(9)
+        try:
+            jid = JID.parse(account.address).with_resource(resource)
+        except JIDError:
+            self._stream.bind_refused(request_id, StanzaError(StanzaCondition.BAD_REQUEST))
+            return
+        held = self._host.router.of(account.address)
+        if resource not in held and len(held) >= self._host.settings.limits.max_resources_per_account:
+            self._stream.bind_refused(request_id, StanzaError(StanzaCondition.RESOURCE_CONSTRAINT))
+            return
+        await self._host.stores.devices.seen(account.id, jid.resource, "", self.peer, self._host.clock.now_us())
+        if self._wire is None:
+            return
+        before = self._host.router.find(jid)
+        if before is not None:
+            # RFC 6120 §7.7.2.2, first way: the new stream takes the resource over.
+            before.close(StreamCondition.CONFLICT, "replaced by a new connection")
+        self.session = Session(self._host, account, jid, self)
+        self._host.sessions.opened(self.session)
+        self._stream.bound(request_id, jid)
+
+    def _nonza(self, element: Element) -> None:
+        if self.session is not None:
+            handler = self._listener.nonzas.get((element.namespace, element.name))
+            if handler is not None:
+                handler(self._host, self.session, element)
+                return
+        elif element.namespace == NS_SM and self._signed_in is not None:
+            resume(self._host, self, self._signed_in.account, element)
+            return
+        self.fail(StreamCondition.UNSUPPORTED_STANZA_TYPE)
+
+    def _ended(self, event: c2s.StreamEnded) -> None:
+        if event.condition is not None:
+            self._host.metrics.refused(event.condition.value)
+            log.info("stream ended", condition=event.condition.value, text=event.text, pii={"peer": self.peer})
+        session, self.session = self.session, None
+        if session is not None:
+            session.end()
+        self._flush()
+        if self._wire is not None:
+            self._wire.close()
+
+    # For sessions.
+
+    def resumed(self, session: Session) -> None:
+        """The stream carries on a session that was begun on another one."""
+        self.session = session
+        session.connection = self
+        self._stream.resumed()
+
+    def send(self, data: bytes) -> None:
+        """Queue a first-level element; it goes out at the end of the loop's turn."""
+        self._stream.send(data)
+        self._flush()
+        self._sent_bytes += len(data)
+        if self._sent_bytes > _CHECK_UNSENT_EVERY and self._wire is not None:
+            self._sent_bytes = 0
+            if self._wire.unsent_bytes > self._host.settings.limits.max_unsent_bytes:
+                log.info("client reads too slowly", unsent_bytes=self._wire.unsent_bytes, pii={"peer": self.peer})
+                self._wire.abort()
+
+    def acknowledgement_due(self, outstanding: int) -> None:
+        """Stanzas wait for the client's acknowledgement: ask now if there are many, with the next tick otherwise."""
+        self._is_request_owed = True
+        if outstanding >= _REQUEST_AFTER:
+            self.request_acknowledgement()
+
+    def request_acknowledgement(self) -> None:
+        """Ask once; the next time only when the client has answered."""
+        if self._is_request_owed and not self._is_request_open:
+            self._is_request_owed = False
+            self._is_request_open = True
+            self.send(REQUEST)
+
+    def acknowledgement_came(self) -> None:
+        """The client answered."""
+        self._is_request_open = False
+
+    def ping(self) -> None:
+        """Give the client a reason to say something."""
+        if self._is_request_open:
+            return
+        if self.session is not None and self.session.sm is not None:
+            self._is_request_owed = True
+            self.request_acknowledgement()
+
+    def pause(self, reason: str) -> None:
+        """Read nothing more until `unpause` was called for every reason."""
+        self._pauses.add(reason)
+        if self._wire is not None:
+            self._wire.pause_reading()
+
+    def unpause(self, reason: str) -> None:
+        """The reason is gone."""
+        self._pauses.discard(reason)
+        if not self._pauses and self._wire is not None:
+            self._wire.resume_reading()
+
+    def _slow_down(self, wait_s: float) -> None:
+        if "rate" not in self._pauses:
+            self.pause("rate")
+            self._host.supervisor.spawn("slow down", self._speed_up_after(wait_s))
+
+    async def _speed_up_after(self, wait_s: float) -> None:
+        await self._host.clock.sleep(wait_s)
+        self.unpause("rate")
+
+    def fail(self, condition: StreamCondition, text: str = "") -> None:
+        """End the stream with an error."""
+        self._handle(self._stream.fail(condition, text))
+
+    def close(self) -> None:
+        """End the stream without an error; the session ends with it."""
+        self._stream.close()
+        self._ended(c2s.StreamEnded(is_clean=True))
+
+    def abort(self) -> None:
+        """Cut the connection; the session may be resumed."""
+        if self._wire is not None:
+            self._wire.abort()
+
+    def release(self, condition: StreamCondition) -> None:
+        """End the stream but not its session, which goes on elsewhere or can be resumed."""
+        self.session = None
+        self._handle(self._stream.fail(condition))
+
+    def _flush(self) -> None:
+        items = self._stream.output()
+        if items and self._wire is not None:
+            if log.is_tracing:
+                for item in items:
+                    self._trace("sent", item)
+            self._wire.send(items)
+
+    def _trace(self, what: str, data: bytes) -> None:
+        # Before the session is bound there may be credentials in it.
+        content = data.decode(errors="replace") if self.session is not None else f"{len(data)} bytes"
+        log.trace(what, transport=self._listener.kind, pii={"peer": self.peer, "content": content})

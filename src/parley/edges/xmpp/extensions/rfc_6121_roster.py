@@ -1,0 +1,143 @@
+"""Rosters: fetched in full or as what changed (§2.6), changed one item at a time (§2.3 to §2.5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from parley.domain.contacts import Contact, RosterChange
+from parley.edges.xmpp.extension import Extension, IqHandler, IqRequest, Target
+from parley.edges.xmpp.rosters import roster_item
+from parley.protocols.xmpp.element import xml
+from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
+from parley.protocols.xmpp.jid import JID
+from parley.protocols.xmpp.namespaces import NS_ROSTER, NS_ROSTER_VERSIONING, NS_SUBSCRIPTION_PREAPPROVAL
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+    from parley.edges.xmpp.host import Host
+
+_MAX_HANDLE_BYTES: Final = 1023
+_MAX_GROUPS: Final = 100
+_VERSION_DIGITS: Final = 18
+
+
+def _stream_features(_host: Host, is_authenticated: bool) -> bytes:
+    if not is_authenticated:
+        return b""
+    return xml("ver", {"xmlns": NS_ROSTER_VERSIONING}) + xml("sub", {"xmlns": NS_SUBSCRIPTION_PREAPPROVAL})
+
+
+async def _get(request: IqRequest) -> bytes | None:
+    host, session = request.host, request.session
+    known = _version(request.tree.get("ver", ""))
+    while True:
+        roster = await host.rosters.get(session.account.id)
+        changes = None
+        if known is not None and known <= roster.version:
+            changes = await host.stores.rosters.changes(session.account.id, known)
+        if host.rosters.cached(session.account.id) in (roster, None):
+            break
+    # From here on nothing waits, so what changes next is pushed behind this answer.
+    session.is_roster_requested = True
+    if changes is None or len(changes) > len(roster.contacts):
+        listed = [roster_item(contact) for contact in roster.contacts.values() if contact.is_listed]
+        return xml("query", {"xmlns": NS_ROSTER, "ver": str(roster.version)}, *listed)
+    request.answer()
+    for change in changes:
+        session.send(_push(request, change))
+    return None
+
+
+def _version(text: str) -> int | None:
+    # A version is the server's own word: any other text is as good as none.
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _VERSION_DIGITS else None
+
+
+def _push(request: IqRequest, change: RosterChange) -> bytes:
+    if change.contact is not None and change.contact.is_listed:
+        item = roster_item(change.contact)
+    else:
+        item = xml("item", {"jid": change.address, "subscription": "remove"})
+    query = xml("query", {"xmlns": NS_ROSTER, "ver": str(change.version)}, item)
+    return xml("iq", {"type": "set", "id": request.host.new_id(), "to": str(request.sender)}, query)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What a roster set asks for."""
+
+    contact: JID
+    is_removal: bool
+    name: str
+    groups: tuple[str, ...]
+
+
+async def _set(request: IqRequest) -> bytes:
+    wish = _read(request.tree)
+    if wish.contact == request.sender.bare:
+        raise StanzaError(StanzaCondition.NOT_ALLOWED, "nobody is their own contact")
+    await (_remove(request, wish) if wish.is_removal else _put(request, wish))
+    return b""
+
+
+async def _put(request: IqRequest, wish: _Wish) -> None:
+    def change(before: Contact | None) -> Contact:
+        # §2.1.2: name and groups are the user's to set, the rest follows from subscriptions.
+        known = before or Contact(str(wish.contact))
+        return replace(known, name=wish.name, groups=wish.groups, is_listed=True)
+
+    await request.host.rosters.update(request.session.account, str(wish.contact), change)
+
+
+async def _remove(request: IqRequest, wish: _Wish) -> None:
+    def change(before: Contact | None) -> None:
+        if before is None or not before.is_listed:
+            # §2.5.3
+            raise StanzaError(StanzaCondition.ITEM_NOT_FOUND)
+
+    update = await request.host.rosters.update(request.session.account, str(wish.contact), change)
+    if update.before is not None:
+        await request.host.presences.contact_removed(request.session.account, update.before)
+
+
+def _read(query: _Element) -> _Wish:
+    items = list(query)
+    if len(items) != 1 or items[0].tag != f"{{{NS_ROSTER}}}item":
+        # §2.3.3: a roster set holds exactly one item.
+        raise StanzaError(StanzaCondition.BAD_REQUEST, "a roster set has one item")
+    item = items[0]
+    contact = JID.parse(item.get("jid") or "").bare
+    name = item.get("name", "")
+    _check_handle(name)
+    groups = tuple(group.text or "" for group in item.iterchildren(f"{{{NS_ROSTER}}}group"))
+    for group in groups:
+        if not group:
+            raise StanzaError(StanzaCondition.NOT_ACCEPTABLE, "a group has a name")
+        _check_handle(group)
+    if len(set(groups)) != len(groups):
+        raise StanzaError(StanzaCondition.BAD_REQUEST, "a group is named twice")
+    if len(groups) > _MAX_GROUPS:
+        raise StanzaError(StanzaCondition.NOT_ACCEPTABLE, f"a contact is in at most {_MAX_GROUPS} groups")
+    return _Wish(contact, item.get("subscription") == "remove", name, groups)
+
+
+def _check_handle(text: str) -> None:
+    if len(text.encode()) > _MAX_HANDLE_BYTES:
+        raise StanzaError(StanzaCondition.NOT_ACCEPTABLE, f"a name has at most {_MAX_HANDLE_BYTES} bytes")
+
+
+_ACCOUNT: Final = frozenset({Target.ACCOUNT})
+
+EXTENSION = Extension(
+    spec="RFC 6121",
+    name="Rosters, with versioning (XEP-0237) and subscriptions approved beforehand",
+    version="2011-03",
+    status="complete; presence and subscriptions are in edges/xmpp/presences.py and subscribing.py",
+    stream_features=_stream_features,
+    iq=(
+        IqHandler("get", NS_ROSTER, "query", _ACCOUNT, _get),
+        IqHandler("set", NS_ROSTER, "query", _ACCOUNT, _set),
+    ),
+)

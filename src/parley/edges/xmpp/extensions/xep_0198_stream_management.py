@@ -1,0 +1,75 @@
+"""Acknowledgements and resumption of streams; `resumption.py` handles what comes before a resource is bound."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from parley.edges.xmpp.extension import Extension
+from parley.protocols.xmpp.element import xml
+from parley.protocols.xmpp.errors import HandledCountTooHigh, PayloadError, StanzaCondition, StreamCondition
+from parley.protocols.xmpp.namespaces import NS_SM
+from parley.protocols.xmpp.stream_management import (
+    StreamManagement,
+    acknowledgement,
+    enabled,
+    failed,
+    is_resume_asked,
+    parse_h,
+)
+
+if TYPE_CHECKING:
+    from parley.edges.xmpp.host import Host
+    from parley.edges.xmpp.session import Session
+    from parley.protocols.xmpp.element import Element
+
+
+def _features(_host: Host, is_authenticated: bool) -> bytes:
+    return xml("sm", {"xmlns": NS_SM}) if is_authenticated else b""
+
+
+def _enable(host: Host, session: Session, element: Element) -> None:
+    if session.sm is not None:
+        session.send_nonza(failed(StanzaCondition.UNEXPECTED_REQUEST))
+        return
+    limits = host.settings.limits
+    session.sm = StreamManagement(limits.sm_max_unacked)
+    if is_resume_asked(element) and limits.sm_resume_timeout_s > 0:
+        sm_id = host.sessions.make_resumable(session)
+        session.send_nonza(enabled(sm_id, max_s=limits.sm_resume_timeout_s))
+    else:
+        session.send_nonza(enabled())
+
+
+def _requested(_host: Host, session: Session, _element: Element) -> None:
+    if session.sm is not None:
+        # With messages on their way to the log the answer comes when they are there: never before.
+        h = session.sm.request()
+        if h is not None:
+            session.send_nonza(acknowledgement(h))
+
+
+def _acknowledged(_host: Host, session: Session, element: Element) -> None:
+    connection = session.connection
+    if connection is None or session.sm is None:
+        return
+    connection.acknowledgement_came()
+    try:
+        session.acknowledged(parse_h(element))
+    except PayloadError as error:
+        connection.fail(StreamCondition.BAD_FORMAT, str(error))
+    except HandledCountTooHigh as error:
+        connection.fail(StreamCondition.UNDEFINED_CONDITION, str(error))
+
+
+EXTENSION = Extension(
+    spec="XEP-0198",
+    name="Stream Management",
+    version="1.6.1",
+    status="complete; a session is resumed within one run of the server, after a restart the log delivers what waits",
+    stream_features=_features,
+    nonzas={
+        (NS_SM, "enable"): _enable,
+        (NS_SM, "r"): _requested,
+        (NS_SM, "a"): _acknowledged,
+    },
+)

@@ -1,0 +1,35 @@
+"""Copies of messages for the other devices; `edges/xmpp/messages.py` makes them for who asked here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from parley.edges.xmpp.extension import Extension, IqHandler, IqRequest, Target
+from parley.protocols.xmpp.namespaces import NS_CARBONS
+
+_NS_RULES: Final = "urn:xmpp:carbons:rules:0"
+
+
+async def _enable(request: IqRequest) -> bytes:
+    request.session.is_carbons_enabled = True
+    return b""
+
+
+async def _disable(request: IqRequest) -> bytes:
+    request.session.is_carbons_enabled = False
+    return b""
+
+
+_ACCOUNT: Final = frozenset({Target.ACCOUNT})
+
+EXTENSION = Extension(
+    spec="XEP-0280",
+    name="Message Carbons",
+    version="1.0.1",
+    server_features=(NS_CARBONS, _NS_RULES),
+    account_features=(NS_CARBONS,),
+    iq=(
+        IqHandler("set", NS_CARBONS, "enable", _ACCOUNT, _enable),
+        IqHandler("set", NS_CARBONS, "disable", _ACCOUNT, _disable),
+    ),
+)

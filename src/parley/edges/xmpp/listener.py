@@ -1,0 +1,100 @@
+"""What one kind of port offers its clients, and whom it lets in."""
+
+from __future__ import annotations
+
+import ssl
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from parley.base import log as logs
+from parley.edges.xmpp.authentication import mechanisms
+from parley.edges.xmpp.connection import Connection
+from parley.protocols.xmpp.c2s import StreamConfig
+from parley.protocols.xmpp.framing import FramingLimits
+
+if TYPE_CHECKING:
+    from parley.edges.xmpp.host import Host
+    from parley.edges.xmpp.session import Session
+    from parley.identity.sign_in import SignIn
+    from parley.protocols.xmpp.element import Element
+
+log = logs.get(__name__)
+
+Nonza = Callable[["Host", "Session", "Element"], None]
+
+
+@dataclass(slots=True)
+class Doorkeeper:
+    """Counts connections and refuses those over the limits, all kinds of ports together."""
+
+    host: Host
+    by_peer: Counter[str]
+
+    def admits(self, peer: str) -> bool:
+        """Whether one more connection from `peer` is welcome."""
+        limits = self.host.settings.limits
+        if len(self.host.sessions.connections) >= limits.max_connections:
+            self.host.metrics.refused("too-many-connections")
+            log.warning("connection refused", reason="too-many-connections")
+            return False
+        if self.by_peer[peer] >= limits.max_connections_per_address:
+            self.host.metrics.refused("too-many-connections-from-address")
+            log.warning("connection refused", reason="too-many-connections-from-address", pii={"peer": peer})
+            return False
+        return True
+
+
+class Listener:
+    """One kind of port: `tcp`, `tls` or `websocket`."""
+
+    def __init__(
+        self,
+        host: Host,
+        kind: str,
+        sign_in: SignIn,
+        doorkeeper: Doorkeeper,
+        *,
+        tls_context: ssl.SSLContext,
+        nonzas: Mapping[tuple[str, str], Nonza],
+    ) -> None:
+        limits = host.settings.limits
+        self._host = host
+        self._doorkeeper = doorkeeper
+        self.kind = kind
+        self.sign_in = sign_in
+        self.tls_context = tls_context
+        self.nonzas = nonzas
+        self.config = StreamConfig(
+            domains=frozenset(host.domains),
+            is_framed=kind == "websocket",
+            is_tls_offered=kind == "tcp",
+            is_tls_required=kind == "tcp" and host.settings.xmpp.require_tls,
+            mechanisms=mechanisms,
+            features=self._features,
+            limits=FramingLimits(max_stanza_bytes=limits.max_stanza_bytes_unauthenticated, max_depth=limits.max_depth),
+            authenticated_limits=FramingLimits(max_stanza_bytes=limits.max_stanza_bytes, max_depth=limits.max_depth),
+        )
+
+    def receiver(self, peer: str) -> Connection | None:
+        """A receiver for a new connection, or None when it is refused."""
+        if self._host.is_draining or not self._doorkeeper.admits(peer):
+            return None
+        connection = Connection(self._host, self)
+        self._host.sessions.connections.add(connection)
+        self._doorkeeper.by_peer[peer] += 1
+        connection.counted_peer = peer
+        return connection
+
+    def closed(self, connection: Connection) -> None:
+        """The connection is gone."""
+        self._host.sessions.connections.discard(connection)
+        counts = self._doorkeeper.by_peer
+        counts[connection.counted_peer] -= 1
+        if counts[connection.counted_peer] <= 0:
+            del counts[connection.counted_peer]
+
+    def _features(self, is_authenticated: bool) -> bytes:
+        offers = (extension.stream_features for extension in self._host.extensions)
+        return b"".join(offer(self._host, is_authenticated) for offer in offers if offer is not None)

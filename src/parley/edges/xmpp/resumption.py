@@ -1,0 +1,61 @@
+"""Stream management before a resource is bound: `<resume/>` (XEP-0198 §5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from parley.base import log as logs
+from parley.protocols.xmpp.errors import HandledCountTooHigh, PayloadError, StanzaCondition, StreamCondition
+from parley.protocols.xmpp.stream_management import failed, parse_h, resumed
+
+if TYPE_CHECKING:
+    from parley.domain.accounts import Account
+    from parley.edges.xmpp.connection import Connection
+    from parley.edges.xmpp.host import Host
+    from parley.edges.xmpp.session import Session
+    from parley.protocols.xmpp.element import Element
+
+log = logs.get(__name__)
+
+
+def resume(host: Host, connection: Connection, account: Account, element: Element) -> None:
+    """Handle an element of stream management on a stream that is authenticated and has no session."""
+    if element.name != "resume":
+        # XEP-0198 §3: enabling is for bound streams.
+        connection.send(failed(StanzaCondition.UNEXPECTED_REQUEST))
+        return
+    session = host.sessions.resumable(element.attrs.get("previd", ""), account.id)
+    if session is None or session.sm is None:
+        connection.send(failed(StanzaCondition.ITEM_NOT_FOUND))
+        return
+    try:
+        session.acknowledged(parse_h(element))
+    except PayloadError as error:
+        connection.fail(StreamCondition.BAD_FORMAT, str(error))
+        return
+    except HandledCountTooHigh as error:
+        connection.fail(StreamCondition.UNDEFINED_CONDITION, str(error))
+        return
+    if session.connection is not None:
+        # The client noticed first that the old connection is dead.
+        session.connection.release(StreamCondition.CONFLICT)
+    session.connection = None
+    session.sm.forget_requests()
+    host.sessions.reattached(session)
+    # What the old stream brought is still on its way to the log: until it is there, nobody can say how far it came.
+    session.when_settled(lambda: _complete(host, connection, session))
+
+
+def _complete(host: Host, connection: Connection, session: Session) -> None:
+    if session.sm is None or session.is_ended:
+        connection.send(failed(StanzaCondition.ITEM_NOT_FOUND))
+        return
+    if not connection.is_open:
+        host.sessions.connection_lost(session)
+        return
+    connection.resumed(session)
+    connection.send(resumed(session.sm_id, session.sm.h))
+    for sent in session.sm.unacked():
+        connection.send(sent.stanza)
+    connection.acknowledgement_due(session.sm.outstanding)
+    log.debug("session resumed", pii={"jid": session.jid})

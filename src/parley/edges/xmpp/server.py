@@ -1,0 +1,150 @@
+"""The XMPP edge as a whole: put together, listening, draining."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+from parley.base import log as logs
+from parley.base.errors import ConfigError
+from parley.base.net.stream import StreamDriver
+from parley.base.net.websocket import Receive, Scope, Send, WebSocketDriver
+from parley.domain.pipeline import Pipeline, Rule, Stage
+from parley.edges.xmpp.extension import Extension
+from parley.edges.xmpp.host import Host, Stores
+from parley.edges.xmpp.listener import Doorkeeper, Listener, Nonza
+from parley.edges.xmpp.mail import Mail
+from parley.edges.xmpp.messages import Messages
+from parley.edges.xmpp.presences import Presences
+from parley.edges.xmpp.queries import Queries
+from parley.edges.xmpp.requests import Requests
+from parley.edges.xmpp.rosters import Rosters
+from parley.edges.xmpp.router import Router
+from parley.edges.xmpp.sessions import Sessions
+from parley.protocols.xmpp.errors import StreamCondition
+
+if TYPE_CHECKING:
+    from parley.base.clock import Clock
+    from parley.base.config import ListenAddress, Settings
+    from parley.base.net.tls import TlsCredentials
+    from parley.base.supervise import Supervisor
+    from parley.identity.sign_in import SignIn
+    from parley.ops.metrics import Metrics
+
+log = logs.get(__name__)
+
+_BACKLOG: Final = 1024
+
+
+def build_host(
+    settings: Settings,
+    clock: Clock,
+    supervisor: Supervisor,
+    metrics: Metrics,
+    *,
+    stores: Stores,
+    extensions: Sequence[Extension],
+    new_id: Callable[[], str],
+    rules: dict[Stage, Sequence[Rule]],
+) -> Host:
+    """Put the parts of the edge together."""
+    host = Host()
+    host.settings = settings
+    host.clock = clock
+    host.supervisor = supervisor
+    host.metrics = metrics
+    host.stores = stores
+    host.extensions = tuple(extensions)
+    host.new_id = new_id
+    services = [service.name for extension in extensions for service in extension.services]
+    host.router = Router(settings.domains, services)
+    host.sessions = Sessions(host)
+    host.rosters = Rosters(host)
+    host.mail = Mail(host)
+    host.messages = Messages(host)
+    host.presences = Presences(host)
+    host.queries = Queries()
+    host.requests = Requests(host)
+    host.pipeline = Pipeline(
+        stores.messages,
+        new_id,
+        clock.now_us,
+        keep_archive=settings.archive.enabled,
+        rules=rules,
+        followers=(host.messages.route,),
+    )
+    return host
+
+
+class XmppServer:
+    """Listens for clients over TCP and direct TLS, and serves the WebSockets that the HTTP edge hands over."""
+
+    def __init__(self, host: Host, sign_in: SignIn, credentials: TlsCredentials) -> None:
+        nonzas: dict[tuple[str, str], Nonza] = {}
+        for extension in host.extensions:
+            nonzas.update(extension.nonzas)
+        doorkeeper = Doorkeeper(host, Counter())
+
+        def listener(kind: str) -> Listener:
+            return Listener(host, kind, sign_in, doorkeeper, tls_context=credentials.context, nonzas=nonzas)
+
+        self._host = host
+        self._credentials = credentials
+        self._tcp, self._tls, self._websocket = listener("tcp"), listener("tls"), listener("websocket")
+        self._servers: list[asyncio.Server] = []
+
+    async def __aenter__(self) -> Self:
+        """Open the ports.
+
+        Raises:
+            ConfigError: an address cannot be listened at.
+        """
+        settings = self._host.settings.xmpp
+        for address in settings.c2s:
+            await self._listen("xmpp.c2s", address, self._tcp, is_tls=False)
+        for address in settings.c2s_tls:
+            await self._listen("xmpp.c2s_tls", address, self._tls, is_tls=True)
+        self._host.supervisor.service("sessions", self._host.sessions.run)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop listening and end every stream."""
+        await self.drain()
+
+    async def _listen(self, setting: str, address: ListenAddress, listener: Listener, *, is_tls: bool) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            server = await loop.create_server(
+                lambda: StreamDriver(listener.receiver, self._credentials),
+                address.host,
+                address.port,
+                ssl=self._credentials.context if is_tls else None,
+                backlog=_BACKLOG,
+            )
+        except OSError as error:
+            raise ConfigError(setting, f"cannot listen at {address}: {error.strerror or error}") from error
+        self._servers.append(server)
+
+    async def websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a WebSocket that asked for the subprotocol `xmpp`: an ASGI application."""
+        await WebSocketDriver(scope, receive, send, "xmpp").run(self._websocket.receiver)
+
+    async def drain(self) -> None:
+        """Refuse new connections and end those there are; returns when they are closed or the time is up."""
+        self._host.is_draining = True
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+        connections = self._host.sessions.connections
+        for connection in list(connections):
+            connection.fail(StreamCondition.SYSTEM_SHUTDOWN)
+        deadline = self._host.clock.monotonic() + self._host.settings.limits.drain_timeout_s
+        while connections and self._host.clock.monotonic() < deadline:
+            await self._host.clock.sleep(0.02)
+        for connection in list(connections):
+            connection.abort()

@@ -1,0 +1,92 @@
+"""All sessions over time: opened, lost and waiting to be resumed (XEP-0198 §5), asked for signs of life, ended."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Final
+
+from parley.base import log as logs
+from parley.protocols.xmpp.errors import StreamCondition
+
+if TYPE_CHECKING:
+    from parley.edges.xmpp.connection import Connection
+    from parley.edges.xmpp.host import Host
+    from parley.edges.xmpp.session import Session
+
+log = logs.get(__name__)
+
+_TICK_S: Final = 1.0
+
+
+class Sessions:
+    """Keeps track of sessions and connections, and does what is due every second."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._resumable: dict[str, Session] = {}
+        self._detached: dict[Session, None] = {}
+        self.connections: set[Connection] = set()
+
+    def opened(self, session: Session) -> None:
+        """A resource was bound."""
+        self._host.router.add(session)
+        self._host.metrics.session_opened()
+
+    def closed(self, session: Session) -> None:
+        """The session is over."""
+        self._resumable.pop(session.sm_id, None)
+        self._detached.pop(session, None)
+        self._host.router.remove(session)
+        self._host.metrics.session_closed()
+
+    def make_resumable(self, session: Session) -> str:
+        """Give the session an id by which it can be resumed."""
+        session.sm_id = secrets.token_urlsafe(18)
+        self._resumable[session.sm_id] = session
+        return session.sm_id
+
+    def resumable(self, sm_id: str, account_id: int) -> Session | None:
+        """The session with that id, if it is the account's."""
+        session = self._resumable.get(sm_id)
+        return session if session is not None and session.account.id == account_id else None
+
+    def reattached(self, session: Session) -> None:
+        """The session was resumed."""
+        self._detached.pop(session, None)
+
+    def connection_lost(self, session: Session) -> None:
+        """The session's connection broke: it waits to be resumed, or is over."""
+        session.connection = None
+        if session.sm_id and not session.is_ended and self._host.settings.limits.sm_resume_timeout_s > 0:
+            session.detached_at = self._host.clock.monotonic()
+            self._detached[session] = None
+        else:
+            session.end()
+
+    async def run(self) -> None:
+        """Do what is due, every second, for ever."""
+        while True:
+            await self._host.clock.sleep(_TICK_S)
+            self.tick(self._host.clock.monotonic())
+
+    def tick(self, now: float) -> None:
+        """Do what is due at `now`, monotonic seconds."""
+        limits = self._host.settings.limits
+        # Sessions are detached in the order of time, so the first one is the oldest.
+        while self._detached:
+            session = next(iter(self._detached))
+            if session.detached_at + limits.sm_resume_timeout_s > now:
+                break
+            session.end()
+        for connection in list(self.connections):
+            connection.request_acknowledgement()
+            if connection.session is None:
+                if now - connection.opened_at > limits.handshake_timeout_s:
+                    connection.fail(StreamCondition.CONNECTION_TIMEOUT, "no resource was bound in time")
+            elif connection.asked_at is not None:
+                if now - connection.asked_at > limits.ping_timeout_s:
+                    log.info("client is silent", pii={"peer": connection.peer})
+                    connection.abort()
+            elif now - connection.heard_at > limits.idle_before_ping_s:
+                connection.asked_at = now
+                connection.ping()
