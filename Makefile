@@ -13,7 +13,8 @@ PIP := $(BIN)/python -m pip -qq --no-input --disable-pip-version-check
 LOCK := $(abspath $(BIN))/uv pip compile --quiet --python-version 3.11 --universal --generate-hashes \
 	--no-emit-index-url --no-header
 
-WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -type f -print)
+WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -path web/tools -prune \
+	-o -type f ! -name '*.test.ts' ! -name '*.test.tsx' -print)
 WEB_PATH = PATH="$$(tools/node_bin.sh):$$PATH"
 
 ONLY ?=
