@@ -1,7 +1,8 @@
 """The doors of the domain: what storage and the other adapters offer, and nothing of how.
 
 All methods that are `async` return when the change is committed and synced. Every one may raise
-`StorageUnavailable` (`StorageFull` when there is no room): then nothing was stored.
+`StorageUnavailable` (`StorageFull` when there is no room): then nothing was stored. Those that change something of an
+account that does not exist raise NotFound("account-not-found"); those that read find nothing.
 """
 
 from __future__ import annotations
@@ -102,11 +103,17 @@ class RosterStore(Protocol):
         ...
 
     async def put(self, account_id: int, contact: Contact, limit: int) -> int:
-        """Add or change a contact; returns the new version; raises LimitReached("roster-full")."""
+        """Add or change a contact; returns the new version; raises LimitReached("roster-full").
+
+        `limit` bounds listed and unlisted contacts each for themselves: requests of strangers never fill the roster.
+        """
         ...
 
     async def remove(self, account_id: int, address: str) -> int:
-        """Remove a contact and remember that it was removed; returns the new version."""
+        """Remove a contact and remember that it was removed; returns the new version.
+
+        For an address that is no contact nothing changes, the version neither.
+        """
         ...
 
     async def changes(self, account_id: int, since: int) -> list[RosterChange] | None:
@@ -125,12 +132,16 @@ class MessageLog(Protocol):
         """Write one message with its mailbox entries.
 
         Never blocks. `done` is called on the event loop, in the order of the calls, when the transaction that holds
-        the message has been committed and synced, or with the error when nothing was stored.
+        the message has been committed and synced, or with the error when nothing was stored. Entries of accounts that
+        do not exist any longer are left out. Raises ValueError for an id that is not a UUID.
         """
         ...
 
     async def page(self, query: ArchiveQuery) -> ArchivePage:
-        """One page of an archive; raises NotFound("item-not-found") for an unknown after_id, before_id or ids."""
+        """One page of an archive; raises NotFound("item-not-found") for an unknown after_id, before_id or ids.
+
+        With a limit of 0 the page is empty and counts. The index of an empty page is where its first message would be.
+        """
         ...
 
     async def bounds(self, account_id: int) -> tuple[StoredMessage, StoredMessage] | None:
@@ -149,8 +160,12 @@ class MessageLog(Protocol):
         """Delete messages received before `before` (of one account or of all); returns how many entries went."""
         ...
 
-    async def sweep_delivered(self, limit: int) -> int:
-        """Delete entries that are delivered and not archived, and messages no mailbox holds; returns how many."""
+    async def sweep_delivered(self, limit: int, before: int | None = None) -> int:
+        """Delete entries that are delivered and not archived, and messages no mailbox holds; returns how many.
+
+        `before` spares what was received at that time or later: a message that is deleted is not recognised when it
+        is sent again.
+        """
         ...
 
 
@@ -190,7 +205,7 @@ class NodeStore(Protocol):
         ...
 
     async def items(self, account_id: int, name: str, limit: int | None, ids: Sequence[str] = ()) -> list[NodeItem]:
-        """The newest `limit` items, oldest first, or those with the given ids."""
+        """The newest `limit` items (all for None) or those with the given ids, oldest first; none of an unknown node."""
         ...
 
     async def retract(self, account_id: int, name: str, ids: Sequence[str]) -> list[str]:

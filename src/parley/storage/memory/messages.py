@@ -1,0 +1,165 @@
+"""The message log in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from parley.domain.errors import NotFound
+from parley.domain.messages import (
+    Appended,
+    ArchivePage,
+    ArchiveQuery,
+    Direction,
+    MailboxEntry,
+    NewMessage,
+    StoredMessage,
+)
+from parley.domain.ports import AppendDone
+from parley.storage.memory.state import Tables
+
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class MemoryMessages:
+    """The log of messages with the mailboxes that hold them."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._dedup: dict[bytes, int] = {}
+
+    def append(self, message: NewMessage, done: AppendDone) -> None:
+        """Write one message; `done` is called in the loop's next turn."""
+        if _ID.fullmatch(message.id) is None:
+            raise ValueError("not a UUID in canonical form")
+        asyncio.get_running_loop().call_soon(done, self._append(message))
+
+    async def page(self, query: ArchiveQuery) -> ArchivePage:
+        """One page of an archive."""
+        archive = self._archive(query.account_id)
+        place = {message.id: message.seq for message in archive}
+        named = [*query.ids, *(end for end in (query.after_id, query.before_id) if end is not None)]
+        if any(name not in place for name in named):
+            raise NotFound("item-not-found")
+        matching = [message for message in archive if _fits(message, query)]
+        after = 0 if query.after_id is None else place[query.after_id]
+        before = self._tables.last_seq + 1 if query.before_id is None else place[query.before_id]
+        inside = [message for message in matching if after < message.seq < before]
+        start = max(len(inside) - query.limit, 0) if query.is_backward else 0
+        page = inside[start : start + query.limit]
+        empty = before if query.is_backward else after + 1
+        first = page[0].seq if page else empty
+        index = sum(message.seq < first for message in matching)
+        return ArchivePage(tuple(page), len(page) == len(inside), len(matching), index)
+
+    async def bounds(self, account_id: int) -> tuple[StoredMessage, StoredMessage] | None:
+        """The first and the last archived message."""
+        archive = self._archive(account_id)
+        return (archive[0], archive[-1]) if archive else None
+
+    async def pending(self, account_id: int, after: int, limit: int) -> list[StoredMessage]:
+        """Mailed messages that came in behind the delivery cursor and behind `after`, in log order."""
+        table = self._tables.accounts.get(account_id)
+        if table is None:
+            return []
+        start = max(after, table.cursor)
+        entries = self._tables.mailboxes[account_id].items()
+        found = [
+            self._stored(seq, entry)
+            for seq, entry in entries
+            if seq > start and entry.is_mailed and entry.direction is Direction.IN
+        ]
+        return found[:limit]
+
+    def delivered(self, account_id: int, seq: int) -> None:
+        """Move the account's delivery cursor forward to `seq`."""
+        table = self._tables.accounts.get(account_id)
+        if table is not None:
+            table.cursor = max(table.cursor, seq)
+
+    async def purge(self, account_id: int | None, before: int) -> int:
+        """Delete messages received before `before`; returns how many entries went."""
+        tables = self._tables
+        owners = list(tables.mailboxes) if account_id is None else [account_id]
+        old = [
+            (owner, seq)
+            for owner in owners
+            for seq in tables.mailboxes.get(owner, {})
+            if tables.messages[seq].received_at < before
+        ]
+        self._delete(old)
+        return len(old)
+
+    async def sweep_delivered(self, limit: int, before: int | None = None) -> int:
+        """Delete entries that are delivered and not archived, and messages no mailbox holds; returns how many."""
+        tables = self._tables
+        entries = [
+            (owner, seq)
+            for owner in sorted(tables.mailboxes)
+            for seq, entry in tables.mailboxes[owner].items()
+            if self._is_over(owner, seq, entry) and self._is_old(seq, before)
+        ][:limit]
+        self._delete(entries)
+        unheld = [seq for seq, holders in tables.holders.items() if holders == 0 and self._is_old(seq, before)]
+        unheld = unheld[: limit - len(entries)]
+        for seq in unheld:
+            tables.delete_message(seq)
+        return len(entries) + len(unheld)
+
+    def _append(self, message: NewMessage) -> Appended:
+        tables = self._tables
+        first = self._duplicate_of(message)
+        if first is not None:
+            return Appended(first, tables.messages[first].id, is_duplicate=True)
+        tables.last_seq += 1
+        seq = tables.last_seq
+        entries = [entry for entry in message.entries if entry.account_id in tables.accounts]
+        tables.messages[seq] = message
+        tables.holders[seq] = len(entries)
+        for entry in entries:
+            tables.mailboxes[entry.account_id][seq] = entry
+        if message.dedup_key is not None:
+            self._dedup[message.dedup_key] = seq
+        return Appended(seq, message.id)
+
+    def _duplicate_of(self, message: NewMessage) -> int | None:
+        seq = None if message.dedup_key is None else self._dedup.get(message.dedup_key)
+        return seq if seq in self._tables.messages else None
+
+    def _archive(self, account_id: int) -> list[StoredMessage]:
+        entries = self._tables.mailboxes.get(account_id, {}).items()
+        return [self._stored(seq, entry) for seq, entry in entries if entry.is_archived]
+
+    def _stored(self, seq: int, entry: MailboxEntry) -> StoredMessage:
+        message = self._tables.messages[seq]
+        return StoredMessage(
+            seq=seq,
+            id=message.id,
+            received_at=message.received_at,
+            sender=message.sender,
+            recipient=message.recipient,
+            peer=entry.peer,
+            direction=entry.direction,
+            confidentiality=message.confidentiality,
+            content=message.content,
+        )
+
+    def _is_over(self, account_id: int, seq: int, entry: MailboxEntry) -> bool:
+        waits = entry.is_mailed and entry.direction is Direction.IN and seq > self._tables.accounts[account_id].cursor
+        return not entry.is_archived and not waits
+
+    def _is_old(self, seq: int, before: int | None) -> bool:
+        return before is None or self._tables.messages[seq].received_at < before
+
+    def _delete(self, entries: list[tuple[int, int]]) -> None:
+        for account_id, seq in entries:
+            self._tables.delete_entry(account_id, seq)
+
+
+def _fits(message: StoredMessage, query: ArchiveQuery) -> bool:
+    return (
+        (not query.ids or message.id in query.ids)
+        and (query.peer is None or message.peer == query.peer)
+        and (query.start is None or message.received_at >= query.start)
+        and (query.end is None or message.received_at <= query.end)
+    )

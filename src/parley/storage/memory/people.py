@@ -1,0 +1,206 @@
+"""Accounts, devices, rosters and conversations in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from parley.domain.accounts import Account, Credential
+from parley.domain.contacts import Contact, Roster, RosterChange
+from parley.domain.devices import Device
+from parley.domain.errors import Conflict, LimitReached
+from parley.domain.messages import Confidentiality
+from parley.storage.memory.state import AccountTable, RosterTable, Tables
+
+REMOVALS_KEPT = 1000
+
+
+class MemoryAccounts:
+    """Accounts and their password credentials."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    async def add(self, address: str, credentials: Sequence[Credential], now: int) -> Account:
+        """Create an account."""
+        return (await self.add_many([(address, credentials)], now))[0]
+
+    async def add_many(self, people: Sequence[tuple[str, Sequence[Credential]]], now: int) -> list[Account]:
+        """Create all or none."""
+        taken = {table.account.address for table in self._tables.accounts.values()}
+        for address, _ in people:
+            if address in taken:
+                raise Conflict("account-exists", f"there is an account {address} already")
+            taken.add(address)
+        return [self._add(address, credentials, now) for address, credentials in people]
+
+    async def find(self, address: str) -> Account | None:
+        """The account of that address."""
+        table = self._tables.by_address(address)
+        return None if table is None else table.account
+
+    async def all(self, domain: str | None = None) -> list[Account]:
+        """All accounts, by address."""
+        accounts = [table.account for table in self._tables.accounts.values()]
+        chosen = [account for account in accounts if domain is None or account.domain == domain]
+        return sorted(chosen, key=lambda account: account.address)
+
+    async def credentials(self, address: str) -> list[Credential]:
+        """The password's credentials, by mechanism."""
+        table = self._tables.by_address(address)
+        return [] if table is None else sorted(table.credentials, key=lambda credential: credential.mechanism)
+
+    async def set_credentials(self, account_id: int, credentials: Sequence[Credential]) -> None:
+        """Replace the password."""
+        self._tables.account(account_id).credentials = list(credentials)
+
+    async def set_suspended(self, account_id: int, is_suspended: bool) -> None:
+        """Suspend or resume."""
+        table = self._tables.account(account_id)
+        table.account = replace(table.account, is_suspended=is_suspended)
+
+    async def remove(self, account_id: int) -> None:
+        """Delete the account and what belongs to it."""
+        tables = self._tables
+        if tables.accounts.pop(account_id, None) is None:
+            return
+        for seq in list(tables.mailboxes[account_id]):
+            tables.delete_entry(account_id, seq)
+        del tables.mailboxes[account_id]
+        tables.uploads = {key: upload for key, upload in tables.uploads.items() if upload.account_id != account_id}
+
+    def _add(self, address: str, credentials: Sequence[Credential], now: int) -> Account:
+        tables = self._tables
+        tables.last_account_id += 1
+        account = Account(tables.last_account_id, address, now)
+        tables.accounts[account.id] = AccountTable(account, list(credentials))
+        tables.mailboxes[account.id] = {}
+        return account
+
+
+class MemoryDevices:
+    """Devices and their own credentials."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    async def seen(self, account_id: int, resource: str, name: str, address: str, now: int) -> None:
+        """Record that the device signed in."""
+        devices = self._tables.account(account_id).devices
+        known = devices.get(resource) or Device(account_id, resource, name, now, now, address, has_credential=False)
+        devices[resource] = replace(known, name=name or known.name, last_seen=now, last_address=address)
+
+    async def all(self, account_id: int) -> list[Device]:
+        """All devices of an account, the last seen first."""
+        table = self._tables.accounts.get(account_id)
+        devices = [] if table is None else list(table.devices.values())
+        return sorted(devices, key=lambda device: (-device.last_seen, device.resource))
+
+    async def set_credential(self, account_id: int, resource: str, credential: Credential, name: str, now: int) -> None:
+        """Let the device sign in with a secret of its own."""
+        table = self._tables.account(account_id)
+        known = table.devices.get(resource) or Device(account_id, resource, name, now, now, "", has_credential=True)
+        table.devices[resource] = replace(known, name=name or known.name, has_credential=True)
+        table.device_credentials[resource] = credential
+
+    async def credential(self, address: str, resource: str) -> Credential | None:
+        """The device's own credential."""
+        table = self._tables.by_address(address)
+        return None if table is None else table.device_credentials.get(resource)
+
+    async def revoke(self, account_id: int, resource: str) -> bool:
+        """Forget the device and its credential."""
+        table = self._tables.accounts.get(account_id)
+        if table is None or resource not in table.devices:
+            return False
+        del table.devices[resource]
+        table.device_credentials.pop(resource, None)
+        return True
+
+    async def revoke_all(self, account_id: int) -> list[str]:
+        """Forget all devices and credentials of the account."""
+        table = self._tables.accounts.get(account_id)
+        if table is None:
+            return []
+        resources = sorted(table.devices)
+        table.devices.clear()
+        table.device_credentials.clear()
+        return resources
+
+
+class MemoryRosters:
+    """Contacts.
+
+    Args:
+        removals_kept: removed contacts remembered per account.
+    """
+
+    def __init__(self, tables: Tables, removals_kept: int = REMOVALS_KEPT) -> None:
+        self._tables = tables
+        self._removals_kept = removals_kept
+
+    async def load(self, account_id: int) -> Roster:
+        """The roster with its version, unlisted contacts included."""
+        roster = self._roster(account_id)
+        return Roster(roster.version, {key: roster.contacts[key][1] for key in sorted(roster.contacts)})
+
+    async def put(self, account_id: int, contact: Contact, limit: int) -> int:
+        """Add or change a contact."""
+        roster = self._tables.account(account_id).roster
+        known = roster.contacts.get(contact.address)
+        if known is None or known[1].is_listed != contact.is_listed:
+            alike = sum(other.is_listed == contact.is_listed for _, other in roster.contacts.values())
+            if alike >= limit:
+                raise LimitReached("roster-full")
+        roster.version += 1
+        roster.removals.pop(contact.address, None)
+        roster.contacts[contact.address] = (roster.version, contact)
+        return roster.version
+
+    async def remove(self, account_id: int, address: str) -> int:
+        """Remove a contact and remember that it was removed."""
+        roster = self._roster(account_id)
+        if roster.contacts.pop(address, None) is None:
+            return roster.version
+        roster.version += 1
+        roster.removals[address] = roster.version
+        if len(roster.removals) > self._removals_kept:
+            oldest = min(roster.removals, key=lambda key: roster.removals[key])
+            roster.forgotten = roster.removals.pop(oldest)
+        return roster.version
+
+    async def changes(self, account_id: int, since: int) -> list[RosterChange] | None:
+        """The last change of each contact behind version `since`, in order; None if not known any more."""
+        roster = self._roster(account_id)
+        if not roster.forgotten <= since <= roster.version:
+            return None
+        found = [RosterChange(at, key, contact) for key, (at, contact) in roster.contacts.items() if at > since]
+        found += [RosterChange(at, key, None) for key, at in roster.removals.items() if at > since]
+        return sorted(found, key=lambda change: change.version)
+
+    async def watchers(self, address: str) -> list[int]:
+        """Ids of the accounts whose roster holds `address`, ascending."""
+        return [key for key, table in self._tables.accounts.items() if address in table.roster.contacts]
+
+    def _roster(self, account_id: int) -> RosterTable:
+        table = self._tables.accounts.get(account_id)
+        return RosterTable() if table is None else table.roster
+
+
+class MemoryConversations:
+    """What is known of a conversation beside its messages."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    async def confidentiality(self, a: str, b: str) -> Confidentiality | None:
+        """The class of the conversation between two addresses."""
+        return self._tables.conversations.get(_pair(a, b))
+
+    async def set_confidentiality(self, a: str, b: str, confidentiality: Confidentiality) -> None:
+        """Store the class."""
+        self._tables.conversations[_pair(a, b)] = confidentiality
+
+
+def _pair(a: str, b: str) -> tuple[str, str]:
+    return (a, b) if a <= b else (b, a)

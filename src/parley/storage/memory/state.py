@@ -1,0 +1,81 @@
+"""What the stores in memory share: the tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from parley.domain.accounts import Account, Credential
+from parley.domain.contacts import Contact
+from parley.domain.devices import Device
+from parley.domain.errors import NotFound
+from parley.domain.messages import Confidentiality, MailboxEntry, NewMessage
+from parley.domain.nodes import NodeConfig, NodeItem
+from parley.domain.uploads import Upload
+
+
+@dataclass(slots=True)
+class RosterTable:
+    """One roster: contacts and removals with the version of their last change."""
+
+    version: int = 0
+    forgotten: int = 0
+    contacts: dict[str, tuple[int, Contact]] = field(default_factory=dict)
+    removals: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class NodeTable:
+    """One node; its items in the order of their publication."""
+
+    config: NodeConfig
+    items: dict[str, NodeItem] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class AccountTable:
+    """One account and all that belongs to it, mailbox and uploads apart."""
+
+    account: Account
+    credentials: list[Credential] = field(default_factory=list)
+    devices: dict[str, Device] = field(default_factory=dict)
+    device_credentials: dict[str, Credential] = field(default_factory=dict)
+    roster: RosterTable = field(default_factory=RosterTable)
+    nodes: dict[str, NodeTable] = field(default_factory=dict)
+    cursor: int = 0
+
+
+@dataclass(slots=True)
+class Tables:
+    """Everything."""
+
+    accounts: dict[int, AccountTable] = field(default_factory=dict)
+    last_account_id: int = 0
+    messages: dict[int, NewMessage] = field(default_factory=dict)
+    last_seq: int = 0
+    mailboxes: dict[int, dict[int, MailboxEntry]] = field(default_factory=dict)
+    holders: dict[int, int] = field(default_factory=dict)
+    conversations: dict[tuple[str, str], Confidentiality] = field(default_factory=dict)
+    uploads: dict[str, Upload] = field(default_factory=dict)
+
+    def account(self, account_id: int) -> AccountTable:
+        """An account that exists; raises NotFound("account-not-found")."""
+        found = self.accounts.get(account_id)
+        if found is None:
+            raise NotFound("account-not-found")
+        return found
+
+    def by_address(self, address: str) -> AccountTable | None:
+        """The account of an address."""
+        return next((table for table in self.accounts.values() if table.account.address == address), None)
+
+    def delete_entry(self, account_id: int, seq: int) -> None:
+        """Delete a mailbox entry, and its message with the last one."""
+        del self.mailboxes[account_id][seq]
+        self.holders[seq] -= 1
+        if self.holders[seq] == 0:
+            self.delete_message(seq)
+
+    def delete_message(self, seq: int) -> None:
+        """Delete a message that no mailbox holds."""
+        del self.messages[seq]
+        del self.holders[seq]

@@ -1,0 +1,6 @@
+-- name: confidentiality
+SELECT confidentiality FROM conversation WHERE first = ? AND second = ?;
+
+-- name: set_confidentiality
+INSERT INTO conversation (first, second, confidentiality) VALUES (?, ?, ?)
+ON CONFLICT (first, second) DO UPDATE SET confidentiality = excluded.confidentiality;

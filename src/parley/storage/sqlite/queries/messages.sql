@@ -1,0 +1,137 @@
+-- name: last_seq
+SELECT seq FROM sqlite_sequence WHERE name = 'message';
+
+-- name: add
+INSERT INTO message (seq, id, received_at, sender, recipient, confidentiality, holders, dedup_key, content)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (dedup_key) WHERE dedup_key IS NOT NULL DO NOTHING;
+
+-- name: add_entry
+INSERT INTO mailbox (account_id, seq, peer, direction, is_archived, is_mailed, received_at)
+VALUES (?, ?, ?, ?, ?, ?, ?);
+
+-- name: find_duplicate
+SELECT seq, id FROM message WHERE dedup_key = ?;
+
+-- name: account_exists
+SELECT 1 FROM account WHERE id = ?;
+
+-- name: move_cursor
+INSERT INTO delivery_cursor (account_id, seq)
+SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM account WHERE id = ?1)
+ON CONFLICT (account_id) DO UPDATE SET seq = max(seq, excluded.seq);
+
+-- name: find_archived
+SELECT b.seq FROM message AS m CROSS JOIN mailbox AS b
+WHERE m.id = :id AND b.account_id = :account AND b.seq = m.seq AND b.is_archived = 1;
+
+-- name: page_forward
+SELECT b.seq, m.id, b.received_at, s.text, r.text, p.text, b.direction, m.confidentiality, m.content
+FROM mailbox AS b
+CROSS JOIN message AS m ON m.seq = b.seq
+CROSS JOIN address AS s ON s.id = m.sender
+CROSS JOIN address AS r ON r.id = m.recipient
+CROSS JOIN address AS p ON p.id = b.peer
+WHERE b.account_id = :account AND b.is_archived = 1 AND b.seq > :after AND b.seq < :before
+    AND b.received_at BETWEEN :start AND :end
+ORDER BY b.seq LIMIT :limit;
+
+-- name: page_backward
+SELECT b.seq, m.id, b.received_at, s.text, r.text, p.text, b.direction, m.confidentiality, m.content
+FROM mailbox AS b
+CROSS JOIN message AS m ON m.seq = b.seq
+CROSS JOIN address AS s ON s.id = m.sender
+CROSS JOIN address AS r ON r.id = m.recipient
+CROSS JOIN address AS p ON p.id = b.peer
+WHERE b.account_id = :account AND b.is_archived = 1 AND b.seq > :after AND b.seq < :before
+    AND b.received_at BETWEEN :start AND :end
+ORDER BY b.seq DESC LIMIT :limit;
+
+-- name: page_forward_by_peer
+SELECT b.seq, m.id, b.received_at, s.text, r.text, p.text, b.direction, m.confidentiality, m.content
+FROM mailbox AS b INDEXED BY mailbox_by_peer
+CROSS JOIN message AS m ON m.seq = b.seq
+CROSS JOIN address AS s ON s.id = m.sender
+CROSS JOIN address AS r ON r.id = m.recipient
+CROSS JOIN address AS p ON p.id = b.peer
+WHERE b.account_id = :account AND b.peer = (SELECT id FROM address WHERE text = :peer)
+    AND b.is_archived = 1 AND b.seq > :after AND b.seq < :before
+    AND b.received_at BETWEEN :start AND :end
+ORDER BY b.seq LIMIT :limit;
+
+-- name: page_backward_by_peer
+SELECT b.seq, m.id, b.received_at, s.text, r.text, p.text, b.direction, m.confidentiality, m.content
+FROM mailbox AS b INDEXED BY mailbox_by_peer
+CROSS JOIN message AS m ON m.seq = b.seq
+CROSS JOIN address AS s ON s.id = m.sender
+CROSS JOIN address AS r ON r.id = m.recipient
+CROSS JOIN address AS p ON p.id = b.peer
+WHERE b.account_id = :account AND b.peer = (SELECT id FROM address WHERE text = :peer)
+    AND b.is_archived = 1 AND b.seq > :after AND b.seq < :before
+    AND b.received_at BETWEEN :start AND :end
+ORDER BY b.seq DESC LIMIT :limit;
+
+-- name: count
+SELECT count(*), count(*) FILTER (WHERE seq < :first) FROM mailbox
+WHERE account_id = :account AND is_archived = 1 AND received_at BETWEEN :start AND :end;
+
+-- name: count_by_peer
+SELECT count(*), count(*) FILTER (WHERE seq < :first) FROM mailbox INDEXED BY mailbox_by_peer
+WHERE account_id = :account AND peer = (SELECT id FROM address WHERE text = :peer)
+    AND is_archived = 1 AND received_at BETWEEN :start AND :end;
+
+-- name: entry
+SELECT b.seq, m.id, b.received_at, s.text, r.text, p.text, b.direction, m.confidentiality, m.content
+FROM mailbox AS b
+CROSS JOIN message AS m ON m.seq = b.seq
+CROSS JOIN address AS s ON s.id = m.sender
+CROSS JOIN address AS r ON r.id = m.recipient
+CROSS JOIN address AS p ON p.id = b.peer
+WHERE b.account_id = :account AND b.seq = :seq;
+
+-- name: pending
+SELECT b.seq, m.id, b.received_at, s.text, r.text, p.text, b.direction, m.confidentiality, m.content
+FROM mailbox AS b
+CROSS JOIN message AS m ON m.seq = b.seq
+CROSS JOIN address AS s ON s.id = m.sender
+CROSS JOIN address AS r ON r.id = m.recipient
+CROSS JOIN address AS p ON p.id = b.peer
+WHERE b.account_id = :account AND b.direction = 0 AND b.is_mailed = 1
+    AND b.seq > max(:after, coalesce((SELECT seq FROM delivery_cursor WHERE account_id = :account), 0))
+ORDER BY b.seq LIMIT :limit;
+
+-- name: old_entries
+SELECT account_id, seq FROM mailbox
+WHERE (account_id, seq) > (:account, :seq) AND received_at < :before
+ORDER BY account_id, seq LIMIT :limit;
+
+-- name: old_entries_of_account
+SELECT account_id, seq FROM mailbox
+WHERE account_id = :account AND seq > :seq AND received_at < :before
+ORDER BY seq LIMIT :limit;
+
+-- name: entries_of_account
+SELECT account_id, seq FROM mailbox WHERE account_id = :account ORDER BY seq LIMIT :limit;
+
+-- name: delete_entry
+DELETE FROM mailbox WHERE account_id = ? AND seq = ?;
+
+-- name: delivered_entries
+SELECT b.account_id, b.seq FROM mailbox AS b INDEXED BY mailbox_unarchived
+LEFT JOIN delivery_cursor AS c ON c.account_id = b.account_id
+WHERE b.is_archived = 0 AND b.received_at < :before
+    AND (b.is_mailed = 0 OR b.direction = 1 OR b.seq <= c.seq)
+ORDER BY b.account_id, b.seq LIMIT :limit;
+
+-- name: unheld_messages
+SELECT seq FROM message INDEXED BY message_without_holder
+WHERE holders = 0 AND received_at < :before ORDER BY seq LIMIT :limit;
+
+-- name: delete_message
+DELETE FROM message WHERE seq = ?;
+
+-- name: first
+SELECT seq FROM mailbox WHERE account_id = ? AND is_archived = 1 ORDER BY seq LIMIT 1;
+
+-- name: last
+SELECT seq FROM mailbox WHERE account_id = ? AND is_archived = 1 ORDER BY seq DESC LIMIT 1;
