@@ -205,7 +205,7 @@ class NodeStore(Protocol):
         ...
 
     async def items(self, account_id: int, name: str, limit: int | None, ids: Sequence[str] = ()) -> list[NodeItem]:
-        """The newest `limit` items (all for None) or those with the given ids, oldest first; none of an unknown node."""
+        """The newest `limit` items (None: all) or those with the given ids, oldest first; none of an unknown node."""
         ...
 
     async def retract(self, account_id: int, name: str, ids: Sequence[str]) -> list[str]:
