@@ -11,7 +11,7 @@ import errno
 import os
 import re
 import shutil
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from concurrent.futures import Executor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,7 +64,7 @@ class LocalBlobs:
             raise StorageUnavailable("storage-unavailable", str(error)) from error
         return meta["size"]
 
-    async def read(self, digest: bytes, start: int, end: int) -> AsyncIterator[bytes]:
+    async def read(self, digest: bytes, start: int, end: int) -> AsyncGenerator[bytes]:
         """Bytes [start, end) in pieces of at most `PIECE_BYTES`, by positioned reads of a file opened once."""
         try:
             descriptor = await self._disk.run(os.open, self._path(digest), os.O_RDONLY | os.O_CLOEXEC)

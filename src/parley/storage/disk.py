@@ -27,18 +27,33 @@ class Disk:
     async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call it in a thread.
 
+        Once begun it is waited for even by a cancelled task: nobody closes a file that a thread still writes to.
+
         Raises:
             FileNotFoundError: as it is; who asks for a file knows what its absence means.
             StorageFull: there is no room.
             StorageUnavailable: any other OSError.
         """
-        loop = asyncio.get_running_loop()
+        future = asyncio.get_running_loop().run_in_executor(self._pool, lambda: call(*args, **kwargs))
         try:
-            return await loop.run_in_executor(self._pool, lambda: call(*args, **kwargs))
+            return await _finished(future)
         except FileNotFoundError:
             raise
         except OSError as error:
             raise disk_error(error) from error
+
+
+async def _finished(future: asyncio.Future[T]) -> T:
+    cancelled: asyncio.CancelledError | None = None
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        future.exception()
+        raise cancelled
+    return future.result()
 
 
 def disk_error(error: OSError) -> StorageUnavailable:

@@ -8,12 +8,21 @@ import re
 import shutil
 from concurrent.futures import Executor
 from pathlib import Path
+from typing import Protocol
 
 from parley.domain.errors import StorageFull
 from parley.storage.disk import Disk, sync_path, write_all
 
 UPLOAD_ID = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
 """What the id of an upload looks like; nothing else ever becomes a file's name."""
+
+
+class Hasher(Protocol):
+    """An object of `hashlib`."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take in more bytes."""
+        ...
 
 
 class Partials:
@@ -85,34 +94,26 @@ class Partials:
 
 
 class Partial:
-    """An open file of an upload: `written` bytes are in it, `synced` of them survive a power cut."""
+    """An open file of an upload: `written` bytes are in it, of which `kept` are synced and on record."""
 
     def __init__(self, descriptor: int, offset_bytes: int, disk: Disk) -> None:
         self.written = offset_bytes
-        self.synced = offset_bytes
+        self.kept = offset_bytes
         self._descriptor = descriptor
         self._disk = disk
 
-    async def write(self, data: bytes) -> None:
-        """Write behind what has been written."""
-        await self._disk.run(write_all, self._descriptor, data, self.written)
+    async def write(self, data: bytes, hasher: Hasher | None = None) -> None:
+        """Write behind what has been written, and feed the same bytes to `hasher`."""
+        await self._disk.run(_write, self._descriptor, data, self.written, hasher)
         self.written += len(data)
 
     async def sync(self) -> None:
         """Make what has been written survive a power cut."""
-        position = self.written
         await self._disk.run(os.fsync, self._descriptor)
-        self.synced = position
-
-    async def rewind(self, offset_bytes: int) -> None:
-        """Drop what lies behind `offset_bytes`."""
-        await self._disk.run(os.ftruncate, self._descriptor, offset_bytes)
-        self.written = offset_bytes
-        self.synced = min(self.synced, offset_bytes)
 
     async def close(self) -> None:
-        """Close the file."""
-        await self._disk.run(os.close, self._descriptor)
+        """Drop what lies behind `kept`, and close the file."""
+        await self._disk.run(_close, self._descriptor, self.kept)
 
 
 def _open(path: Path, offset_bytes: int) -> int:
@@ -133,3 +134,17 @@ def _open(path: Path, offset_bytes: int) -> int:
 def _digest(path: Path) -> bytes:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
+
+
+def _write(descriptor: int, data: bytes, offset: int, hasher: Hasher | None) -> None:
+    write_all(descriptor, data, offset)
+    if hasher is not None:
+        hasher.update(data)
+
+
+def _close(descriptor: int, size_bytes: int) -> None:
+    try:
+        if os.fstat(descriptor).st_size > size_bytes:
+            os.ftruncate(descriptor, size_bytes)
+    finally:
+        os.close(descriptor)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from parley.edges.http.asgi import Message, Receive, Scope, Send
 from parley.edges.http.errors import Disconnected, Interrupted, Refusal
@@ -15,6 +15,9 @@ Headers = Sequence[tuple[str, str]]
 LINGER_BYTES = 16 * 1024 * 1024
 LINGER_S = 5.0
 """How much of an unwanted body is read and dropped behind a reply, and for how long."""
+
+UNWATCHED_BYTES = 1024 * 1024
+"""Replies up to this size are sent without watching for the client's going away."""
 
 _COMMON: Headers = (("server", "parley"), ("x-content-type-options", "nosniff"))
 
@@ -38,7 +41,8 @@ class Exchange:
         self._receive = receive
         self._send = send
         self._timeout_s = timeout_s
-        self._has_body_left = self.header("content-length") not in (None, "0") or self._is_chunked
+        self.has_body = self.header("content-length") not in (None, "0") or self._is_chunked
+        self._has_body_left = self.has_body
         self._is_interrupted = False
         self._deadline: asyncio.Timeout | None = None
         self._reply_headers: list[tuple[str, str]] = list(_COMMON)
@@ -125,6 +129,11 @@ class Exchange:
         await self.reply(refusal.status, headers, refusal.body())
         await self._linger()
 
+    async def reply_head(self, status: int, headers: Headers, size_bytes: int) -> None:
+        """Answer HEAD for a content of `size_bytes`."""
+        await self._start(status, (*headers, ("content-length", str(size_bytes))))
+        await self._finish(b"")
+
     async def stream(self, status: int, headers: Headers, size_bytes: int, pieces: AsyncIterator[bytes]) -> int:
         """Send a body of `size_bytes` piece by piece, each when the one before has found room.
 
@@ -132,21 +141,38 @@ class Exchange:
             How many bytes were handed over; fewer than `size_bytes` when the client went away.
 
         Raises:
-            TimeoutError: the client took nothing for `timeout_s`; the connection is cut.
+            Disconnected: the client took nothing for `timeout_s`; the connection is cut.
         """
         await self._start(status, (*headers, ("content-length", str(size_bytes))))
+        if size_bytes <= UNWATCHED_BYTES:
+            return await self._send_pieces(pieces, lambda: False)
+        failure: Exception | None = None
         sent = 0
         async with asyncio.TaskGroup() as group:
             gone = group.create_task(self._wait_gone())
             try:
-                async for piece in pieces:
-                    if gone.done():
-                        return sent
-                    async with asyncio.timeout(self._timeout_s):
-                        await self._send({"type": "http.response.body", "body": piece, "more_body": True})
-                    sent += len(piece)
+                sent = await self._send_pieces(pieces, gone.done)
+            except Exception as error:
+                # Raised again below, outside of the group, which would wrap it.
+                failure = error
             finally:
                 gone.cancel()
+        if failure is not None:
+            raise failure
+        return sent
+
+    async def _send_pieces(self, pieces: AsyncIterator[bytes], is_gone: Callable[[], bool]) -> int:
+        sent = 0
+        async for piece in pieces:
+            if is_gone():
+                return sent
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+            except TimeoutError:
+                # A client that takes nothing any more is as good as gone; the unfinished reply cuts the connection.
+                raise Disconnected from None
+            sent += len(piece)
         await self._finish(b"")
         return sent
 

@@ -1,0 +1,285 @@
+"""The HTTP server: granian embedded in the event loop, on sockets that are bound here.
+
+granian's own sockets share a taken port silently (`SO_REUSEPORT`) and do not tell which free port they got; so the
+sockets are made here and handed over by the one method that makes them. It speaks HTTP/1.1 and WebSocket only, installs
+no signal handlers, and logs nothing by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from granian._granian import SocketHolder
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.embed import Server
+
+from parley.base import log as logs
+from parley.base.config.values import ListenAddress
+from parley.base.errors import ConfigError
+from parley.base.supervise import ESSENTIAL, Supervisor
+from parley.edges.http.asgi import Application, Receive, Scope, Send
+
+_BACKLOG = 1024
+_START_S = 10.0
+_STOP_S = 1.0
+_ABSENT = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
+# Without `incremental`, setting up granian's logger would close every handler of the process.
+_QUIET: dict[str, Any] = {"incremental": True, "formatters": {}, "handlers": {}, "loggers": {"_granian": {}}}
+
+log = logs.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """PEM files for TLS: the certificate with its chain, and its private key without a password."""
+
+    chain: Path
+    private_key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One address to serve: HTTPS with a certificate, else plain HTTP. `setting` names it in errors."""
+
+    address: ListenAddress
+    certificate: Certificate | None = None
+    setting: str = "http.listen"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLimits:
+    """Bounds of the server.
+
+    Attributes:
+        max_header_bytes: of a request's head; more is answered with 431.
+        header_timeout_s: for a head to arrive, and for a kept connection to stay idle; then it is closed.
+        max_connections: per address; more wait to be accepted.
+        drain_timeout_s: what requests get to finish when the server stops.
+    """
+
+    max_header_bytes: int = 32768
+    header_timeout_s: float = 20.0
+    max_connections: int = 20_000
+    drain_timeout_s: float = 5.0
+
+
+class HttpServer:
+    """Serves an ASGI application. An async context manager: entered, it accepts connections; left, it has drained.
+
+    Args:
+        application: gets every request and WebSocket.
+        listeners: where to serve.
+        supervisor: keeps the servers; one that ends by itself ends the process.
+        limits: bounds.
+
+    Raises:
+        ConfigError: on entering, when an address cannot be bound or a certificate cannot be used.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        listeners: Sequence[Listener],
+        supervisor: Supervisor,
+        limits: ServerLimits | None = None,
+    ) -> None:
+        self._application = application
+        self._listeners = listeners
+        self._supervisor = supervisor
+        self._limits = limits or ServerLimits()
+        self._bound: list[_Bound] = []
+        self._requests: set[asyncio.Task[Any]] = set()
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """The bound addresses with their real ports, in the order of the listeners."""
+        return [bound.socket.getsockname()[:2] for bound in self._bound]
+
+    async def __aenter__(self) -> Self:
+        try:
+            for listener in self._listeners:
+                self._bound += [_Bound(listener, bound) for bound in _bind(listener)]
+            for bound in self._bound:
+                await self._start(bound)
+        except BaseException:
+            await self._stop(drain_s=0)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stop(self._limits.drain_timeout_s)
+
+    async def reload_certificates(self) -> None:
+        """Serve new TLS connections with the certificates as they are on disk now; open connections go on.
+
+        Raises:
+            ConfigError: a certificate cannot be used; then its address goes on with the old one.
+        """
+        for bound in self._bound:
+            if bound.listener.certificate is not None:
+                old = bound.server
+                await self._start(bound)
+                if old is not None:
+                    old.finish()
+
+    async def _start(self, bound: _Bound) -> None:
+        server = _embed(self._serve, bound, self._limits)
+        name = f"http {bound.listener.address.host}"
+        task = self._supervisor.service(name, server.run, ESSENTIAL)
+        bound.server = server
+        bound.tasks.append(task)
+        async with asyncio.timeout(_START_S):
+            await server.is_started.wait()
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a request is served by a task")
+        self._requests.add(task)
+        try:
+            await self._application(scope, receive, send)
+        finally:
+            self._requests.discard(task)
+
+    async def _stop(self, drain_s: float) -> None:
+        for bound in self._bound:
+            bound.socket.close()
+            if bound.server is not None:
+                bound.server.finish()
+        await self._drain(drain_s)
+        tasks = [task for bound in self._bound for task in bound.tasks]
+        if tasks:
+            # What is left are connections without a request, and clients that do not take their reply.
+            await asyncio.wait(tasks, timeout=_STOP_S)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        self._bound.clear()
+
+    async def _drain(self, drain_s: float) -> None:
+        if self._requests and drain_s:
+            await asyncio.wait(self._requests, timeout=drain_s)
+        for task in self._requests:
+            task.cancel()
+        if self._requests:
+            log.info("requests cut off", count=len(self._requests))
+            await asyncio.wait(self._requests, timeout=_STOP_S)
+
+
+@dataclass(slots=True)
+class _Bound:
+    listener: Listener
+    socket: socket.socket
+    server: _Embedded | None = None
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+
+class _Embedded(Server):  # type: ignore[misc]
+    """granian's server on a socket that is already bound."""
+
+    def __init__(self, bound: socket.socket, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._bound = bound
+        self._is_finishing = False
+        self.is_started = asyncio.Event()
+
+    def _init_shared_socket(self) -> None:
+        # The holder owns its descriptor and closes it at the end.
+        self._shd = SocketHolder(os.dup(self._bound.fileno()), False, self.backlog)
+
+    def _spawn_workers(self, spawn_target: Any, target_loader: Any) -> None:
+        super()._spawn_workers(spawn_target, target_loader)
+        self.is_started.set()
+
+    async def run(self) -> None:
+        """Serve until `finish`; raises RuntimeError when granian stops by itself."""
+        try:
+            await self.serve()
+        finally:
+            for worker in self.wrks:
+                worker.kill()
+        if not self._is_finishing:
+            raise RuntimeError("the HTTP server stopped by itself")
+
+    def finish(self) -> None:
+        """Accept nothing more and end when the open connections have ended."""
+        self._is_finishing = True
+        self.stop()
+
+
+def _embed(application: Application, bound: _Bound, limits: ServerLimits) -> _Embedded:
+    certificate = bound.listener.certificate
+    try:
+        return _Embedded(
+            bound.socket,
+            target=application,
+            interface=Interfaces.ASGINL,
+            http=HTTPModes.http1,
+            websockets=True,
+            backlog=_BACKLOG,
+            # granian's name for how many connections are open at once.
+            backpressure=limits.max_connections,
+            http1_settings=HTTP1Settings(
+                header_read_timeout=round(limits.header_timeout_s * 1000), max_buffer_size=limits.max_header_bytes
+            ),
+            log_level=LogLevels.critical,
+            log_dictconfig=_QUIET,
+            log_access=False,
+            ssl_cert=certificate.chain if certificate else None,
+            ssl_key=certificate.private_key if certificate else None,
+            ssl_protocol_min=SSLProtocols.tls12,
+        )
+    except OSError as error:
+        # ssl.SSLError is one: the files are missing, unreadable, or do not belong together.
+        raise ConfigError("tls.certificate", f"cannot be used for HTTPS: {error}") from error
+
+
+def _bind(listener: Listener) -> list[socket.socket]:
+    host, port = listener.address.host, listener.address.port
+    sockets: list[socket.socket] = []
+    try:
+        for family, _, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            with contextlib.suppress(_Absent):
+                sockets.append(_listen(family, address))
+        if not sockets:
+            raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+    except OSError as error:
+        for bound in sockets:
+            bound.close()
+        place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        raise ConfigError(listener.setting, f"cannot listen on {place}: {error.strerror}") from error
+    return sockets
+
+
+class _Absent(OSError):
+    """This machine has no such address: `localhost` names one of IPv6 also where there is no IPv6."""
+
+
+def _listen(family: int, address: Any) -> socket.socket:
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.setblocking(False)
+        bound.bind(address)
+        bound.listen(_BACKLOG)
+    except OSError as error:
+        bound.close()
+        if error.errno in _ABSENT:
+            raise _Absent(*error.args) from error
+        raise
+    return bound
