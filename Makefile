@@ -60,7 +60,7 @@ fuzz: setup ## all fuzz targets in turn, MINUTES together: make fuzz [MINUTES=10
 lock: setup ## resolve requirements/*.in and pyproject.toml into the hashed locks
 	@cd requirements && $(LOCK) ../pyproject.toml -o run.txt
 	@cd requirements && $(LOCK) build.in -o build.txt
-	@cd requirements && $(LOCK) dev.in -c run.txt -o dev.txt
+	@cd requirements && $(LOCK) dev.in ../pyproject.toml -c run.txt -o dev.txt
 	@cd requirements && $(LOCK) node.in -o node.txt
 
 clean: ## remove everything that the targets above created

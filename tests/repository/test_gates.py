@@ -8,7 +8,7 @@ import gates
 import pytest
 
 REPORT = """<testsuites><testsuite>
-<testcase classname="tests.peers.test_profanity" name="test_sign_in"><skipped message="profanity is missing"/></testcase>
+<testcase classname="tests.peers.test_profanity" name="test_in"><skipped message="profanity is missing"/></testcase>
 <testcase classname="tests.peers.test_profanity" name="test_text"><skipped message="profanity is missing"/></testcase>
 <testcase classname="tests.base.test_ids" name="test_order"><failure message="no"/></testcase>
 <testcase classname="tests.base.test_ids" name="test_layout"/>
