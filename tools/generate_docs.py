@@ -50,7 +50,11 @@ def _path(name: str) -> Path:
 
 def commands_page() -> str:
     """Return the page of all commands with their arguments and options."""
-    group = importlib.import_module("parley.app.cli").main
+    return page_of(importlib.import_module("parley.app.cli").main)
+
+
+def page_of(group: click.Group) -> str:
+    """Return the page of one command line."""
     parts = [f"# Commands\n\n{NOTE}\n"]
     for context in _commands(group, click.Context(group, info_name="parley")):
         parts.append(_command_section(context))
