@@ -6,7 +6,7 @@ from pathlib import Path
 from parley.base.config import Settings
 
 SOURCES = Path(__file__).resolve().parents[2] / "src" / "parley"
-FOR_LATER_RELEASES = {"sip", "media"}
+FOR_LATER_RELEASES = {"sip", "media", "xmpp.s2s", "xmpp.registration"}
 
 
 def test_every_setting_is_read_somewhere():
@@ -18,6 +18,6 @@ def test_every_setting_is_read_somewhere():
         for section, field in Settings.model_fields.items()
         if section not in FOR_LATER_RELEASES
         for name in getattr(field.annotation, "model_fields", {})
-        if not re.search(rf"\.{name}\b", code)
+        if f"{section}.{name}" not in FOR_LATER_RELEASES and not re.search(rf"\.{name}\b", code)
     ]
     assert unread == []

@@ -67,7 +67,8 @@ def apply_reload(running: Settings, read: Settings) -> tuple[Settings, list[str]
 def unused_settings(settings: Settings) -> list[str]:
     """Return paths of settings that are set, and kept for later releases, but change nothing in this one."""
     unused = [f"sip.{name}" for name in ("udp", "tcp", "tls") if getattr(settings.sip, name)]
-    return unused + (["xmpp.s2s"] if settings.xmpp.s2s else [])
+    unused += ["xmpp.s2s"] if settings.xmpp.s2s else []
+    return unused + (["xmpp.registration"] if settings.xmpp.registration != "closed" else [])
 
 
 def _merge(running: M, read: M, prefix: str) -> tuple[M, list[str]]:

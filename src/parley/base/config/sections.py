@@ -83,7 +83,10 @@ class XmppSettings(Section):
         " it is refused when `c2s` has an address that other machines reach.",
     )
     registration: Literal["closed", "invite", "open"] = _setting(
-        "closed", "Who may create an account from a client: nobody, who has an invitation, or anybody.", reload=True
+        "closed",
+        "Who may create an account from a client: nobody, who has an invitation, or anybody. In this release accounts"
+        " are created by command only.",
+        reload=True,
     )
 
     @field_validator("require_tls")
