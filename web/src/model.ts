@@ -12,6 +12,8 @@ export type ConnectionState =
   | { readonly kind: 'signed-out' }
   | { readonly kind: 'connecting' }
   | { readonly kind: 'online' }
+  /** Another tab of this browser has the connection; `takeOver` brings it here. */
+  | { readonly kind: 'elsewhere' }
   /** Lost; the next try starts at `retryAt`. */
   | { readonly kind: 'waiting'; readonly retryAt: number; readonly reason: 'network' | 'server' | 'throttled' };
 
@@ -202,6 +204,8 @@ export interface Parley {
   readonly lastSignOut: ReadonlySignal<SignInError | null>;
 
   start(): Promise<void>;
+  /** Moves the connection from another tab of this browser to this one. */
+  takeOver(): Promise<void>;
   /** `address` may be a bare name: the server's primary domain is added. Throws `SignInFailure`. */
   signIn(address: string, password: string): Promise<void>;
   /** Ends this installation's session and deletes what it stored. */
@@ -245,5 +249,13 @@ export class SignInFailure extends Error {
   constructor(readonly code: SignInError) {
     super(code);
     this.name = 'SignInFailure';
+  }
+}
+
+/** Thrown by what a person asks for and the server or the browser refuses. */
+export class RequestFailure extends Error {
+  constructor(readonly code: FailureCode | 'bad-address' | 'no-connection') {
+    super(code);
+    this.name = 'RequestFailure';
   }
 }

@@ -47,6 +47,7 @@ export class Sealing {
   readonly #healed = new Set<string>();
   #replies = new Map<string, Address>();
   #isCatchingUp = false;
+  #isRetired = false;
   #publishing: Promise<void> = Promise.resolve();
 
   private constructor(
@@ -88,6 +89,18 @@ export class Sealing {
     this.#announce(this.device.jid, change.announced, change.removed);
   }
 
+  /** Takes this device off the list: nobody shall write to it any more. */
+  async retire(): Promise<void> {
+    const ids = await fetchDeviceList(this.link, this.device.jid);
+    if (ids.includes(this.device.deviceId)) {
+      this.#isRetired = true;
+      await publishDeviceList(
+        this.link,
+        ids.filter((id) => id !== this.device.deviceId),
+      );
+    }
+  }
+
   beginCatchUp(): void {
     this.#isCatchingUp = true;
     this.device.beginCatchUp();
@@ -118,7 +131,7 @@ export class Sealing {
     }
     const change = await this.device.updateDeviceList(from, ids, FORMAT);
     this.#listed.add(from);
-    if (change.isOwnDeviceMissing && this.link.isOpen) {
+    if (change.isOwnDeviceMissing && this.link.isOpen && !this.#isRetired) {
       await publishDeviceList(this.link, [...ids, this.device.deviceId]);
     }
     this.#announce(from, change.announced, change.removed);

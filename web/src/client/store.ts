@@ -201,6 +201,19 @@ export class Store {
     this.#threads.get(record.conversation)?.redraw(record.id);
   }
 
+  /** The next voice message behind one, in the loaded part of its thread, that is theirs and was not played. */
+  nextUnheard(messageId: string): Message | null {
+    for (const thread of this.#threads.values()) {
+      const index = thread.records.findIndex((record) => record.id === messageId);
+      const next =
+        index >= 0 && thread.records.slice(index + 1).find((record) => !record.isOwn && isUnheardVoice(record));
+      if (next) {
+        return this.view(next);
+      }
+    }
+    return null;
+  }
+
   /** What the screens see of a message. */
   view(record: MessageRecord): Message {
     return {
@@ -284,4 +297,8 @@ export class Store {
     this.#tail = result.catch(() => undefined);
     return result;
   }
+}
+
+function isUnheardVoice(record: MessageRecord): boolean {
+  return record.content.kind === 'voice' && !record.content.isHeard && !record.content.isUnavailable;
 }

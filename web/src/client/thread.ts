@@ -42,6 +42,10 @@ export class ThreadModel {
     return this.#records.find((record) => record.stanzaId !== undefined);
   }
 
+  get records(): readonly MessageRecord[] {
+    return this.#records;
+  }
+
   get newest(): MessageRecord | undefined {
     return this.#records.at(-1);
   }

@@ -1,0 +1,440 @@
+/** The face to the screens: who is signed in, one engine at a time, and everything the screens may ask of it. */
+import { computed, type ReadonlySignal, signal } from '@preact/signals';
+import {
+  type ConnectionState,
+  type Contact,
+  type Conversation,
+  type DeviceInfo,
+  type Message,
+  type Parley,
+  type Recording,
+  RequestFailure,
+  type Session,
+  type SignedInDevice,
+  type SignInError,
+  SignInFailure,
+  type Thread,
+  type Trust,
+} from '../model';
+import { type Credentials, deriveVerifier, deviceNameOf, newResource, newSecret } from './auth';
+import type { Clock } from './clock';
+import type { ClientDb } from './db';
+import { listDevices, registerDevice, revokeAllDevices, revokeDevice } from './devices';
+import type { Endpoint } from './discovery';
+import { Engine } from './engine';
+import { OfflineError, StanzaError } from './errors';
+import { domainOf, localOf, parseAddress } from './jid';
+import { Leader } from './leader';
+import type { SessionRecord } from './records';
+import type { StreamFactory } from './stream';
+import type { Typing } from './typing';
+import type { Uploader } from './uploads';
+import type { VoiceParts } from './voice';
+
+/** What the client needs from the browser; tests give their own. */
+export interface Environment {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly userAgent: string;
+  readonly openDb: () => Promise<ClientDb>;
+  readonly openStream: StreamFactory;
+  readonly discover: () => Promise<Endpoint>;
+  readonly upload: Uploader;
+  readonly voice: Omit<VoiceParts, 'store'>;
+  readonly locks: LockManager | undefined;
+  /** Asks the browser not to throw the data away. */
+  readonly persist: () => Promise<unknown>;
+  /** Calls back when the network or the person comes back, and when the page is about to go. */
+  readonly watch: (onBack: () => void, onLeaving: () => void) => void;
+}
+
+const SESSION_KEY = 'session';
+const RESOURCE_KEY = 'resource';
+const POSITION_DELAY_MS = 1_000;
+/** The server need not answer for the person to be signed out. */
+const FAREWELL_MS = 3_000;
+
+export class Client implements Parley {
+  readonly #session = signal<Session | null | undefined>(undefined);
+  readonly #connection = signal<ConnectionState>({ kind: 'signed-out' });
+  readonly #lastSignOut = signal<SignInError | null>(null);
+  readonly #engine = signal<Engine | null>(null);
+  readonly #leader: Leader;
+  readonly #positions = new Map<string, number>();
+  #db: ClientDb | null = null;
+
+  readonly session: ReadonlySignal<Session | null | undefined> = this.#session;
+  readonly connection: ReadonlySignal<ConnectionState> = this.#connection;
+  readonly lastSignOut: ReadonlySignal<SignInError | null> = this.#lastSignOut;
+  readonly contacts = computed<readonly Contact[]>(() => this.#engine.value?.contacts.value ?? []);
+  readonly requests = computed(() => this.#engine.value?.roster.requests.value ?? []);
+  readonly conversations = computed<readonly Conversation[]>(() => this.#engine.value?.conversations.value ?? []);
+  readonly waitingCount = computed(() => this.#engine.value?.outbox.waitingCount.value ?? 0);
+
+  constructor(private readonly environment: Environment) {
+    this.#leader = new Leader(
+      {
+        onGained: () => this.#begin(),
+        onAsked: () => this.#leave(),
+        onStolen: () => void this.#leave(),
+      },
+      environment.locks,
+    );
+  }
+
+  async start(): Promise<void> {
+    this.environment.watch(
+      () => this.#engine.value?.link.wake(),
+      () => void this.#engine.value?.store.flushDrafts(),
+    );
+    await this.#leader.take();
+  }
+
+  async takeOver(): Promise<void> {
+    if (!this.#leader.isLeader) {
+      await this.#leader.take();
+    }
+  }
+
+  async signIn(address: string, password: string): Promise<void> {
+    const { domain } = await this.environment.discover();
+    const jid = parseAddress(address, domain);
+    if (!jid || !password) {
+      throw new SignInFailure(jid ? 'wrong-credentials' : 'bad-address');
+    }
+    const db = await this.#cleanDb(jid);
+    const resource = await obtainResource(db);
+    const deviceName = deviceNameOf(this.environment.userAgent);
+    const engine = await this.#openEngine({ jid, resource, deviceName });
+    try {
+      await engine.signIn({ kind: 'password', jid, resource, secret: password });
+      await this.#keepSignedIn(engine, db, { jid, resource, deviceName });
+    } catch (error) {
+      await engine.stop();
+      await this.#wipe();
+      this.#connection.value = { kind: 'signed-out' };
+      throw error;
+    }
+    this.#show(engine, { jid, deviceName });
+    void this.environment.persist();
+  }
+
+  async signOut(): Promise<void> {
+    const engine = this.#require();
+    const { resource } = await this.#record();
+    await this.#farewell(async () => {
+      await engine.retire();
+      await revokeDevice(engine.link, resource);
+    });
+    await this.#end(null);
+  }
+
+  async signOutEverywhere(): Promise<void> {
+    const engine = this.#require();
+    await this.#farewell(() => engine.retire());
+    // This has to succeed: a device that was lost must not stay signed in.
+    await asked(() => revokeAllDevices(engine.link));
+    await this.#end(null);
+  }
+
+  async signedInDevices(): Promise<readonly SignedInDevice[]> {
+    const { resource } = await this.#record();
+    return asked(() => listDevices(this.#require().link, resource));
+  }
+
+  revokeDevice(resource: string): Promise<void> {
+    return asked(() => revokeDevice(this.#require().link, resource));
+  }
+
+  addContact(address: string, name?: string): Promise<void> {
+    const own = this.#session.value?.jid ?? '';
+    const jid = parseAddress(address, domainOf(own));
+    if (!jid || jid === own) {
+      throw new RequestFailure('bad-address');
+    }
+    return asked(() => this.#require().roster.add(jid, name?.trim() || undefined));
+  }
+
+  renameContact(jid: string, name: string): Promise<void> {
+    return asked(() => this.#require().roster.rename(jid, name.trim()));
+  }
+
+  removeContact(jid: string): Promise<void> {
+    return asked(() => this.#require().roster.remove(jid));
+  }
+
+  acceptRequest(jid: string): Promise<void> {
+    return asked(() => this.#require().roster.accept(jid));
+  }
+
+  declineRequest(jid: string): Promise<void> {
+    return asked(async () => this.#require().roster.decline(jid));
+  }
+
+  openThread(jid: string): Thread {
+    const engine = this.#require();
+    const model = engine.store.thread(jid);
+    engine.openThread(jid).catch(reportUnlessOffline);
+    return {
+      jid,
+      messages: model.messages,
+      isLoading: model.isLoading,
+      hasOlder: model.hasOlder,
+      get firstUnread() {
+        return model.firstUnread;
+      },
+      loadOlder: () => engine.loadOlder(jid).catch(reportUnlessOffline),
+      markRead: () => void engine.markRead(jid).catch(reportUnlessOffline),
+      close: () => engine.tellDoing(jid, null),
+    };
+  }
+
+  sendText(jid: string, text: string): Promise<void> {
+    return stored(() => this.#require().sendText(jid, text));
+  }
+
+  sendVoice(jid: string, recording: Recording): Promise<void> {
+    return stored(() => this.#require().sendVoice(jid, recording));
+  }
+
+  retry(messageId: string): Promise<void> {
+    return stored(() => this.#require().retry(messageId));
+  }
+
+  async discard(messageId: string): Promise<void> {
+    await this.#require().outbox.discard(messageId);
+  }
+
+  setDraft(jid: string, text: string): void {
+    this.#engine.value?.store.setDraft(jid, text);
+  }
+
+  setComposing(jid: string, what: Parameters<Typing['tell']>[1]): void {
+    this.#engine.value?.tellDoing(jid, what);
+  }
+
+  voiceFile(messageId: string): Promise<Blob> {
+    return this.#require().recordings.file(messageId);
+  }
+
+  setPosition(messageId: string, positionMs: number): void {
+    const isScheduled = this.#positions.has(messageId);
+    this.#positions.set(messageId, positionMs);
+    if (!isScheduled) {
+      this.environment.clock.after(POSITION_DELAY_MS, () => void this.#writePosition(messageId));
+    }
+  }
+
+  markHeard(messageId: string): void {
+    this.#engine.value?.markHeard(messageId).catch(reportError);
+  }
+
+  nextUnheard(messageId: string): Message | null {
+    return this.#engine.value?.store.nextUnheard(messageId) ?? null;
+  }
+
+  devices(jid: string): Promise<readonly DeviceInfo[]> {
+    return this.#require().devices(jid);
+  }
+
+  setTrust(jid: string, deviceId: number, trust: Trust): Promise<void> {
+    return this.#require().setTrust(jid, deviceId, trust);
+  }
+
+  /** This tab has the floor: take up the stored session, if there is one. */
+  async #begin(): Promise<void> {
+    this.#connection.value = { kind: 'signed-out' };
+    try {
+      this.#db ??= await this.environment.openDb();
+      const record = await this.#db.getMeta<SessionRecord>(SESSION_KEY);
+      if (!record) {
+        this.#session.value = null;
+        return;
+      }
+      const engine = await this.#openEngine(record);
+      this.#show(engine, record);
+      engine.start({ kind: 'device', ...record });
+    } catch (error) {
+      reportError(error);
+      this.#lastSignOut.value = 'storage-unavailable';
+      this.#session.value = null;
+    }
+  }
+
+  /** Another tab takes over. */
+  async #leave(): Promise<void> {
+    const engine = this.#engine.value;
+    this.#engine.value = null;
+    await engine?.stop();
+    this.#db?.close();
+    this.#db = null;
+    this.#connection.value = { kind: 'elsewhere' };
+  }
+
+  #openEngine(session: Pick<SessionRecord, 'jid' | 'resource' | 'deviceName'>): Promise<Engine> {
+    const { clock, random, openStream, upload, voice, discover } = this.environment;
+    if (!this.#db) {
+      throw new SignInFailure('storage-unavailable');
+    }
+    return Engine.open({
+      clock,
+      random,
+      openStream,
+      upload,
+      voice,
+      db: this.#db,
+      session,
+      locate: async () => (await discover()).url,
+      onState: (state) => {
+        this.#connection.value = state;
+      },
+      onRefused: (error) => void this.#onRefused(error),
+    });
+  }
+
+  #show(engine: Engine, { jid, deviceName }: { readonly jid: string; readonly deviceName: string }): void {
+    this.#engine.value = engine;
+    this.#lastSignOut.value = null;
+    this.#session.value = { jid, name: localOf(jid), deviceName };
+  }
+
+  /** Gives the installation a secret of its own, so that the password is needed only once. */
+  async #keepSignedIn(
+    engine: Engine,
+    db: ClientDb,
+    session: { readonly jid: string; readonly resource: string; readonly deviceName: string },
+  ): Promise<void> {
+    const secret = newSecret();
+    try {
+      await registerDevice(engine.link, session.resource, session.deviceName, await deriveVerifier(secret));
+    } catch (error) {
+      // A server without credentials for installations: signed in as long as the page is open.
+      if (error instanceof StanzaError) {
+        return;
+      }
+      throw error instanceof OfflineError ? new SignInFailure('no-connection') : error;
+    }
+    await db.putMeta(SESSION_KEY, { ...session, secret } satisfies SessionRecord);
+    engine.link.useCredentials({ kind: 'device', ...session, secret } satisfies Credentials);
+  }
+
+  async #onRefused(error: SignInError): Promise<void> {
+    if (error === 'suspended') {
+      // The account comes back one day, and with it what is stored here.
+      const engine = this.#engine.value;
+      this.#engine.value = null;
+      await engine?.stop();
+      this.#session.value = null;
+      this.#connection.value = { kind: 'signed-out' };
+      this.#lastSignOut.value = error;
+    } else {
+      await this.#end(error);
+    }
+  }
+
+  async #end(reason: SignInError | null): Promise<void> {
+    const engine = this.#engine.value;
+    this.#engine.value = null;
+    await engine?.stop();
+    await this.#wipe();
+    this.#connection.value = { kind: 'signed-out' };
+    this.#lastSignOut.value = reason;
+    this.#session.value = null;
+  }
+
+  /** Deletes everything and begins with an empty database. */
+  async #wipe(): Promise<void> {
+    await this.#db?.destroy();
+    this.#db = await this.environment.openDb();
+  }
+
+  /** A database that holds nothing of another account. */
+  async #cleanDb(jid: string): Promise<ClientDb> {
+    try {
+      this.#db ??= await this.environment.openDb();
+      const record = await this.#db.getMeta<SessionRecord>(SESSION_KEY);
+      if (record?.jid !== jid) {
+        await this.#wipe();
+      }
+      return this.#db;
+    } catch (error) {
+      reportError(error);
+      throw new SignInFailure('storage-unavailable');
+    }
+  }
+
+  async #farewell(task: () => Promise<void>): Promise<void> {
+    const patience = new Promise<void>((resolve) => {
+      this.environment.clock.after(FAREWELL_MS, resolve);
+    });
+    await Promise.race([task().catch(() => undefined), patience]);
+  }
+
+  async #record(): Promise<{ readonly resource: string }> {
+    return { resource: this.#db ? await obtainResource(this.#db) : '' };
+  }
+
+  async #writePosition(messageId: string): Promise<void> {
+    const positionMs = this.#positions.get(messageId) ?? 0;
+    this.#positions.delete(messageId);
+    await this.#engine.value?.store.update(messageId, (record) =>
+      record.content.kind === 'voice' ? { ...record, content: { ...record.content, positionMs } } : null,
+    );
+  }
+
+  #require(): Engine {
+    if (!this.#engine.value) {
+      throw new RequestFailure('no-connection');
+    }
+    return this.#engine.value;
+  }
+}
+
+async function obtainResource(db: ClientDb): Promise<string> {
+  const existing = await db.getMeta<string>(RESOURCE_KEY);
+  const resource = existing ?? newResource();
+  if (existing === undefined) {
+    await db.putMeta(RESOURCE_KEY, resource);
+  }
+  return resource;
+}
+
+/** Runs what the server has to answer; failures come out with a code that the screens know. */
+async function asked<T>(task: () => Promise<T>): Promise<T> {
+  try {
+    return await task();
+  } catch (error) {
+    if (error instanceof OfflineError) {
+      throw new RequestFailure('no-connection');
+    }
+    throw error instanceof StanzaError ? new RequestFailure(REFUSALS[error.condition] ?? 'server-error') : error;
+  }
+}
+
+const REFUSALS: Readonly<Record<string, RequestFailure['code']>> = {
+  'item-not-found': 'recipient-unknown',
+  'jid-malformed': 'bad-address',
+  forbidden: 'not-allowed',
+  'not-allowed': 'not-allowed',
+  'resource-constraint': 'quota',
+  'policy-violation': 'refused',
+};
+
+/** Runs what only the browser's storage can refuse. */
+async function stored(task: () => Promise<void>): Promise<void> {
+  try {
+    await task();
+  } catch (error) {
+    throw isStorageError(error) ? new RequestFailure('storage-full') : error;
+  }
+}
+
+function isStorageError(error: unknown): boolean {
+  return error instanceof Error && ['StoreError', 'QuotaExceededError'].includes(error.name);
+}
+
+function reportUnlessOffline(error: unknown): void {
+  if (!(error instanceof OfflineError)) {
+    reportError(error);
+  }
+}

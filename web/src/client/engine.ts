@@ -1,0 +1,445 @@
+/** One signed-in account at work: puts the parts together and passes on what happens. */
+import { computed } from '@preact/signals';
+import { encryptFile } from '../e2ee';
+import type {
+  ConnectionState,
+  Contact,
+  Conversation,
+  DeviceInfo,
+  NoteContent,
+  Recording,
+  SignInError,
+  Trust,
+} from '../model';
+import { Archive } from './archive';
+import type { Credentials } from './auth';
+import type { ClientDb } from './db';
+import { StanzaError } from './errors';
+import { Inbox } from './inbox';
+import { bareOf } from './jid';
+import { Link, type LinkOptions } from './link';
+import { heard } from './marks';
+import { NS } from './ns';
+import { Outbox, uploadBlobId } from './outbox';
+import { buildPresence, discoInfo, Presences } from './presence';
+import type { MessageRecord, SessionRecord } from './records';
+import { Roster } from './roster';
+import { Sealing } from './sealing';
+import { fragmentOf } from './secrets';
+import { buildDisplayed, buildHeard, parseMessage } from './stanzas';
+import { Store } from './store';
+import { Sync } from './sync';
+import { type Doing, Typing } from './typing';
+import { Slots, type Uploader } from './uploads';
+import { Recordings, type VoiceParts } from './voice';
+import { find, type XmlNode, x } from './xml';
+
+export interface EngineOptions extends LinkOptions {
+  readonly db: ClientDb;
+  readonly session: Pick<SessionRecord, 'jid' | 'resource' | 'deviceName'>;
+  readonly upload: Uploader;
+  readonly voice: Omit<VoiceParts, 'store'>;
+  readonly onState: (state: ConnectionState) => void;
+  /** The server ended the session for good. */
+  readonly onRefused: (error: SignInError) => void;
+}
+
+/** What needs the encryption, which is opened after the rest. */
+interface Parts {
+  readonly sealing: Sealing;
+  readonly outbox: Outbox;
+  readonly inbox: Inbox;
+  readonly sync: Sync;
+  readonly recordings: Recordings;
+}
+
+/** A thread that has fewer messages is filled up from the archive at once. */
+const SHORT_THREAD = 20;
+
+/** Conversations that a change of our own devices is told in. */
+const OWN_NOTE_LIMIT = 10;
+
+export class Engine {
+  readonly link: Link;
+  readonly roster: Roster;
+  readonly presences: Presences;
+  readonly typing: Typing;
+  readonly #archive: Archive;
+  readonly #slots: Slots;
+  #parts: Parts | null = null;
+
+  private constructor(
+    private readonly options: EngineOptions,
+    readonly store: Store,
+  ) {
+    const { clock, db, session } = options;
+    this.link = new Link(options, {
+      onState: (state) => this.#onState(state),
+      onOpen: (isResumed) => this.#onOpen(isResumed),
+      onStanza: (stanza) => this.#onStanza(stanza),
+      onAcked: (ids) => void this.sync.enqueue(() => this.outbox.onAcked(ids)).catch(() => undefined),
+      onRefused: (error) => options.onRefused(error),
+    });
+    this.roster = new Roster(db, this.link, session.jid);
+    this.presences = new Presences((jid) => this.#onLeft(jid));
+    this.typing = new Typing(clock, (jid, stanza) => this.#sendIfThere(jid, stanza));
+    this.#archive = new Archive(this.link, session.jid);
+    this.#slots = new Slots(this.link, () => clock.now());
+    this.#answerQuestions();
+  }
+
+  static async open(options: EngineOptions): Promise<Engine> {
+    const { db, session, clock } = options;
+    const store = await Store.load(db, clock);
+    const engine = new Engine(options, store);
+    await engine.roster.load();
+    const sealing = await Sealing.open(db, engine.link, session, {
+      onNote: (jid, note, deviceId) => engine.#onDeviceNote(jid, note, deviceId),
+      onDevicesChanged: (jid) => engine.outbox.kick(jid === session.jid ? undefined : jid),
+    });
+    engine.#assemble(sealing);
+    await engine.outbox.load();
+    return engine;
+  }
+
+  #assemble(sealing: Sealing): void {
+    const { store, link } = this;
+    const { clock, db, session, upload, voice } = this.options;
+    const outbox = new Outbox({
+      store,
+      link,
+      sealing,
+      slots: this.#slots,
+      upload,
+      now: () => clock.now(),
+      retryAfter: (delayMs, task) => void clock.after(delayMs, task),
+    });
+    const recordings = new Recordings({ ...voice, store });
+    const inbox = new Inbox({
+      own: session.jid,
+      store,
+      outbox,
+      sealing,
+      now: () => clock.now(),
+      isContact: (jid) => this.#isSeenBy(jid),
+      onStored: (record) => recordings.fetchLater(record),
+    });
+    const sync = new Sync({ db, store, archive: this.#archive, inbox });
+    this.#parts = { sealing, outbox, inbox, sync, recordings };
+  }
+
+  get outbox(): Outbox {
+    return this.#assembled.outbox;
+  }
+
+  get sync(): Sync {
+    return this.#assembled.sync;
+  }
+
+  get recordings(): Recordings {
+    return this.#assembled.recordings;
+  }
+
+  get #assembled(): Parts {
+    if (!this.#parts) {
+      throw new Error('the engine is not open');
+    }
+    return this.#parts;
+  }
+
+  readonly contacts = computed<readonly Contact[]>(() =>
+    [...this.roster.items.value.values()]
+      .map(
+        (item): Contact => ({
+          jid: item.jid,
+          name: this.roster.nameOf(item.jid),
+          subscription: item.subscription,
+          isRequested: item.isRequested,
+          availability: this.presences.of(item.jid),
+          ...(item.lastSeen !== undefined && { lastSeen: item.lastSeen }),
+        }),
+      )
+      .sort((a, b) => a.name.localeCompare(b.name)),
+  );
+
+  readonly conversations = computed<readonly Conversation[]>(() =>
+    [...this.store.summaries.value.values()]
+      .filter((summary) => summary.lastMessage || summary.draft)
+      .map(
+        (summary): Conversation => ({
+          ...summary,
+          name: this.roster.nameOf(summary.jid),
+          isTyping: this.typing.doing.value.get(summary.jid) === 'typing',
+          isRecording: this.typing.doing.value.get(summary.jid) === 'recording',
+          availability: this.presences.of(summary.jid),
+        }),
+      )
+      .sort((a, b) => (b.lastMessage?.at ?? Infinity) - (a.lastMessage?.at ?? Infinity)),
+  );
+
+  /** Signs in for the first time; rejects with `SignInFailure`. */
+  signIn(credentials: Credentials): Promise<void> {
+    return this.link.open(credentials);
+  }
+
+  start(credentials: Credentials): void {
+    this.link.start(credentials);
+  }
+
+  /** Ends the connection and waits for what is being stored. */
+  async stop(): Promise<void> {
+    this.link.stop();
+    await this.sync.enqueue(async () => undefined);
+    await this.roster.settled();
+    await this.store.flushDrafts();
+  }
+
+  async sendText(jid: string, text: string): Promise<void> {
+    const message = this.#ownMessage(jid, { kind: 'text', text });
+    this.typing.sent(jid);
+    await this.#introduce(jid);
+    await this.outbox.enqueueText(message, text);
+  }
+
+  async sendVoice(jid: string, recording: Recording): Promise<void> {
+    const { db } = this.store;
+    const message = this.#ownMessage(jid, {
+      kind: 'voice',
+      url: '',
+      mediaType: recording.blob.type || 'audio/ogg',
+      sizeBytes: recording.blob.size,
+      durationMs: recording.durationMs,
+      waveform: recording.waveform,
+      isHeard: false,
+      positionMs: 0,
+    });
+    const { ciphertext, upload } = await encrypted(recording.blob);
+    this.typing.sent(jid);
+    await this.#introduce(jid);
+    await this.outbox.enqueueVoice(message, upload, [
+      await db.sealBlob(message.id, new Uint8Array(await recording.blob.arrayBuffer())),
+      await db.sealBlob(uploadBlobId({ messageId: message.id }), ciphertext),
+    ]);
+  }
+
+  async retry(messageId: string): Promise<void> {
+    const { db } = this.store;
+    const message = await db.getMessage(messageId);
+    if (!message?.isOwn) {
+      return;
+    }
+    if (message.content.kind === 'text') {
+      await this.outbox.retry(message, { body: message.content.text });
+    } else if (message.content.kind === 'voice' && message.content.url) {
+      await this.outbox.retry(message, { body: message.content.url });
+    } else if (message.content.kind === 'voice') {
+      const { ciphertext, upload } = await encrypted(await this.recordings.file(messageId));
+      await db.write([await db.sealBlob(uploadBlobId({ messageId }), ciphertext)]);
+      await this.outbox.retry(message, { upload });
+    }
+  }
+
+  /** Everything up to the newest message is read: tells the sender, and our other devices. */
+  async markRead(jid: string): Promise<void> {
+    const newest = this.store.thread(jid).newest;
+    const read = newest ? await this.store.markRead(jid, newest.order) : [];
+    const marked = read.filter((record) => record.isMarkable && record.wireId !== undefined).at(-1);
+    if (marked?.wireId !== undefined && this.#isSeenBy(jid)) {
+      const id = crypto.randomUUID();
+      await this.outbox.enqueueControl(jid, id, buildDisplayed(jid, id, marked.wireId));
+    }
+  }
+
+  async markHeard(messageId: string): Promise<void> {
+    const played = await this.store.update(messageId, heard);
+    const named = played?.originId ?? played?.wireId;
+    if (played && !played.isOwn && named !== undefined) {
+      const id = crypto.randomUUID();
+      await this.outbox.enqueueControl(played.conversation, id, buildHeard(played.conversation, id, named));
+    }
+  }
+
+  /** Loads the end of a conversation, and what it lacks. */
+  async openThread(jid: string): Promise<void> {
+    const thread = this.store.thread(jid);
+    await thread.load();
+    for (const record of thread.records) {
+      this.recordings.fetchLater(record);
+    }
+    if (thread.records.length < SHORT_THREAD && !this.store.conversation(jid).isComplete && this.link.isOpen) {
+      await this.loadOlder(jid);
+    }
+  }
+
+  async loadOlder(jid: string): Promise<void> {
+    const thread = this.store.thread(jid);
+    thread.setLoading(true);
+    try {
+      const hadStored = await thread.loadStored();
+      if (!hadStored && !this.store.conversation(jid).isComplete && this.link.isOpen) {
+        await this.sync.older(jid, thread.oldestArchived?.stanzaId);
+        await thread.loadStored();
+      }
+      thread.setHasOlder(hadStored || !this.store.conversation(jid).isComplete);
+    } finally {
+      thread.setLoading(false);
+    }
+  }
+
+  /** Takes this installation off the account's list of devices, as far as the connection allows. */
+  async retire(): Promise<void> {
+    await this.#assembled.sealing.retire();
+  }
+
+  devices(jid: string): Promise<DeviceInfo[]> {
+    return this.#assembled.sealing.devices(jid);
+  }
+
+  setTrust(jid: string, deviceId: number, trust: Trust): Promise<void> {
+    return this.#assembled.sealing.setTrust(jid, deviceId, trust);
+  }
+
+  tellDoing(jid: string, what: Doing | null): void {
+    this.typing.tell(jid, what);
+  }
+
+  #ownMessage(jid: string, content: MessageRecord['content']): MessageRecord {
+    const id = crypto.randomUUID();
+    return {
+      id,
+      conversation: jid,
+      order: this.store.waitingOrder(),
+      wireId: id,
+      originId: id,
+      isOwn: true,
+      sender: this.options.session.jid,
+      at: this.options.clock.now(),
+      content,
+      confidentiality: 'sealed',
+      ...(this.link.isOpen
+        ? { state: 'sending' as const }
+        : { state: 'waiting' as const, waitingFor: 'connection' as const }),
+    };
+  }
+
+  /** The first message of a conversation is preceded by a word about whom one writes to. */
+  async #introduce(jid: string): Promise<void> {
+    if (!this.store.summaries.value.get(jid)?.lastMessage) {
+      await this.#assembled.inbox.note(jid, { note: 'first-contact' });
+    }
+  }
+
+  #onState(state: ConnectionState): void {
+    if (state.kind !== 'online') {
+      void this.sync.enqueue(() => this.outbox.onOffline()).catch(() => undefined);
+    }
+    this.options.onState(state);
+  }
+
+  #onOpen(isResumed: boolean): void {
+    void this.sync
+      .enqueue(async () => {
+        if (!isResumed) {
+          await this.#beginSession();
+        }
+        this.outbox.onReady(isResumed);
+      })
+      .catch(() => undefined);
+  }
+
+  async #beginSession(): Promise<void> {
+    const { sealing, sync } = this.#assembled;
+    this.presences.clear();
+    const asked = [this.#ignoring(this.roster.refresh()), this.#ignoring(this.#enableCarbons())];
+    this.link.send(await buildPresence());
+    await Promise.all(asked);
+    await this.#ignoring(sealing.beginSession());
+    sealing.beginCatchUp();
+    try {
+      await sync.catchUp();
+    } finally {
+      await sealing.endCatchUp();
+    }
+  }
+
+  /** What one server does not offer must not keep the rest from working. */
+  async #ignoring(task: Promise<unknown>): Promise<void> {
+    try {
+      await task;
+    } catch (error) {
+      if (!(error instanceof StanzaError)) {
+        throw error;
+      }
+    }
+  }
+
+  async #enableCarbons(): Promise<void> {
+    await this.link.request('set', x(NS.carbons, 'enable'));
+  }
+
+  #onStanza(stanza: XmlNode): void {
+    if (stanza.name === 'presence') {
+      this.#onPresence(stanza);
+    } else if (!this.#archive.collect(stanza)) {
+      const envelope = parseMessage(stanza, this.options.session.jid);
+      if (envelope) {
+        this.typing.take(envelope);
+        this.sync.take(envelope);
+      }
+    }
+  }
+
+  #onPresence(stanza: XmlNode): void {
+    const { type } = stanza.attrs;
+    if (!this.roster.takePresence(stanza) && (type === undefined || type === 'unavailable')) {
+      this.presences.take(stanza);
+    }
+  }
+
+  #onLeft(jid: string): void {
+    this.typing.forget(jid);
+    this.roster.setLastSeen(jid, this.options.clock.now());
+  }
+
+  #onDeviceNote(jid: string, note: NoteContent['note'], deviceId: number): void {
+    const isOwn = jid === this.options.session.jid;
+    const known = [...this.store.summaries.value.values()].filter((summary) => summary.lastMessage);
+    const concerned = isOwn ? known.slice(0, OWN_NOTE_LIMIT) : known.filter((summary) => summary.jid === jid);
+    for (const { jid: conversation } of concerned) {
+      this.#assembled.inbox.note(conversation, { note, deviceId, jid }).catch(reportError);
+    }
+  }
+
+  #sendIfThere(jid: string, stanza: XmlNode): void {
+    if (this.presences.of(jid) !== 'offline') {
+      this.link.sendIfOpen(stanza);
+    }
+  }
+
+  #isSeenBy(jid: string): boolean {
+    const subscription = this.roster.items.value.get(jid)?.subscription;
+    return subscription === 'from' || subscription === 'both';
+  }
+
+  #answerQuestions(): void {
+    this.link.onIq('get', NS.ping, () => null);
+    this.link.onIq('get', NS.discoInfo, (iq) => discoInfo(iq));
+    this.link.onIq('get', NS.version, (iq) => {
+      // The version tells an attacker more than a friend: only our own account learns it.
+      if (bareOf(iq.attrs.from ?? '') !== this.options.session.jid || !find(iq, NS.version, 'query')) {
+        throw new StanzaError('service-unavailable', 'cancel');
+      }
+      return x(NS.version, 'query', {}, x(NS.version, 'name', {}, 'Parley'));
+    });
+  }
+}
+
+async function encrypted(recording: Blob) {
+  const { ciphertext, secret } = await encryptFile(recording);
+  const upload = {
+    fileName: `${crypto.randomUUID()}.ogg`,
+    fragment: fragmentOf(secret),
+    sizeBytes: ciphertext.length,
+  };
+  return { ciphertext, upload };
+}
