@@ -64,6 +64,8 @@ def test_addresses_have_a_normal_form(text: str, parts: tuple[str, str, str]):
         "a\x00@example.org",
         "a@exa mple.org",
         "a@example..org",
+        "a@example..",
+        "a@example.\u3002",
         "a@-example.org",
         "a@example-.org",
         "a@.example.org",

@@ -139,6 +139,7 @@ class Framer:
     __slots__ = (
         "_attrs",
         "_base",
+        "_between",
         "_buffer",
         "_child_name",
         "_child_start",
@@ -175,6 +176,7 @@ class Framer:
 
         self._depth = 0
         self._start = _NONE  # offset of the element in progress
+        self._between = 0  # offset behind the last element, or behind the header
         self._name = ""
         self._attrs: dict[str, str] = {}
         self._children: list[Child] = []
@@ -287,6 +289,12 @@ class Framer:
         self._buffer.clear()
 
     def _condition_of(self, error: expat.ExpatError) -> StreamCondition:
+        if self._depth == _ROOT and self._start == _NONE:
+            # Expat finds "]]>" before it reports the text in front of it, when both come at once.
+            error_at = self._parser.CurrentByteIndex - self._base
+            between = bytes(self._buffer[max(self._between - self._base, 0) : error_at])
+            if between.partition(b"<")[0].strip(_WHITESPACE):
+                return StreamCondition.BAD_FORMAT
         # RFC 6120 §4.9.3.13, §11.3: what else expat refuses, invalid UTF-8 among it, is not well-formed.
         return _CONDITIONS.get(error.code, StreamCondition.NOT_WELL_FORMED)
 
@@ -321,7 +329,7 @@ class Framer:
         self._set_handlers(parser)
         parser.CharacterDataHandler = self._on_text
         self._buffer.clear()
-        self._base = self._fed = len(root)
+        self._base = self._fed = self._between = len(root)
         self._depth = 1
         self._start = _NONE
         return parser
@@ -392,6 +400,7 @@ class Framer:
             raise _Refused(StreamCondition.INVALID_NAMESPACE, "the root is not in the namespace of streams")
         if local != "stream":
             raise _Refused(StreamCondition.BAD_FORMAT, "the root is not a stream")
+        self._between = self._base + opening_tag_end(self._buffer, self._parser.CurrentByteIndex - self._base)
         self._parser.StartNamespaceDeclHandler = None
         self._parser.CharacterDataHandler = self._on_text
         attrs = _expanded(attrs)
@@ -431,6 +440,7 @@ class Framer:
             raise _Refused(StreamCondition.POLICY_VIOLATION, "the element is too large")
         raw = bytes(self._buffer[start:end])
         self._start = _NONE
+        self._between = self._base + end
         self._parser.CharacterDataHandler = self._on_text
         namespace, _, name = self._name.rpartition(_SEPARATOR)
         if self._is_framed and namespace == NS_FRAMING and name in {"open", "close"}:

@@ -154,6 +154,8 @@ def _domain(text: str) -> str:
         idna.encode(prepared)
     except (idna.IDNAError, UnicodeError) as error:
         raise JIDError("the domain is neither a host name nor an internationalised one") from error
+    if prepared.endswith("."):
+        raise JIDError("the domain has an empty label")
     return _checked_length(prepared, "domain")
 
 
