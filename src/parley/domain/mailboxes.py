@@ -10,7 +10,7 @@ is delivered again from the log; that is the price of never losing one.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from enum import Enum
 from typing import Generic, TypeVar
 
@@ -32,6 +32,8 @@ class Mailbox(Generic[Holder]):
         self.state = MailboxState.IDLE
         self.fetched = 0
         """The log was asked for what waits up to this place."""
+        self.run = 0
+        """Number of the catching up that counts; an earlier one that still waits for the log must stop."""
         self._has_news = False
         self._on_way: dict[int, set[Holder]] = {}
         self._known = 0
@@ -55,6 +57,10 @@ class Mailbox(Generic[Holder]):
             return False
         self._put(seq)
         return True
+
+    def is_catching_up(self, run: int) -> bool:
+        """Whether the catching up with this number is to go on."""
+        return self.state is MailboxState.CATCHING_UP and self.run == run
 
     def fetching(self) -> None:
         """The log is about to be asked for what waits behind `fetched`."""
@@ -99,13 +105,10 @@ class Mailbox(Generic[Holder]):
                 is_orphaned = is_orphaned or not holders
         return is_orphaned
 
-    def rewind(self) -> bool:
-        """Fetch again what is on its way to nobody, for others. True when catching up is to begin now."""
-        is_running = self.state is MailboxState.CATCHING_UP
+    def rewind(self) -> None:
+        """Fetch again what is on its way to nobody, for others: catching up begins anew."""
         orphans = [seq for seq, holders in self._on_way.items() if not holders]
         self._catch_up_from(orphans[0] - 1 if orphans else self.fetched)
-        self._has_news = True
-        return not is_running
 
     def sleep(self) -> None:
         """Nobody can take mail any more."""
@@ -123,5 +126,6 @@ class Mailbox(Generic[Holder]):
 
     def _catch_up_from(self, place: int) -> None:
         self.state = MailboxState.CATCHING_UP
+        self.run += 1
         self.fetched = place
         self._has_news = False

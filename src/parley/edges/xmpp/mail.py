@@ -63,24 +63,25 @@ class Mail:
             box.sleep()
             if not self._host.router.of(account.address):
                 del self._boxes[account.id]
-        elif is_orphaned and box.rewind():
+        elif is_orphaned:
+            box.rewind()
             self._start(account, box)
 
     def _start(self, account: Account, box: Mailbox[Session]) -> None:
         self._host.supervisor.spawn("catch up", self._catch_up(account, box))
 
     async def _catch_up(self, account: Account, box: Mailbox[Session]) -> None:
-        while box.state is MailboxState.CATCHING_UP:
+        run = box.run
+        while box.is_catching_up(run):
             box.fetching()
-            after = box.fetched
             try:
-                page = await self._host.stores.messages.pending(account.id, after, _PAGE)
+                page = await self._host.stores.messages.pending(account.id, box.fetched, _PAGE)
             except StorageUnavailable as error:
                 log.error("waiting messages cannot be read", code=error.code)
                 await self._host.clock.sleep(_RETRY_S)
                 continue
-            if box.fetched != after:
-                continue  # rewound meanwhile: this page is not the one that is wanted
+            if not box.is_catching_up(run):
+                return
             if not self._host.router.mail_ready(account.address):
                 box.sleep()
                 return

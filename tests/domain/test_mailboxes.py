@@ -1,0 +1,125 @@
+"""Delivery of a mailbox against a model: nothing waits for ever, nobody gets a message twice, no gap is passed."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from parley.domain.mailboxes import Mailbox, MailboxState
+
+
+class MailboxMachine(RuleBasedStateMachine):
+    """The log, its cursor and the sessions, as lists; the mailbox decides what is sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.box: Mailbox[str] = Mailbox()
+        self.log: list[int] = []
+        self.cursor = 0
+        self.holders: dict[str, list[int]] = {}
+        self.arrived_elsewhere: set[int] = set()
+        self.readings: dict[int, list[int]] = {}
+        """What the log answers to each catching up that waits for it, by its number."""
+        self.running: set[int] = set()
+        self.uncalled: list[int] = []
+        self.names = 0
+
+    @initialize()
+    def start(self) -> None:
+        assert self.box.state is MailboxState.IDLE
+
+    def _new_session(self) -> None:
+        self.names += 1
+        self.holders[f"s{self.names}"] = []
+
+    def _send(self, seq: int) -> None:
+        for name, held in self.holders.items():
+            assert seq not in held
+            held.append(seq)
+            self.box.sent(seq, name)
+
+    @rule()
+    def session_comes(self) -> None:
+        self._new_session()
+        if self.box.wake():
+            self.running.add(self.box.run)
+
+    @rule()
+    def message_is_committed(self) -> None:
+        self.log.append(len(self.log) + 1)
+        self.uncalled.append(self.log[-1])
+
+    @precondition(lambda self: self.uncalled)
+    @rule()
+    def commit_is_told(self) -> None:
+        seq = self.uncalled.pop(0)
+        if self.box.arrived(seq):
+            self._send(seq)
+
+    @precondition(lambda self: self.running - self.readings.keys())
+    @rule()
+    def log_is_asked(self) -> None:
+        run = min(self.running - self.readings.keys())
+        if not self.box.is_catching_up(run):
+            self.running.discard(run)
+            return
+        self.box.fetching()
+        self.readings[run] = [seq for seq in self.log if seq > max(self.cursor, self.box.fetched)][:3]
+
+    @precondition(lambda self: self.readings)
+    @rule(data=st.data())
+    def log_answers(self, data: st.DataObject) -> None:
+        run = data.draw(st.sampled_from(sorted(self.readings)))
+        page = self.readings.pop(run)
+        if not self.box.is_catching_up(run):
+            self.running.discard(run)
+            return
+        if not self.holders:
+            self.box.sleep()
+            self.running.discard(run)
+            return
+        for seq in page:
+            if self.box.take(seq):
+                self._send(seq)
+        if len(page) < 3 and self.box.caught_up():
+            self.running.discard(run)
+
+    @precondition(lambda self: any(self.holders.values()))
+    @rule(data=st.data())
+    def somebody_acknowledges(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from([name for name, held in self.holders.items() if held]))
+        seq = data.draw(st.sampled_from(self.holders[name]))
+        self.arrived_elsewhere.add(seq)
+        cursor = self.box.delivered(seq)
+        if cursor is not None:
+            assert cursor >= self.cursor
+            self.cursor = cursor
+
+    @precondition(lambda self: self.holders)
+    @rule(data=st.data())
+    def session_goes(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.holders)))
+        del self.holders[name]
+        is_orphaned = self.box.lost(name)
+        if not self.holders:
+            self.box.sleep()
+        elif is_orphaned:
+            self.box.rewind()
+            self.running.add(self.box.run)
+
+    @invariant()
+    def the_cursor_passes_only_what_arrived(self) -> None:
+        assert all(seq in self.arrived_elsewhere for seq in self.log if seq <= self.cursor)
+
+    @invariant()
+    def live_means_that_nothing_waits_unseen(self) -> None:
+        if self.box.state is MailboxState.CATCHING_UP:
+            assert self.box.run in self.running
+        if self.box.state is MailboxState.LIVE and not self.uncalled:
+            seen = self.arrived_elsewhere.union(*self.holders.values()) if self.holders else self.arrived_elsewhere
+            assert set(self.log) <= seen
+
+
+TestMailbox = MailboxMachine.TestCase
+TestMailbox.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
