@@ -471,7 +471,10 @@ class Framer:
 
 
 class _LongTag:
-    """Holds back a tag that arrives in pieces until its end is there, looking at every byte once."""
+    """Holds back a tag that arrives in pieces until its end is there, looking at every byte once.
+
+    That the tag is malformed shows only then, or when it is over the limit.
+    """
 
     __slots__ = ("_pieces", "_quote", "held")
 
