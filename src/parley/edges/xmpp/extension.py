@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from parley.domain.accounts import Account
     from parley.edges.xmpp.host import Host
     from parley.edges.xmpp.session import Session
+    from parley.protocols.xmpp.dataforms import Form
     from parley.protocols.xmpp.element import Child, Element
     from parley.protocols.xmpp.jid import JID
 
@@ -107,8 +108,8 @@ class Service:
     name: str
     identity: Identity
     features: tuple[str, ...]
-    form: Callable[[Host], bytes] | None = None
-    """An extended information form (XEP-0128) for its disco#info, as XML."""
+    form: Callable[[Host], Form] | None = None
+    """An extended information form (XEP-0128) for its disco#info."""
 
 
 @dataclass(frozen=True, slots=True)

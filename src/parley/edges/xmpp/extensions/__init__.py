@@ -1,8 +1,8 @@
-"""What XMPP's specifications say, one file each: `xep_NNNN_name.py` or `rfc_NNNN_name.py` with one constant `EXTENSION`.
+"""What the specifications say, one file each: `xep_NNNN_name.py` or `rfc_NNNN_name.py` with one constant `EXTENSION`.
 
 Here: behaviour that a specification owns, declared as `edges/xmpp/extension.py` describes. Not here: payload syntax
 (`protocols/xmpp`), the common path of stanzas (`edges/xmpp`). `pubsub/` holds what XEP-0163 needs of XEP-0060.
-To add one, copy `xep_0199_ping.py`: the folder is scanned, service discovery and the reference page follow by themselves.
+To add one, copy `xep_0199_ping.py`: the folder is scanned, discovery and the reference page follow by themselves.
 """
 
 from __future__ import annotations

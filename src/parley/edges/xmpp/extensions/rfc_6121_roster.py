@@ -37,7 +37,7 @@ async def _get(request: IqRequest) -> bytes | None:
         changes = None
         if known is not None and known <= roster.version:
             changes = await host.stores.rosters.changes(session.account.id, known)
-        if host.rosters.cached(session.account.id) in (roster, None):
+        if host.rosters.cached(session.account.id) is roster:
             break
     # From here on nothing waits, so what changes next is pushed behind this answer.
     session.is_roster_requested = True

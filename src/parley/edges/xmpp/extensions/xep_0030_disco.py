@@ -1,0 +1,148 @@
+"""Service discovery: what the server, its services, accounts and nodes can do. It all comes from the constants."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from parley.domain.nodes import Node
+from parley.edges.xmpp.extension import ANY_SERVICE, Extension, IqHandler, IqRequest, Service, Target
+from parley.edges.xmpp.extension import Identity as DeclaredIdentity
+from parley.edges.xmpp.extensions.pubsub.nodes import Nodes, check_readable, is_visible, why_not
+from parley.protocols.xmpp.caps import Caps, DiscoInfo, Identity, verification_string
+from parley.protocols.xmpp.dataforms import Field, Form
+from parley.protocols.xmpp.element import xml
+from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
+from parley.protocols.xmpp.namespaces import NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PUBSUB
+
+if TYPE_CHECKING:
+    from parley.domain.accounts import Account
+    from parley.edges.xmpp.host import Host
+
+_CAPS_NODE: Final = "urn:parley:server:0"
+_NS_META_DATA: Final = f"{NS_PUBSUB}#meta-data"
+
+
+class ServerInfo:
+    """What the server says of itself, made once: every stream asks for it."""
+
+    def __init__(self, host: Host) -> None:
+        features = {feature for extension in host.extensions for feature in extension.server_features}
+        self.info = DiscoInfo((Identity("server", "im", name="Parley"),), tuple(sorted(features)))
+        self.caps = Caps("sha-1", _CAPS_NODE, verification_string(self.info))
+        features = {feature for extension in host.extensions for feature in extension.account_features}
+        identities = [Identity("account", "registered")]
+        identities += [_identity(i) for extension in host.extensions for i in extension.account_identities]
+        self.account = DiscoInfo(tuple(identities), tuple(sorted(features)))
+        self.services = {service.name: service for extension in host.extensions for service in extension.services}
+
+
+def _identity(declared: DeclaredIdentity) -> Identity:
+    return Identity(declared.category, declared.type, name=declared.name)
+
+
+async def _info(request: IqRequest) -> bytes:
+    node = request.tree.get("node")
+    if request.account is not None:
+        return await _account_info(request, request.account, node)
+    known = request.host.memory(ServerInfo)
+    service = _service(request)
+    if service is not None:
+        _check_no_node(node)
+        return _service_info(request.host, service).to_bytes()
+    # XEP-0115 §6.2: the node that our own capabilities name.
+    if node != f"{known.caps.node}#{known.caps.ver}":
+        _check_no_node(node)
+    return known.info.to_bytes(node)
+
+
+def _service(request: IqRequest) -> Service | None:
+    name = request.host.router.service(request.to.domain)
+    return request.host.memory(ServerInfo).services[name] if name else None
+
+
+def _check_no_node(node: str | None) -> None:
+    if node:
+        raise StanzaError(StanzaCondition.ITEM_NOT_FOUND)
+
+
+def _service_info(host: Host, service: Service) -> DiscoInfo:
+    forms = () if service.form is None else (service.form(host),)
+    return DiscoInfo((_identity(service.identity),), (NS_DISCO_INFO, NS_DISCO_ITEMS, *service.features), forms)
+
+
+async def _account_info(request: IqRequest, account: Account, name: str | None) -> bytes:
+    host, asker = request.host, request.session.account.address
+    if not name:
+        await _check_visible(host, account, asker)
+        return host.memory(ServerInfo).account.to_bytes()
+    node = await host.memory(Nodes).get(account.id, name)
+    await check_readable(host, account, node, asker)
+    return _node_info(account, node).to_bytes(name)
+
+
+async def _check_visible(host: Host, account: Account, asker: str) -> None:
+    # §8: who may not see the presence learns nothing, not even whether there is such an account.
+    if not await is_visible(host, account, asker):
+        raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
+
+
+def _node_info(account: Account, node: Node) -> DiscoInfo:
+    """A node and its meta-data (XEP-0060 §5.3 and §5.4)."""
+    config = node.config
+    fields = [
+        Field("FORM_TYPE", (_NS_META_DATA,), "hidden"),
+        Field("pubsub#access_model", (config.access_model.value,), "list-single"),
+        Field("pubsub#max_items", (str(config.max_items),), "text-single"),
+        Field("pubsub#owner", (account.address,), "jid-multi"),
+    ]
+    if config.title:
+        fields.append(Field("pubsub#title", (config.title,), "text-single"))
+    form = Form("result", tuple(fields))
+    return DiscoInfo((Identity("pubsub", "leaf", name=config.title),), (NS_PUBSUB,), (form,))
+
+
+async def _items(request: IqRequest) -> bytes:
+    node = request.tree.get("node")
+    attrs = {"xmlns": NS_DISCO_ITEMS, "node": node}
+    if request.account is not None:
+        return xml("query", attrs, *await _account_items(request, request.account, node))
+    _check_no_node(node)
+    if _service(request) is not None:
+        return xml("query", attrs)
+    services = request.host.memory(ServerInfo).services.values()
+    return xml("query", attrs, *(_service_item(service, request.to.domain) for service in services))
+
+
+def _service_item(service: Service, domain: str) -> bytes:
+    return xml("item", {"jid": f"{service.name}.{domain}", "name": service.identity.name or None})
+
+
+async def _account_items(request: IqRequest, account: Account, name: str | None) -> list[bytes]:
+    host, asker = request.host, request.session.account.address
+    nodes = host.memory(Nodes)
+    if name:
+        node = await nodes.get(account.id, name)
+        await check_readable(host, account, node, asker)
+        items = await host.stores.nodes.items(account.id, name, None)
+        return [xml("item", {"jid": account.address, "name": item.id}) for item in items]
+    await _check_visible(host, account, asker)
+    found = await nodes.of(account.id)
+    reader = (await host.rosters.get(account.id)).contacts.get(asker)
+    is_own = asker == account.address
+    shown = [node for node in found.values() if is_own or why_not(node, reader) is None]
+    return [xml("item", {"jid": account.address, "node": n.name, "name": n.config.title or None}) for n in shown]
+
+
+_EVERYBODY: Final = frozenset(Target)
+
+EXTENSION = Extension(
+    spec="XEP-0030",
+    name="Service Discovery",
+    version="2.5.0",
+    server_features=(NS_DISCO_INFO, NS_DISCO_ITEMS),
+    account_features=(NS_DISCO_INFO, NS_DISCO_ITEMS),
+    iq=(
+        IqHandler("get", NS_DISCO_INFO, "query", _EVERYBODY, _info, service=ANY_SERVICE),
+        IqHandler("get", NS_DISCO_ITEMS, "query", _EVERYBODY, _items, service=ANY_SERVICE),
+    ),
+)

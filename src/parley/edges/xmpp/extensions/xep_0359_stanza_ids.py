@@ -1,0 +1,14 @@
+"""The id under which an archive knows a message."""
+
+from __future__ import annotations
+
+from parley.edges.xmpp.extension import Extension
+from parley.protocols.xmpp.namespaces import NS_STANZA_IDS
+
+EXTENSION = Extension(
+    spec="XEP-0359",
+    name="Unique and Stable Stanza IDs",
+    version="0.7.0",
+    status="complete: edges/xmpp/messages.py stamps and removes them, and tells by the origin id what was sent twice",
+    account_features=(NS_STANZA_IDS,),
+)
