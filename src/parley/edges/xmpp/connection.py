@@ -14,9 +14,10 @@ from parley.edges.xmpp.resumption import resume
 from parley.edges.xmpp.session import Session
 from parley.protocols.xmpp import c2s
 from parley.protocols.xmpp.c2s import ClientStream
+from parley.protocols.xmpp.element import xml
 from parley.protocols.xmpp.errors import JIDError, LocalProtocolError, StanzaCondition, StanzaError, StreamCondition
 from parley.protocols.xmpp.jid import JID
-from parley.protocols.xmpp.namespaces import NS_SM
+from parley.protocols.xmpp.namespaces import NS_PING, NS_SM
 from parley.protocols.xmpp.stream_management import REQUEST
 
 if TYPE_CHECKING:
@@ -252,11 +253,14 @@ class Connection:
 
     def ping(self) -> None:
         """Give the client a reason to say something."""
-        if self._is_request_open:
+        if self.session is None or self._is_request_open:
             return
-        if self.session is not None and self.session.sm is not None:
+        if self.session.sm is not None:
             self._is_request_owed = True
             self.request_acknowledgement()
+        else:
+            attrs = {"type": "get", "id": "ping", "from": self.session.account.domain, "to": str(self.session.jid)}
+            self.send(xml("iq", attrs, xml("ping", {"xmlns": NS_PING})))
 
     def pause(self, reason: str) -> None:
         """Read nothing more until `unpause` was called for every reason."""

@@ -134,19 +134,28 @@ class Messages:
     def route(self, submission: Submission, appended: Appended) -> None:
         """Deliver a committed message: a follower of the pipeline."""
         host = self._host
-        targets: Sequence[Session] = ()
         if submission.recipient_id is not None:
-            by_recipient = with_stanza_id(submission.content, submission.recipient, appended.id)
+            targets: Sequence[Session] = ()
             if not submission.is_mailed or host.mail.arrived(submission.recipient_id, appended.seq):
                 targets = self._targets(submission.recipient, submission.recipient_device)
+            copies = self._copied(submission, submission.recipient, targets)
+            if targets or copies:
+                stanza = with_stanza_id(submission.content, submission.recipient, appended.id)
                 for target in targets:
-                    target.send(by_recipient, appended.seq)
-            if submission.is_copied:
-                self._copy("received", by_recipient, submission.recipient, targets, appended.seq)
-        if submission.is_copied and submission.sender != submission.recipient:
-            own = with_stanza_id(submission.content, submission.sender, appended.id)
+                    target.send(stanza, appended.seq)
+                _send_copies("received", stanza, copies, appended.seq)
+        if submission.sender != submission.recipient:
             sender = host.router.of(submission.sender).get(submission.sender_device)
-            self._copy("sent", own, submission.sender, () if sender is None else (sender,), 0)
+            copies = self._copied(submission, submission.sender, () if sender is None else (sender,))
+            if copies:
+                _send_copies("sent", with_stanza_id(submission.content, submission.sender, appended.id), copies, 0)
+
+    def _copied(self, submission: Submission, address: str, without: Sequence[Session]) -> Sequence[Session]:
+        return self._carbon_sessions(address, without) if submission.is_copied else ()
+
+    def _carbon_sessions(self, address: str, without: Sequence[Session]) -> Sequence[Session]:
+        sessions = self._host.router.of(address).values()
+        return [session for session in sessions if session.is_carbons_enabled and session not in without]
 
     def _targets(self, address: str, device: str) -> Sequence[Session]:
         if device:
@@ -155,11 +164,6 @@ class Messages:
                 return (session,)
         # RFC 6121 §8.5.3.2.1: a chat for a device that is gone is treated as one for the account.
         return self._host.router.mail_ready(address)
-
-    def _copy(self, direction: str, stanza: bytes, address: str, without: Sequence[Session], seq: int) -> None:
-        for session in list(self._host.router.of(address).values()):
-            if session.is_carbons_enabled and session not in without:
-                session.send(carbon(direction, stanza, address, str(session.jid)), seq)
 
     # What is not kept: typing, headlines, errors.
 
@@ -180,9 +184,14 @@ class Messages:
         for target in targets:
             target.send(stanza)
         if letter.traits.is_copied:
-            self._copy("received", stanza, recipient.address, targets, 0)
+            _send_copies("received", stanza, self._carbon_sessions(recipient.address, targets), 0)
             if recipient.address != session.account.address:
-                self._copy("sent", stanza, session.account.address, (session,), 0)
+                _send_copies("sent", stanza, self._carbon_sessions(session.account.address, (session,)), 0)
+
+
+def _send_copies(direction: str, stanza: bytes, sessions: Sequence[Session], seq: int) -> None:
+    for session in sessions:
+        session.send(carbon(direction, stanza, session.account.address, str(session.jid)), seq)
 
 
 def _takes_mail(session: Session) -> bool:

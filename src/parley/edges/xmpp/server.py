@@ -124,6 +124,7 @@ class XmppServer:
                 address.host,
                 address.port,
                 ssl=self._credentials.context if is_tls else None,
+                ssl_handshake_timeout=self._host.settings.limits.handshake_timeout_s if is_tls else None,
                 backlog=_BACKLOG,
             )
         except OSError as error:
