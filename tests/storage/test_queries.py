@@ -1,0 +1,120 @@
+"""Archive paging stays cheap: the plans, with many messages in the database, use an index and never sort."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+import pytest
+
+from parley.domain.messages import ArchiveQuery
+from parley.storage.sqlite import database
+from parley.storage.sqlite.messages import _page
+from parley.storage.sqlite.migrate import migrate
+from parley.storage.sqlite.sql import sql
+
+MESSAGES = 50_000
+PEERS = 50
+VALUES = {
+    "account": 1,
+    "peer": "peer7@example.org",
+    "after": 0,
+    "before": 2**63 - 1,
+    "start": -(2**62),
+    "end": 2**62,
+    "limit": 51,
+    "first": 1,
+    "id": b"i" * 16,
+    "seq": 7,
+}
+
+
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
+    path = tmp_path_factory.mktemp("archive") / "parley.db"
+    opened = database.open_writer(path, is_checked=False)
+    migrate(opened, path, 1)
+    opened.execute("BEGIN")
+    opened.execute("INSERT INTO account (address, created_at) VALUES ('alice@example.org', 1)")
+    people = [(number + 1, f"peer{number}@example.org") for number in range(PEERS)]
+    opened.executemany("INSERT INTO address (id, text) VALUES (?, ?)", people)
+    seqs = range(1, MESSAGES + 1)
+    messages = [(seq.to_bytes(16, "big"), seq, seq % PEERS + 1, seq % PEERS + 1, b"x" * 50) for seq in seqs]
+    opened.executemany(
+        "INSERT INTO message (id, received_at, sender, recipient, confidentiality, holders, content)"
+        " VALUES (?, ?, ?, ?, 2, 1, ?)",
+        messages,
+    )
+    opened.executemany(
+        "INSERT INTO mailbox (account_id, seq, peer, direction, is_archived, is_mailed, received_at)"
+        " VALUES (1, ?, ?, 0, 1, 1, ?)",
+        [(seq, seq % PEERS + 1, seq) for seq in seqs],
+    )
+    opened.execute("COMMIT")
+    yield opened
+    opened.close()
+
+
+def _plan(connection: sqlite3.Connection, name: str) -> list[str]:
+    return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql(name)}", VALUES)]
+
+
+@pytest.mark.parametrize("name", ["page_forward", "page_backward"])
+def test_a_page_of_everything_walks_the_mailbox_in_order(connection: sqlite3.Connection, name: str) -> None:
+    plan = _plan(connection, f"messages.{name}")
+    assert plan[0] == "SEARCH b USING PRIMARY KEY (account_id=? AND seq>? AND seq<?)"
+    assert plan[1:] == [f"SEARCH {table} USING INTEGER PRIMARY KEY (rowid=?)" for table in "msrp"]
+
+
+@pytest.mark.parametrize("name", ["page_forward_by_peer", "page_backward_by_peer"])
+def test_a_page_by_peer_walks_the_peers_index(connection: sqlite3.Connection, name: str) -> None:
+    plan = _plan(connection, f"messages.{name}")
+    assert plan[0].startswith("SEARCH b USING INDEX mailbox_by_peer (account_id=? AND peer=? AND seq>? AND seq<?)")
+    assert not any("TEMP B-TREE" in step or step.startswith("SCAN") for step in plan)
+
+
+def test_counting_by_peer_reads_the_index_alone(connection: sqlite3.Connection) -> None:
+    plan = _plan(connection, "messages.count_by_peer")
+    assert plan[0] == "SEARCH mailbox USING COVERING INDEX mailbox_by_peer (account_id=? AND peer=?)"
+
+
+@pytest.mark.parametrize(
+    ("name", "first_step"),
+    [
+        ("pending", "SEARCH b USING PRIMARY KEY (account_id=? AND seq>?)"),
+        ("first", "SEARCH mailbox USING PRIMARY KEY (account_id=?)"),
+        ("last", "SEARCH mailbox USING PRIMARY KEY (account_id=?)"),
+        ("old_entries_of_account", "SEARCH mailbox USING PRIMARY KEY (account_id=? AND seq>?)"),
+        ("old_entries", "SEARCH mailbox USING PRIMARY KEY ((account_id,seq)>(?,?))"),
+        ("unheld_messages", "SCAN message USING INDEX message_without_holder"),
+        ("delivered_entries", "SCAN b USING INDEX mailbox_unarchived"),
+    ],
+)
+def test_other_walks(connection: sqlite3.Connection, name: str, first_step: str) -> None:
+    statement = sql(f"messages.{name}")
+    values = VALUES if ":" in statement else (1,)
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]  # type: ignore[arg-type]
+    assert plan[0] == first_step
+    assert not any("TEMP B-TREE" in step for step in plan)
+
+
+def test_the_last_page_by_peer_takes_few_steps(connection: sqlite3.Connection) -> None:
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    connection.set_progress_handler(count, 100)
+    rows = connection.execute(sql("messages.page_backward_by_peer"), VALUES).fetchall()
+    connection.set_progress_handler(None, 0)
+    assert [row[0] for row in rows] == list(range(MESSAGES - PEERS + 7, 0, -PEERS))[:51]
+    # 51 rows of some dozens of virtual instructions; a scan of the mailbox would take hundreds of thousands.
+    assert steps * 100 < 10_000
+
+
+def test_the_last_page_is_right(connection: sqlite3.Connection) -> None:
+    page = _page(connection, ArchiveQuery(1, peer="peer7@example.org", is_backward=True, limit=10))
+    assert (page.total, page.index, page.is_complete) == (MESSAGES // PEERS, MESSAGES // PEERS - 10, False)
+    assert [message.seq % PEERS for message in page.messages] == [7] * 10
