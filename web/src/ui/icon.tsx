@@ -15,6 +15,7 @@ interface IconProps {
 export function Icon({ of, size = 22, label, filled = false, class: className }: IconProps) {
   const named = label === undefined ? { 'aria-hidden': true as const } : { role: 'img' as const, 'aria-label': label };
   return (
+    // biome-ignore lint/a11y/noSvgWithoutTitle: a title would show as a tooltip; the label is in aria-label
     <svg
       {...named}
       class={className ? `icon ${className}` : 'icon'}

@@ -33,10 +33,16 @@ export async function playableUrl(blob: Blob): Promise<{ url: string; free: () =
   return { url, free: () => URL.revokeObjectURL(url) };
 }
 
+/** Safari before 18.4 decodes Opus, but in other containers only. */
 async function withoutOgg(blob: Blob): Promise<Blob> {
-  const { repackMp4 } = await import('./ogg');
-  const { bytes } = await repackMp4(blob);
-  return new Blob([bytes], { type: 'audio/mp4; codecs=opus' });
+  const { EncoderClient } = await import('./encoder-client');
+  const worker = new EncoderClient();
+  try {
+    const { bytes } = await worker.repack(blob, 'mp4');
+    return new Blob([bytes], { type: 'audio/mp4; codecs=opus' });
+  } finally {
+    worker.close();
+  }
 }
 
 function showOnLockScreen(title: string | null): void {

@@ -1,4 +1,4 @@
-import type { FromWorker, ToWorker } from './encoder-protocol';
+import type { Container, FromWorker, ToWorker } from './encoder-protocol';
 import { RecorderFailure } from './recorder';
 
 type Packed = Extract<FromWorker, { kind: 'packed' }>;
@@ -33,9 +33,9 @@ export class EncoderClient {
     return this.request((id) => ({ kind: 'pack', id }));
   }
 
-  /** Repacks another container's Opus stream as Ogg. @throws RecorderFailure */
-  remux(blob: Blob): Promise<Packed> {
-    return this.request((id) => ({ kind: 'remux', id, blob }));
+  /** Puts a file's Opus stream into another container. @throws RecorderFailure */
+  repack(blob: Blob, container: Container): Promise<Packed> {
+    return this.request((id) => ({ kind: 'repack', id, blob, container }));
   }
 
   close(): void {

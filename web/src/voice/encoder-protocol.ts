@@ -7,14 +7,16 @@ export const bitrate = 24_000;
 /** 20 ms: one Opus frame, and one level. */
 export const frameSize = 960;
 
+export type Container = 'ogg' | 'mp4';
+
 export type ToWorker =
   /** The samples arrive on `port` as Float32Array chunks. */
   | { readonly kind: 'open'; readonly port: MessagePort }
   | { readonly kind: 'run'; readonly isRunning: boolean }
   /** Pack what was encoded so far. */
   | { readonly kind: 'pack'; readonly id: number }
-  /** Repack a MediaRecorder file as Ogg Opus. */
-  | { readonly kind: 'remux'; readonly id: number; readonly blob: Blob };
+  /** Put a file's Opus stream into another container. */
+  | { readonly kind: 'repack'; readonly id: number; readonly blob: Blob; readonly container: Container };
 
 export type FromWorker =
   | { readonly kind: 'opened'; readonly isSupported: boolean }

@@ -1,6 +1,6 @@
 /** Encodes the microphone's samples to Opus as they come and packs them into Ogg when asked. */
 import { bitrate, type FromWorker, frameSize, sampleRate, type ToWorker } from './encoder-protocol';
-import { type OpusPacket, packOgg, repackOgg } from './ogg';
+import { type OpusPacket, packOgg, repack } from './ogg';
 import { barsOf, loudnessOf, rms } from './waveform';
 
 const worker = globalThis as unknown as DedicatedWorkerGlobalScope;
@@ -26,7 +26,8 @@ async function handle(message: ToWorker): Promise<void> {
 
 async function answer(message: Extract<ToWorker, { id: number }>): Promise<void> {
   try {
-    const { bytes, durationMs } = message.kind === 'pack' ? await pack() : await repackOgg(message.blob);
+    const { bytes, durationMs } =
+      message.kind === 'pack' ? await pack() : await repack(message.blob, message.container);
     const waveform = message.kind === 'pack' ? barsOf(levels) : [];
     send({ kind: 'packed', id: message.id, bytes, durationMs, waveform }, [bytes]);
   } catch {

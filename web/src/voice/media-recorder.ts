@@ -90,7 +90,7 @@ class FallbackRecorder implements Recorder {
     const raw = new Blob(this.chunks, { type: this.recorder.mimeType });
     const encoder = new EncoderClient();
     try {
-      const { bytes } = await encoder.remux(raw);
+      const { bytes } = await encoder.repack(raw, 'ogg');
       const blob = new Blob([bytes], { type: 'audio/ogg; codecs=opus' });
       return { blob, ...(await waveformOf(blob)) };
     } finally {

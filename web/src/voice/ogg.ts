@@ -1,18 +1,19 @@
-/** Opus packets into an Ogg file (RFC 7845). Lazy: this pulls in the container library. */
+/** Opus packets in files (Ogg: RFC 7845). For the worker only: this pulls in the container library. */
 import {
-  ALL_FORMATS,
   BlobSource,
   BufferTarget,
   EncodedAudioPacketSource,
   EncodedPacket,
   EncodedPacketSink,
   Input,
+  MP4,
   Mp4OutputFormat,
+  OGG,
   OggOutputFormat,
   Output,
-  type OutputFormat,
+  WEBM,
 } from 'mediabunny';
-import { sampleRate } from './encoder-protocol';
+import { type Container, sampleRate } from './encoder-protocol';
 
 export interface OpusPacket {
   readonly data: Uint8Array;
@@ -31,25 +32,16 @@ export async function packOgg(packets: readonly OpusPacket[], description?: Uint
   const encoded = packets.map(
     ({ data, timestampUs, durationUs }) => new EncodedPacket(data, 'key', timestampUs / 1e6, durationUs / 1e6),
   );
-  return write(new OggOutputFormat(), encoded, config);
+  return write('ogg', encoded, config);
 }
 
 /**
- * The Opus stream of any container, in Ogg.
+ * The Opus stream of an Ogg, WebM or MP4 file in another of them.
  *
  * @throws Error when there is no Opus stream in it
  */
-export function repackOgg(blob: Blob): Promise<{ bytes: ArrayBuffer; durationMs: number }> {
-  return repack(blob, new OggOutputFormat());
-}
-
-/** The Opus stream of any container, in MP4: for browsers that decode Opus but do not know Ogg. */
-export function repackMp4(blob: Blob): Promise<{ bytes: ArrayBuffer; durationMs: number }> {
-  return repack(blob, new Mp4OutputFormat());
-}
-
-async function repack(blob: Blob, format: OutputFormat): Promise<{ bytes: ArrayBuffer; durationMs: number }> {
-  const input = new Input({ source: new BlobSource(blob), formats: ALL_FORMATS });
+export async function repack(blob: Blob, container: Container): Promise<{ bytes: ArrayBuffer; durationMs: number }> {
+  const input = new Input({ source: new BlobSource(blob), formats: [OGG, WEBM, MP4] });
   const track = await input.getPrimaryAudioTrack();
   const config = await track?.getDecoderConfig();
   if (!track || !config || (await track.getCodec()) !== 'opus') throw new Error('no Opus stream');
@@ -59,14 +51,15 @@ async function repack(blob: Blob, format: OutputFormat): Promise<{ bytes: ArrayB
     packets.push(packet);
     end = packet.timestamp + packet.duration;
   }
-  return { bytes: await write(format, packets, config), durationMs: Math.round(end * 1000) };
+  return { bytes: await write(container, packets, config), durationMs: Math.round(end * 1000) };
 }
 
 async function write(
-  format: OutputFormat,
+  container: Container,
   packets: readonly EncodedPacket[],
   decoderConfig: AudioDecoderConfig,
 ): Promise<ArrayBuffer> {
+  const format = container === 'ogg' ? new OggOutputFormat() : new Mp4OutputFormat();
   const target = new BufferTarget();
   const output = new Output({ format, target });
   const source = new EncodedAudioPacketSource('opus');

@@ -140,8 +140,11 @@ export class VoicePlayer {
       this.audio.currentTime = from / 1000;
       await this.resume();
       this.ports.onChange?.(message);
-    } catch {
-      if (this.state.current.peek()?.id === message.id) this.fail();
+    } catch (error) {
+      if (this.state.current.peek()?.id !== message.id) return;
+      // The download took longer than the browser remembers the tap: everything is ready for the next one.
+      if (error instanceof DOMException && error.name === 'NotAllowedError') this.state.status.value = 'paused';
+      else this.fail();
     }
   }
 

@@ -1,0 +1,36 @@
+import { CircleAlert, File, type IconNode, LockKeyhole, Mic } from 'lucide';
+import { t } from '../../i18n';
+import { clockOf } from '../../i18n/format';
+import type { Message } from '../../model';
+import { noteText } from '../thread/note-text';
+
+export interface Preview {
+  /** What is said of the message in one line. */
+  readonly text: string;
+  readonly icon?: IconNode;
+  /** What is shown beside the icon, when that is shorter than `text`. */
+  readonly short?: string;
+  readonly isTrouble?: boolean;
+}
+
+/** A message in one line, for lists and announcements. */
+export function previewOf(message: Message): Preview {
+  if (message.state === 'failed') return { text: t('chats.failed'), icon: CircleAlert, isTrouble: true };
+  const { content } = message;
+  switch (content.kind) {
+    case 'text': {
+      const line = content.text.replace(/\s+/gu, ' ').trim();
+      return { text: message.isOwn ? t('chats.own', { text: line }) : line };
+    }
+    case 'voice': {
+      const duration = clockOf(content.durationMs);
+      return { text: t('chats.voice', { duration }), icon: Mic, short: duration };
+    }
+    case 'file':
+      return { text: content.name, icon: File };
+    case 'unreadable':
+      return { text: t('chats.unreadable'), icon: LockKeyhole };
+    case 'note':
+      return { text: noteText(content, message.isOwn ? '' : message.sender) };
+  }
+}

@@ -1,0 +1,97 @@
+import { effect } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { t } from '../i18n';
+import type { Conversation, Session } from '../model';
+import { conversationOf, useApp } from './app-context';
+import { ChatList } from './chats/chat-list';
+import { ContactList } from './chats/contact-list';
+import { NewChat } from './chats/new-chat';
+import { previewOf } from './chats/preview';
+import { ConnectionBar } from './connection-bar';
+import { hasSide } from './hooks';
+import { Nav, type Section } from './nav';
+import { type Route, route } from './route';
+import { Settings } from './settings/settings';
+import { Details, DetailsSheet } from './thread/details';
+import { ThreadPane } from './thread/thread-pane';
+import { RecordingElsewhere } from './voice/recording-elsewhere';
+import { WelcomePane } from './welcome-pane';
+
+/** The app of someone signed in: sections, list, thread, details. What is narrow shows one of them at a time. */
+export function Shell({ session }: { readonly session: Session }) {
+  const app = useApp();
+  const at = route.value;
+  const section = useSection(at);
+  const jid = 'jid' in at ? at.jid : null;
+  const side = hasSide();
+  useAnnouncements();
+  useEffect(() => {
+    const title = jid === null ? t('app.name') : `${conversationOf(app.parley, jid).name} · ${t('app.name')}`;
+    document.title = title;
+  });
+  return (
+    <div class="shell" data-view={viewOf(at)} data-side={side && jid !== null ? '' : undefined}>
+      {jid === null ? null : (
+        <a class="skip" href="#message" onClick={focusComposer}>
+          {t('app.skip')}
+        </a>
+      )}
+      <Nav section={at.name === 'settings' ? 'settings' : section} session={session} />
+      <main class="panes">
+        <div class="pane pane-list">
+          <ConnectionBar />
+          {section === 'contacts' ? <ContactList openJid={jid} /> : <ChatList openJid={jid} />}
+        </div>
+        <div class="pane pane-main">
+          <RecordingElsewhere openJid={jid} />
+          <MainPane at={at} jid={jid} session={session} />
+        </div>
+        {side && jid !== null ? <Details key={jid} jid={jid} /> : null}
+      </main>
+      {at.name === 'new' ? <NewChat /> : null}
+      {at.name === 'details' && !side ? <DetailsSheet jid={at.jid} /> : null}
+    </div>
+  );
+}
+
+function MainPane(props: { readonly at: Route; readonly jid: string | null; readonly session: Session }) {
+  if (props.at.name === 'settings') return <Settings session={props.session} />;
+  return props.jid === null ? <WelcomePane /> : <ThreadPane key={props.jid} jid={props.jid} />;
+}
+
+function viewOf(at: Route): 'list' | 'thread' | 'settings' {
+  if (at.name === 'settings') return 'settings';
+  return at.name === 'thread' || at.name === 'details' ? 'thread' : 'list';
+}
+
+/** The list beside a thread stays the one it was opened from. */
+function useSection(at: Route): Exclude<Section, 'settings'> {
+  const last = useRef<Exclude<Section, 'settings'>>('chats');
+  if (at.name === 'contacts') last.current = 'contacts';
+  else if (at.name === 'chats' || at.name === 'new') last.current = 'chats';
+  return last.current;
+}
+
+function focusComposer(event: Event): void {
+  event.preventDefault();
+  document.getElementById('message')?.focus();
+}
+
+/** Says new messages to screen readers, wherever they come in. */
+function useAnnouncements(): void {
+  const app = useApp();
+  useEffect(() => {
+    let known: Map<string, Conversation> | null = null;
+    return effect(() => {
+      const now = new Map(app.parley.conversations.value.map((conversation) => [conversation.jid, conversation]));
+      for (const conversation of known ? now.values() : []) announceNew(conversation, known?.get(conversation.jid));
+      known = now;
+    });
+    function announceNew(conversation: Conversation, before: Conversation | undefined): void {
+      const last = conversation.lastMessage;
+      if (!last || last.isOwn || last.id === before?.lastMessage?.id || last.at < (before?.lastMessage?.at ?? 0))
+        return;
+      app.announce(t('thread.incoming', { name: conversation.name, text: previewOf(last).text }));
+    }
+  }, [app]);
+}

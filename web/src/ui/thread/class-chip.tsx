@@ -1,0 +1,43 @@
+import { Archive, Building2, type IconNode, ShieldCheck } from 'lucide';
+import { useState } from 'preact/hooks';
+import { t } from '../../i18n';
+import type { Confidentiality } from '../../model';
+import { Icon } from '../icon';
+import { shortNameOf } from '../identity';
+import { Sheet } from '../sheet';
+
+export const classIcons: Readonly<Record<Confidentiality, IconNode>> = {
+  sealed: ShieldCheck,
+  'sealed+archive': Archive,
+  managed: Building2,
+};
+
+/** The name a class has in style sheets. */
+export function classStyleOf(of: Confidentiality): string {
+  return of === 'sealed+archive' ? 'archive' : of;
+}
+
+/** The class of a conversation, always in its header; a tap explains who can read it. */
+export function ClassChip({ of, name }: { readonly of: Confidentiality; readonly name: string }) {
+  const [isExplained, setExplained] = useState(false);
+  const label = t(`class.${of}`);
+  return (
+    <>
+      <button
+        type="button"
+        class={`chip chip-${classStyleOf(of)}`}
+        aria-label={t('class.explain', { class: label })}
+        aria-haspopup="dialog"
+        onClick={() => setExplained(true)}
+      >
+        <Icon of={classIcons[of]} size={14} />
+        {label}
+      </button>
+      {isExplained ? (
+        <Sheet title={label} onClose={() => setExplained(false)}>
+          <p class="sheet-text">{t(`class.${of}.text`, { name: shortNameOf(name) })}</p>
+        </Sheet>
+      ) : null}
+    </>
+  );
+}

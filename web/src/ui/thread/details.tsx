@@ -1,0 +1,156 @@
+import { Check, ShieldX, UserMinus } from 'lucide';
+import { useState } from 'preact/hooks';
+import { t } from '../../i18n';
+import type { DeviceInfo, Trust } from '../../model';
+import { conversationOf, useApp } from '../app-context';
+import { Avatar } from '../avatar';
+import { useLoaded } from '../hooks';
+import { Icon } from '../icon';
+import { shortNameOf } from '../identity';
+import { go, goBack } from '../route';
+import { Confirm, Sheet } from '../sheet';
+import { classIcons, classStyleOf } from './class-chip';
+import { Fingerprint } from './fingerprint';
+
+/** The side of a wide screen: who, which class, which devices, how it is kept. */
+export function Details({ jid }: { readonly jid: string }) {
+  return (
+    <section class="pane pane-side" aria-label={t('details.title')}>
+      <DetailsBody jid={jid} />
+    </section>
+  );
+}
+
+/** The same on a narrow screen. */
+export function DetailsSheet({ jid }: { readonly jid: string }) {
+  return (
+    <Sheet title={t('details.title')} onClose={goBack}>
+      <DetailsBody jid={jid} />
+    </Sheet>
+  );
+}
+
+function DetailsBody({ jid }: { readonly jid: string }) {
+  const { parley } = useApp();
+  const { name, confidentiality, availability } = conversationOf(parley, jid);
+  const contact = parley.contacts.value.find((one) => one.jid === jid);
+  const style = classStyleOf(confidentiality);
+  return (
+    <div class="details">
+      <div class="details-who">
+        <Avatar jid={jid} name={name} size="large" availability={availability} />
+        <h3>{name}</h3>
+        <p>{jid}</p>
+      </div>
+      <div class="card">
+        <h4 class={`details-class details-${style}`}>
+          <Icon of={classIcons[confidentiality]} size={20} />
+          {t(`class.${confidentiality}`)}
+        </h4>
+        <p class="card-text">{t(`class.${confidentiality}.text`, { name: shortNameOf(name) })}</p>
+        {confidentiality === 'managed' ? null : <Devices jid={jid} name={name} />}
+      </div>
+      <dl class="card card-line">
+        <dt>{t('details.kept')}</dt>
+        <dd>{t(`details.kept.${confidentiality}`)}</dd>
+      </dl>
+      {contact ? <ContactActions jid={jid} name={name} /> : null}
+    </div>
+  );
+}
+
+function Devices({ jid, name }: { readonly jid: string; readonly name: string }) {
+  const { parley } = useApp();
+  const { state, reload } = useLoaded(() => parley.devices(jid), jid);
+  return (
+    <div class="devices">
+      <h5>{t('details.devices', { name: shortNameOf(name) })}</h5>
+      {state.kind === 'loading' ? <p class="devices-reserve" aria-busy="true" /> : null}
+      {state.kind === 'failed' ? <p class="card-text">{t('details.devicesFailed')}</p> : null}
+      {state.kind === 'ready' && state.value.length === 0 ? <p class="card-text">{t('details.noDevices')}</p> : null}
+      {state.kind === 'ready'
+        ? state.value.map((device) => <Device key={device.deviceId} device={device} onChanged={reload} />)
+        : null}
+    </div>
+  );
+}
+
+function Device({ device, onChanged }: { readonly device: DeviceInfo; onChanged(): void }) {
+  const { parley, show } = useApp();
+  const name = device.name || t('trust.unnamed', { id: String(device.deviceId) });
+  const isGood = device.trust === 'verified' || device.trust === 'trusted-first-use';
+  const decide = (trust: Trust) => {
+    parley.setTrust(device.jid, device.deviceId, trust).then(onChanged, () => show(t('trust.failed')));
+  };
+  return (
+    <details class="device" data-trust={device.trust}>
+      <summary>
+        <Icon of={isGood ? Check : ShieldX} size={18} />
+        <span>
+          {name} · {t(`trust.${device.trust}`)}
+          {device.isActive ? null : ` · ${t('trust.inactive')}`}
+        </span>
+      </summary>
+      <Fingerprint groups={device.fingerprint} label={t('trust.fingerprint', { device: name })} />
+      <p class="card-text">{t('trust.compare')}</p>
+      <div class="device-actions">
+        {device.trust === 'distrusted' ? null : (
+          <button type="button" class="button" onClick={() => decide('distrusted')}>
+            {t('trust.distrust')}
+          </button>
+        )}
+        {device.trust === 'distrusted' ? (
+          <button type="button" class="button" onClick={() => decide('trusted-first-use')}>
+            {t('trust.trust')}
+          </button>
+        ) : null}
+        {device.trust === 'verified' ? null : (
+          <button type="button" class="button button-primary" onClick={() => decide('verified')}>
+            {t('trust.verify')}
+          </button>
+        )}
+      </div>
+    </details>
+  );
+}
+
+function ContactActions({ jid, name }: { readonly jid: string; readonly name: string }) {
+  const { parley, attempt, show } = useApp();
+  const [isAsking, setAsking] = useState(false);
+  const rename = (event: SubmitEvent) => {
+    event.preventDefault();
+    const wanted = String(new FormData(event.currentTarget as HTMLFormElement).get('contact-name') ?? '').trim();
+    if (wanted !== '' && wanted !== name) void attempt(parley.renameContact(jid, wanted));
+  };
+  const remove = async () => {
+    if (!(await attempt(parley.removeContact(jid)))) return;
+    show(t('details.removed', { name }));
+    go({ name: 'chats' }, true);
+  };
+  return (
+    <div class="card">
+      <form class="rename" onSubmit={rename}>
+        <label class="field">
+          <span class="field-label">{t('details.rename')}</span>
+          <input name="contact-name" class="input" key={name} defaultValue={name} autocomplete="off" />
+        </label>
+        <button type="submit" class="button" aria-label={t('details.renameSave')}>
+          {t('common.save')}
+        </button>
+      </form>
+      <button type="button" class="text-button text-danger" onClick={() => setAsking(true)}>
+        <Icon of={UserMinus} size={20} />
+        {t('details.remove')}
+      </button>
+      {isAsking ? (
+        <Confirm
+          title={t('details.remove')}
+          text={t('details.removeAsk', { name: shortNameOf(name) })}
+          action={t('details.remove')}
+          onConfirm={() => void remove()}
+          onClose={() => setAsking(false)}
+        />
+      ) : null}
+    </div>
+  );
+}

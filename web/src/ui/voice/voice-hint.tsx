@@ -1,0 +1,29 @@
+import { X } from 'lucide';
+import { t } from '../../i18n';
+import { useApp } from '../app-context';
+import { Icon } from '../icon';
+
+/** One line above the composer: what went wrong with a recording, or a deleted one to be had back. */
+export function VoiceHint() {
+  const { voice } = useApp();
+  const hint = voice.hint.value;
+  if (voice.phase.value === 'binned') {
+    return (
+      <div class="voice-hint" role="status">
+        <span>{t('record.deleted')}</span>
+        <button type="button" class="text-button" onClick={() => voice.apply('undo')}>
+          {t('common.undo')}
+        </button>
+      </div>
+    );
+  }
+  if (hint === null) return null;
+  return (
+    <div class="voice-hint" role="status">
+      <span>{t(`recordHint.${hint}`)}</span>
+      <button type="button" class="icon-button" aria-label={t('common.close')} onClick={() => voice.clearHint()}>
+        <Icon of={X} size={18} />
+      </button>
+    </div>
+  );
+}
