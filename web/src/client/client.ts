@@ -1,4 +1,5 @@
 /** The face to the screens: who is signed in, one engine at a time, and everything the screens may ask of it. */
+
 import { computed, type ReadonlySignal, signal } from '@preact/signals';
 import {
   type ConnectionState,
@@ -26,6 +27,7 @@ import { OfflineError, StanzaError } from './errors';
 import { domainOf, localOf, parseAddress } from './jid';
 import { Leader } from './leader';
 import type { SessionRecord } from './records';
+import { report } from './report';
 import type { StreamFactory } from './stream';
 import type { Typing } from './typing';
 import type { Uploader } from './uploads';
@@ -226,7 +228,7 @@ export class Client implements Parley {
   }
 
   markHeard(messageId: string): void {
-    this.#engine.value?.markHeard(messageId).catch(reportError);
+    this.#engine.value?.markHeard(messageId).catch(report);
   }
 
   nextUnheard(messageId: string): Message | null {
@@ -255,7 +257,7 @@ export class Client implements Parley {
       this.#show(engine, record);
       engine.start({ kind: 'device', ...record });
     } catch (error) {
-      reportError(error);
+      report(error);
       this.#lastSignOut.value = 'storage-unavailable';
       this.#session.value = null;
     }
@@ -358,7 +360,7 @@ export class Client implements Parley {
       }
       return this.#db;
     } catch (error) {
-      reportError(error);
+      report(error);
       throw new SignInFailure('storage-unavailable');
     }
   }
@@ -435,6 +437,6 @@ function isStorageError(error: unknown): boolean {
 
 function reportUnlessOffline(error: unknown): void {
   if (!(error instanceof OfflineError)) {
-    reportError(error);
+    report(error);
   }
 }

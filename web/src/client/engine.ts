@@ -1,4 +1,5 @@
 /** One signed-in account at work: puts the parts together and passes on what happens. */
+
 import { computed } from '@preact/signals';
 import { encryptFile } from '../e2ee';
 import type {
@@ -23,6 +24,7 @@ import { NS } from './ns';
 import { Outbox, uploadBlobId } from './outbox';
 import { buildPresence, discoInfo, Presences } from './presence';
 import type { MessageRecord, SessionRecord } from './records';
+import { report } from './report';
 import { Roster } from './roster';
 import { Sealing } from './sealing';
 import { fragmentOf } from './secrets';
@@ -406,7 +408,7 @@ export class Engine {
     const known = [...this.store.summaries.value.values()].filter((summary) => summary.lastMessage);
     const concerned = isOwn ? known.slice(0, OWN_NOTE_LIMIT) : known.filter((summary) => summary.jid === jid);
     for (const { jid: conversation } of concerned) {
-      this.#assembled.inbox.note(conversation, { note, deviceId, jid }).catch(reportError);
+      this.#assembled.inbox.note(conversation, { note, deviceId, jid }).catch(report);
     }
   }
 

@@ -3,12 +3,14 @@
  * before the next begins: upload (voice only), body, sealed stanza, sent, acknowledged. After a crash it goes on where it
  * stood. A stanza is resent to the byte, so that the server recognises it by its origin-id.
  */
+
 import { signal } from '@preact/signals';
 import { toAesGcmUrl } from '../e2ee';
 import type { FailureCode } from '../model';
 import { type DbWrite, removal } from './db';
 import { OfflineError } from './errors';
 import type { MessageRecord, OutboxRecord, PendingUpload, UploadSlot } from './records';
+import { report } from './report';
 import type { SealOutcome } from './sealing';
 import { secretOf } from './secrets';
 import type { Store } from './store';
@@ -327,7 +329,7 @@ export class Outbox {
       await this.#showWaiting(current, 'connection');
       this.parts.retryAfter(UPLOAD_RETRY_MS, () => this.kick(entry.conversation));
     } else {
-      reportError(error);
+      report(error);
       await this.#fail(current, 'server-error');
     }
     return null;

@@ -1,4 +1,5 @@
 /** Contacts (RFC 6121 sections 2 and 3): the roster with its versions, cached, and requests either way. */
+
 import { signal } from '@preact/signals';
 import type { ContactRequest, Subscription } from '../model';
 import { type ClientDb, type DbWrite, removal } from './db';
@@ -7,6 +8,7 @@ import { bareOf, localOf } from './jid';
 import type { Link } from './link';
 import { NS } from './ns';
 import type { RosterRecord } from './records';
+import { report } from './report';
 import { find, findAll, textOf, type XmlNode, x } from './xml';
 
 const VERSION_KEY = 'roster-version';
@@ -148,7 +150,7 @@ export class Roster {
       }
     }
     this.items.value = next;
-    this.#tail = this.#tail.then(() => this.#store(merged, gone, version)).catch(reportError);
+    this.#tail = this.#tail.then(() => this.#store(merged, gone, version)).catch(report);
     return this.#tail;
   }
 

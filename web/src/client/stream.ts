@@ -2,9 +2,11 @@
  * One stream to the server, from the first byte to its end. Strophe does the framing, SASL, binding and the counting
  * of stream management (XEP-0198); this file makes one plain interface of it and is the only one that knows Strophe.
  */
+
 import { Strophe } from 'strophe.js';
 import { authenticationId, type Credentials, prepareSecret } from './auth';
 import { NS } from './ns';
+import { report } from './report';
 import type { SmMemory } from './sm';
 import { fromElement, serialize, type XmlNode } from './xml';
 
@@ -123,7 +125,7 @@ class StropheStream implements Stream {
         this.events.onStanza(fromElement(element));
       }
     } catch (error) {
-      reportError(error);
+      report(error);
     }
     return true;
   }

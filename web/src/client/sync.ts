@@ -2,10 +2,12 @@
  * Brings a new session up to date, and takes what arrives strictly in order: first what the archive kept while we were
  * away, then what has come over the stream meanwhile.
  */
+
 import type { Archive, Page } from './archive';
 import type { ClientDb } from './db';
 import { OfflineError, StanzaError } from './errors';
 import { type Arrival, type Inbox, RECENT } from './inbox';
+import { report } from './report';
 import type { Archived, Envelope } from './stanzas';
 import type { Store } from './store';
 
@@ -32,7 +34,7 @@ export class Sync {
     const run = this.#tail.then(task);
     this.#tail = run.catch((error: unknown) => {
       if (!(error instanceof OfflineError)) {
-        reportError(error);
+        report(error);
       }
     });
     return run;

@@ -110,8 +110,13 @@ export function parseSlot(answer: XmlNode, at: number): UploadSlot {
   return { put: put.attrs.url, get: get.attrs.url, headers: Object.fromEntries(headers), at };
 }
 
-/** Uploads by tus; to a server that does not speak it, by one PUT. */
+/** Uploads by tus to the server of this page, if it speaks it; by one PUT otherwise. */
 export const uploadFile: Uploader = async (slot, file, onProgress) => {
+  // Other hosts hardly ever let a page send the headers of tus; all let it PUT (XEP-0363 section 8).
+  if (new URL(slot.put).origin !== location.origin) {
+    await uploadByPut(slot, file, onProgress);
+    return;
+  }
   try {
     await uploadByTus(slot, file, onProgress);
   } catch (error) {
