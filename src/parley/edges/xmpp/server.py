@@ -93,7 +93,7 @@ class XmppServer:
 
         self._host = host
         self._credentials = credentials
-        self._tcp, self._tls, self._websocket = listener("tcp"), listener("tls"), listener("websocket")
+        self._listeners = {kind: listener(kind) for kind in ("tcp", "tls", "websocket")}
         self._servers: list[asyncio.Server] = []
 
     async def __aenter__(self) -> Self:
@@ -104,9 +104,9 @@ class XmppServer:
         """
         settings = self._host.settings.xmpp
         for address in settings.c2s:
-            await self._listen("xmpp.c2s", address, self._tcp, is_tls=False)
+            await self._listen("xmpp.c2s", address, self._listeners["tcp"], is_tls=False)
         for address in settings.c2s_tls:
-            await self._listen("xmpp.c2s_tls", address, self._tls, is_tls=True)
+            await self._listen("xmpp.c2s_tls", address, self._listeners["tls"], is_tls=True)
         self._host.supervisor.service("sessions", self._host.sessions.run)
         return self
 
@@ -131,9 +131,13 @@ class XmppServer:
             raise ConfigError(setting, f"cannot listen at {address}: {error.strerror or error}") from error
         self._servers.append(server)
 
+    def listener(self, kind: str) -> Listener:
+        """What is offered to connections of a kind: `tcp`, `tls` or `websocket`."""
+        return self._listeners[kind]
+
     async def websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a WebSocket that asked for the subprotocol `xmpp`: an ASGI application."""
-        await WebSocketDriver(scope, receive, send, "xmpp").run(self._websocket.receiver)
+        await WebSocketDriver(scope, receive, send, "xmpp").run(self._listeners["websocket"].receiver)
 
     async def drain(self) -> None:
         """Refuse new connections and end those there are; returns when they are closed or the time is up."""

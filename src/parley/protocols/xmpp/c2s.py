@@ -326,6 +326,10 @@ class ClientStream:
     def _opened(self, event: StreamOpened) -> list[Event]:
         if self.state is not StreamState.OPENING:
             return self.fail(StreamCondition.BAD_FORMAT, "a second stream header")
+        content = ns.NS_FRAMING if self._config.is_framed else ns.NS_CLIENT
+        # RFC 6120 §4.8.3: streams may be the default namespace themselves; content then has a prefix.
+        if event.default_namespace not in (content, ns.NS_STREAMS, ""):
+            return self.fail(StreamCondition.INVALID_NAMESPACE, "this port serves jabber:client")
         try:
             domain = JID.parse(event.attrs.get("to", ""))
         except JIDError:
