@@ -1,7 +1,5 @@
 """Fuzz target: an address is refused by JIDError or has a normal form that is its own."""
 
-import sys
-
 from parley.protocols.xmpp.errors import JIDError
 from parley.protocols.xmpp.jid import JID, MAX_PART_BYTES
 
@@ -27,7 +25,6 @@ def target(data: bytes) -> None:
 
 
 if __name__ == "__main__":
-    import atheris
+    from driver import run
 
-    atheris.Setup(sys.argv, target)
-    atheris.Fuzz()
+    run(target, SEEDS)

@@ -1,7 +1,5 @@
 """Fuzz target: SCRAM, PLAIN and SASL payloads take anything and answer with SASLError or success."""
 
-import sys
-
 from parley.protocols.xmpp.errors import SASLError
 from parley.protocols.xmpp.sasl import decode_payload, parse_plain
 from parley.protocols.xmpp.scram import ScramServer, decoy_keys
@@ -37,7 +35,6 @@ def target(data: bytes) -> None:
 
 
 if __name__ == "__main__":
-    import atheris
+    from driver import run
 
-    atheris.Setup(sys.argv, target)
-    atheris.Fuzz()
+    run(target, SEEDS)

@@ -1,7 +1,5 @@
 """Fuzz target: the XMPP framer takes any bytes in any pieces and answers with events only."""
 
-import sys
-
 from parley.protocols.xmpp.element import Element, insert_children, restamp, to_frame
 from parley.protocols.xmpp.errors import PayloadError
 from parley.protocols.xmpp.framing import ElementReceived, Event, Framer, FramingFailed, FramingLimits
@@ -79,7 +77,6 @@ def _splice(element: Element) -> None:
 
 
 if __name__ == "__main__":
-    import atheris
+    from driver import run
 
-    atheris.Setup(sys.argv, target)
-    atheris.Fuzz()
+    run(target, SEEDS)

@@ -215,6 +215,8 @@ MALFORMED = [
     (b"<foo:message/>", StreamCondition.BAD_NAMESPACE_PREFIX),
     (b"<message foo:a='1'/>", StreamCondition.BAD_NAMESPACE_PREFIX),
     (b"text", StreamCondition.BAD_FORMAT),
+    (b"text]]>", StreamCondition.BAD_FORMAT),
+    (b"<c:message xmlns:c='jabber:client'><" + b"a" * 60_000 + b"/></c:message>", StreamCondition.NOT_WELL_FORMED),
 ]
 
 
@@ -314,6 +316,15 @@ def test_a_header_without_end_is_refused():
 
 def test_a_frame_over_the_limit_is_refused():
     assert failure(open_frames(SMALL).feed(b" " * 1001)) is StreamCondition.POLICY_VIOLATION
+
+
+@given(st.integers(1, 40), st.text("'\"/> =a\n", max_size=60))
+def test_a_long_tag_is_found_whole_however_it_is_cut(step: int, noise: str):
+    value = noise.replace("'", "&apos;")
+    data = f"<message to='{'x' * 5000}'\n a='{value}' b=\"{noise.replace(chr(34), '')}\" ><y/></message>".encode()
+    framer = opened()
+    events = [event for at in range(0, len(data), step * 10) for event in framer.feed(data[at : at + step * 10])]
+    assert only_element(events).element.raw == data
 
 
 def test_open_and_close_of_the_framing_namespace():
