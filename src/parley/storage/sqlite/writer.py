@@ -224,6 +224,9 @@ class Writer:
     def _refusal(self, size_bytes: int) -> StorageUnavailable | None:
         if self._is_closed:
             return StorageUnavailable("storage-closed", "the storage is closed")
+        if self.trouble == failures.CORRUPT:
+            # What is written into a damaged file may be lost with it, so it must not be acknowledged.
+            return StorageUnavailable(failures.CORRUPT, "the database is damaged; restore a backup")
         if self.queued >= self._limits.queued_items or self._queued_bytes + size_bytes > self._limits.queued_bytes:
             return StorageUnavailable("storage-overloaded", "too much waits to be written")
         return None
