@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from parley.base import log as logs
-from parley.domain.errors import StorageFull, StorageUnavailable
+from parley.domain.errors import NotFound, StorageFull, StorageUnavailable
 from parley.edges.http.asgi import Receive, Scope, Send
 from parley.edges.http.discovery import Discovery
 from parley.edges.http.downloads import DownloadRoutes
-from parley.edges.http.errors import Disconnected, Interrupted, Refusal, method_not_allowed, not_found
+from parley.edges.http.errors import Disconnected, Interrupted, Refusal, Stalled, method_not_allowed, not_found
 from parley.edges.http.exchange import Exchange
 from parley.edges.http.operations import Operations
 from parley.edges.http.uploads import UploadRoutes
@@ -21,6 +21,16 @@ from parley.protocols.http.errors import HeaderError
 
 # First parts of paths that are never an address inside the web app.
 _RESERVED = frozenset({".well-known", "api", "blob", "health", "metrics", "oidc", "scim", "sip", "upload", "xmpp"})
+
+# The first kind that fits answers.
+_ANSWERS: dict[type[Exception], tuple[int, str, *tuple[tuple[str, str], ...]]] = {
+    HeaderError: (400, "header-malformed"),
+    NotFound: (404, "not-found"),
+    StorageFull: (507, "storage-full"),
+    StorageUnavailable: (503, "storage-unavailable", ("retry-after", "5")),
+    Stalled: (408, "body-timeout", ("connection", "close")),
+    Interrupted: (423, "upload-busy", ("retry-after", "1")),
+}
 
 _Route = Callable[[Exchange], Awaitable[None]]
 
@@ -110,14 +120,9 @@ class App:
 def _refusal_of(error: Exception) -> Refusal:
     if isinstance(error, Refusal):
         return error
-    if isinstance(error, HeaderError):
-        return Refusal(400, "header-malformed")
-    if isinstance(error, StorageFull):
-        return Refusal(507, "storage-full")
-    if isinstance(error, StorageUnavailable):
-        return Refusal(503, "storage-unavailable", ("retry-after", "5"))
-    if isinstance(error, Interrupted):
-        return Refusal(423, "upload-busy", ("retry-after", "1"))
+    for kind, (status, code, *headers) in _ANSWERS.items():
+        if isinstance(error, kind):
+            return Refusal(status, code, *headers)
     return Refusal(500, "internal")
 
 

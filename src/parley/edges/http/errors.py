@@ -2,9 +2,10 @@
 
 HttpError
 ├── Refusal            answered with its status and `{"error": {"code": …, "message": …}}`
-└── Gone               nobody is there to answer any more
+└── Gone               the rest of the body will not come
     ├── Disconnected   the client closed the connection in mid-request
-    └── Interrupted    a newer request took the upload over
+    ├── Interrupted    a newer request took the upload over
+    └── Stalled        nothing came for too long
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class Refusal(HttpError):
 
 
 class Gone(HttpError):
-    """Nobody is there to answer any more."""
+    """The rest of the body will not come."""
 
 
 class Disconnected(Gone):
@@ -85,6 +86,13 @@ class Interrupted(Gone):
 
     def __init__(self) -> None:
         super().__init__("interrupted", "a newer request took over")
+
+
+class Stalled(Gone):
+    """Nothing came for too long."""
+
+    def __init__(self) -> None:
+        super().__init__("stalled", "the body stalled")
 
 
 def not_found() -> Refusal:

@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from parley.edges.http.asgi import Message, Receive, Scope, Send
-from parley.edges.http.errors import Disconnected, Interrupted, Refusal
+from parley.edges.http.errors import Disconnected, Interrupted, Refusal, Stalled
 from parley.protocols.http.errors import HeaderError
 
 Headers = Sequence[tuple[str, str]]
@@ -80,7 +80,7 @@ class Exchange:
         Raises:
             Disconnected: the connection ended before the body did.
             Interrupted: `interrupt` was called.
-            Refusal: 408 when nothing came for `timeout_s`.
+            Stalled: nothing came for `timeout_s`.
         """
         while self._has_body_left:
             message = await self._next_message()
@@ -102,7 +102,7 @@ class Exchange:
         except TimeoutError:
             if self._is_interrupted:
                 raise Interrupted from None
-            raise Refusal(408, "body-timeout", ("connection", "close")) from None
+            raise Stalled from None
         finally:
             self._deadline = None
 

@@ -187,7 +187,7 @@ class _Bound:
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
 
-class _Embedded(Server):  # type: ignore[misc]
+class _Embedded(Server):
     """granian's server on a socket that is already bound."""
 
     def __init__(self, bound: socket.socket, **settings: Any) -> None:
@@ -198,10 +198,11 @@ class _Embedded(Server):  # type: ignore[misc]
 
     def _init_shared_socket(self) -> None:
         # The holder owns its descriptor and closes it at the end.
-        self._shd = SocketHolder(os.dup(self._bound.fileno()), False, self.backlog)
+        holder: Any = SocketHolder
+        self._shd = holder(os.dup(self._bound.fileno()), False, self.backlog)
 
     def _spawn_workers(self, spawn_target: Any, target_loader: Any) -> None:
-        super()._spawn_workers(spawn_target, target_loader)
+        super()._spawn_workers(spawn_target, target_loader)  # type: ignore[no-untyped-call]
         self.is_started.set()
 
     async def run(self) -> None:
@@ -210,14 +211,14 @@ class _Embedded(Server):  # type: ignore[misc]
             await self.serve()
         finally:
             for worker in self.wrks:
-                worker.kill()
+                worker.kill()  # type: ignore[no-untyped-call]
         if not self._is_finishing:
             raise RuntimeError("the HTTP server stopped by itself")
 
     def finish(self) -> None:
         """Accept nothing more and end when the open connections have ended."""
         self._is_finishing = True
-        self.stop()
+        self.stop()  # type: ignore[no-untyped-call]
 
 
 def _embed(application: Application, bound: _Bound, limits: ServerLimits) -> _Embedded:
@@ -249,18 +250,18 @@ def _embed(application: Application, bound: _Bound, limits: ServerLimits) -> _Em
 
 def _bind(listener: Listener) -> list[socket.socket]:
     host, port = listener.address.host, listener.address.port
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     sockets: list[socket.socket] = []
     try:
         for family, _, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
             with contextlib.suppress(_Absent):
                 sockets.append(_listen(family, address))
-        if not sockets:
-            raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
     except OSError as error:
         for bound in sockets:
             bound.close()
-        place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         raise ConfigError(listener.setting, f"cannot listen on {place}: {error.strerror}") from error
+    if not sockets:
+        raise ConfigError(listener.setting, f"cannot listen on {place}: this machine has no such address")
     return sockets
 
 

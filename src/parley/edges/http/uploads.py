@@ -138,7 +138,7 @@ class UploadRoutes:
     async def _terminate(self, exchange: Exchange, upload: Upload, address: str) -> None:
         async with self._uploads.hold(upload, exchange, takes_over=True):
             await self._uploads.terminate(await self._uploads.current(upload.id))
-        await exchange.reply(204, (("tus-resumable", tus.VERSION),))
+        await exchange.reply(204, (_NO_STORE,))
 
     def _progress(self, upload: Upload) -> tuple[tuple[str, str], ...]:
         offset = ("upload-offset", str(upload.offset_bytes))

@@ -1,0 +1,1 @@
+"""Tests of the HTTP edge; `harness` drives the application over ASGI without sockets."""
