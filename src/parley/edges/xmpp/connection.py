@@ -64,6 +64,11 @@ class Connection:
         return self._wire is not None
 
     @property
+    def account_id(self) -> int | None:
+        """The account that has signed in, whether or not a resource is bound yet."""
+        return self._signed_in.account.id if self._signed_in is not None else None
+
+    @property
     def peer(self) -> str:
         """The client's network address."""
         return self._wire.peer if self._wire is not None else ""
@@ -283,9 +288,9 @@ class Connection:
         await self._host.clock.sleep(wait_s)
         self.unpause("rate")
 
-    def fail(self, condition: StreamCondition, text: str = "") -> None:
-        """End the stream with an error."""
-        self._handle(self._stream.fail(condition, text))
+    def fail(self, condition: StreamCondition, text: str = "", application: bytes = b"") -> None:
+        """End the stream with an error; `application` is one XML element that says more."""
+        self._handle(self._stream.fail(condition, text, application))
 
     def close(self) -> None:
         """End the stream without an error; the session ends with it."""

@@ -34,7 +34,7 @@ def resume(host: Host, connection: Connection, account: Account, element: Elemen
         connection.fail(StreamCondition.BAD_FORMAT, str(error))
         return
     except HandledCountTooHigh as error:
-        connection.fail(StreamCondition.UNDEFINED_CONDITION, str(error))
+        connection.fail(error.condition, error.text, error.application)
         return
     if session.connection is not None:
         # The client noticed first that the old connection is dead.

@@ -245,13 +245,16 @@ class ClientStream:
         """Queue a stanza or other first-level element in the form of a TCP stream."""
         self._out.append(to_frame(data) if self._config.is_framed else data)
 
-    def fail(self, condition: StreamCondition, reason: str = "") -> list[Event]:
-        """End the stream with a stream error (RFC 6120 §4.9); a header is sent first if none was."""
+    def fail(self, condition: StreamCondition, reason: str = "", application: bytes = b"") -> list[Event]:
+        """End the stream with a stream error (RFC 6120 §4.9); a header is sent first if none was.
+
+        `application` is one XML element that says more, in a namespace of its own.
+        """
         if self.state is StreamState.CLOSED:
             return []
         if not self._is_open_sent:
             self._send_open(None)
-        self._out.append(stream_error(condition, reason))
+        self._out.append(stream_error(condition, reason, application=application))
         self._send_close()
         self.state = StreamState.CLOSED
         return [StreamEnded(is_clean=False, condition=condition, text=reason)]
@@ -326,9 +329,8 @@ class ClientStream:
     def _opened(self, event: StreamOpened) -> list[Event]:
         if self.state is not StreamState.OPENING:
             return self.fail(StreamCondition.BAD_FORMAT, "a second stream header")
-        content = ns.NS_FRAMING if self._config.is_framed else ns.NS_CLIENT
         # RFC 6120 §4.8.3: streams may be the default namespace themselves; content then has a prefix.
-        if event.default_namespace not in (content, ns.NS_STREAMS, ""):
+        if event.default_namespace not in (ns.NS_CLIENT, ns.NS_STREAMS, ""):
             return self.fail(StreamCondition.INVALID_NAMESPACE, "this port serves jabber:client")
         try:
             domain = JID.parse(event.attrs.get("to", ""))
@@ -340,7 +342,7 @@ class ClientStream:
         if self.domain not in ("", domain.domain):
             return self.fail(StreamCondition.HOST_UNKNOWN, "another host than before")
         self.domain = domain.domain
-        self.lang = event.lang
+        self.lang = event.lang or ""
         self._send_open(event.attrs.get("from"))
         # RFC 6120 §4.7.5: a version of "1.0" or newer is wanted; streams from before XMPP 1.0 are not spoken here.
         if not _is_supported_version(event.attrs.get("version", "")):

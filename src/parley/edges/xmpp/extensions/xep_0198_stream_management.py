@@ -58,7 +58,7 @@ def _acknowledged(_host: Host, session: Session, element: Element) -> None:
     except PayloadError as error:
         connection.fail(StreamCondition.BAD_FORMAT, str(error))
     except HandledCountTooHigh as error:
-        connection.fail(StreamCondition.UNDEFINED_CONDITION, str(error))
+        connection.fail(error.condition, error.text, error.application)
 
 
 EXTENSION = Extension(

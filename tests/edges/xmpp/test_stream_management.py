@@ -1,0 +1,230 @@
+"""Acknowledgements and resumption (XEP-0198): never more than what is committed, nothing lost or doubled over a cut."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable
+
+from tests.edges.xmpp.wires import HEADER, PASSWORD, Edge, FakeWire, an_edge
+
+from parley.domain.errors import StorageFull
+from parley.domain.messages import NewMessage
+from parley.domain.ports import AppendDone
+
+SM = "xmlns='urn:xmpp:sm:3'"
+
+
+class HeldLog:
+    """Lets a test decide when the log commits."""
+
+    def __init__(self, edge: Edge) -> None:
+        self.append: Callable[[NewMessage, AppendDone], None] = edge.storage.messages.append
+        self.held: list[tuple[NewMessage, AppendDone]] = []
+        edge.storage.messages.append = self._hold  # type: ignore[method-assign]
+
+    def _hold(self, message: NewMessage, done: AppendDone) -> None:
+        self.held.append((message, done))
+
+    def commit(self) -> None:
+        for message, done in self.held:
+            self.append(message, done)
+        self.held.clear()
+
+    def fail(self) -> None:
+        for _message, done in self.held:
+            done(StorageFull("storage-full"))
+        self.held.clear()
+
+
+def message(number: int, to: str = "bob@example.org") -> str:
+    return (
+        f"<message to='{to}' type='chat' id='m{number}'><body>text {number}</body>"
+        f"<origin-id xmlns='urn:xmpp:sid:0' id='o{number}'/></message>"
+    )
+
+
+def bodies(text: str) -> list[str]:
+    return re.findall(r"<body>(.*?)</body>", text)
+
+
+async def online(edge: Edge, user: str, resource: str = "r", *, resume: bool = True) -> tuple[FakeWire, str]:
+    """A session with stream management that is available; returns the id to resume it by."""
+    wire = edge.open()
+    await edge.sign_in(wire, user, resource)
+    answer = await edge.say(wire, f"<enable {SM} resume='{'true' if resume else 'false'}'/>")
+    found = re.search(r' id="([^"]+)"', answer)
+    await edge.say(wire, "<presence/>")
+    await edge.say(wire, f"<a {SM} h='1'/>")
+    return wire, found[1] if found else ""
+
+
+async def resume(edge: Edge, sm_id: str, h: int, user: str = "alice") -> tuple[FakeWire, str]:
+    wire = edge.open()
+    await edge.say(wire, HEADER)
+    token = base64.b64encode(f"\0{user}\0{PASSWORD}".encode()).decode()
+    await edge.ask(wire, f"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{token}</auth>", "<success")
+    await edge.say(wire, HEADER)
+    return wire, await edge.say(wire, f"<resume {SM} previd='{sm_id}' h='{h}'/>")
+
+
+async def test_an_acknowledgement_waits_for_the_commit() -> None:
+    async with an_edge() as edge:
+        log = HeldLog(edge)
+        wire, _ = await online(edge, "alice")
+        await edge.host.stores.directory.find("bob@example.org")
+        assert await edge.say(wire, f"{message(1)}<r {SM}/>") == ""
+        assert await edge.say(wire, f"{message(2)}<r {SM}/>") == ""
+        log.commit()
+        assert re.findall(r' h="(\d+)"', await edge.settle(wire)) == ["2", "3"]
+
+
+async def test_a_query_behind_messages_sees_them() -> None:
+    async with an_edge() as edge:
+        log = HeldLog(edge)
+        wire, _ = await online(edge, "alice")
+        await edge.say(wire, message(1))
+        query = "<iq type='set' id='q'><query xmlns='urn:xmpp:mam:2'/></iq>"
+        assert await edge.say(wire, query) == ""
+        log.commit()
+        answer = await edge.settle(wire)
+        assert bodies(answer) == ["text 1"]
+        assert answer.index("<forwarded") < answer.index('id="q"')
+
+
+async def test_typing_does_not_overtake_a_message() -> None:
+    async with an_edge() as edge:
+        log = HeldLog(edge)
+        wire, _ = await online(edge, "alice")
+        bob, _ = await online(edge, "bob")
+        await edge.say(wire, message(1))
+        await edge.say(
+            wire,
+            "<message to='bob@example.org' type='chat'><paused xmlns='http://jabber.org/protocol/chatstates'/></message>",
+        )
+        assert await edge.settle(bob) == ""
+        log.commit()
+        text = await edge.settle(bob)
+        assert text.index("<body>") < text.index("<paused")
+
+
+async def test_a_full_disk_refuses_the_message_and_counts_it_as_handled() -> None:
+    async with an_edge() as edge:
+        log = HeldLog(edge)
+        wire, _ = await online(edge, "alice")
+        await edge.say(wire, f"{message(1)}<r {SM}/>")
+        log.fail()
+        answer = await edge.settle(wire)
+        assert '<error type="wait"' in answer
+        assert "<resource-constraint " in answer
+        assert 'id="m1"' in answer
+        assert '<a xmlns="urn:xmpp:sm:3" h="2"/>' in answer
+
+
+async def test_what_was_not_acknowledged_comes_again_on_resumption() -> None:
+    async with an_edge() as edge:
+        alice, _ = await online(edge, "alice")
+        bob, sm_id = await online(edge, "bob")
+        await edge.say(alice, message(1) + message(2))
+        assert bodies(await edge.settle(bob)) == ["text 1", "text 2"]
+        bob.abort()
+        await edge.say(alice, message(3))
+        bob, answer = await resume(edge, sm_id, 2, "bob")
+        assert '<resumed xmlns="urn:xmpp:sm:3" previd=' in answer
+        assert 'h="1"' in answer
+        assert bodies(answer) == ["text 2", "text 3"]
+        await edge.say(bob, f"<a {SM} h='4'/>")
+        bob.abort()
+        _bob, answer = await resume(edge, sm_id, 4, "bob")
+        assert bodies(answer) == []
+
+
+async def test_resumption_waits_for_what_the_old_stream_brought() -> None:
+    async with an_edge() as edge:
+        log = HeldLog(edge)
+        alice, sm_id = await online(edge, "alice")
+        await edge.say(alice, message(1))
+        alice.abort()
+        _wire, answer = await resume(edge, sm_id, 1)
+        assert answer == ""
+        log.commit()
+        answer = await edge.settle(_wire)
+        assert '<resumed xmlns="urn:xmpp:sm:3"' in answer
+        assert 'h="2"' in answer
+
+
+async def test_resuming_from_a_living_stream_ends_that_one() -> None:
+    async with an_edge() as edge:
+        alice, sm_id = await online(edge, "alice")
+        wire, answer = await resume(edge, sm_id, 1)
+        assert "<resumed" in answer
+        assert "<conflict " in await edge.settle(alice)
+        assert alice.is_closed
+        assert 'type="result"' in await edge.say(wire, "<iq type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>")
+
+
+async def test_nobody_resumes_the_session_of_another_account() -> None:
+    async with an_edge() as edge:
+        alice, sm_id = await online(edge, "alice")
+        _wire, answer = await resume(edge, sm_id, 1, "bob")
+        assert "<item-not-found " in answer
+        assert not alice.is_closed
+
+
+async def test_acknowledging_more_than_was_sent_ends_the_stream() -> None:
+    async with an_edge() as edge:
+        alice, _ = await online(edge, "alice")
+        answer = await edge.say(alice, f"<a {SM} h='99'/>")
+        assert "<undefined-condition " in answer
+        assert "handled-count-too-high" in answer
+        assert alice.is_closed
+
+
+async def test_after_the_time_for_resumption_messages_go_to_the_next_session_once() -> None:
+    async with an_edge(limits={"sm_resume_timeout_s": 60}) as edge:
+        alice, _ = await online(edge, "alice")
+        bob, _ = await online(edge, "bob", "phone")
+        await edge.say(alice, message(1) + message(2))
+        await edge.settle(bob)
+        await edge.say(bob, f"<a {SM} h='2'/>")
+        bob.abort()
+        await edge.say(alice, message(3))
+        edge.tick(61)
+        await edge.settle(alice)
+        assert edge.host.router.of("bob@example.org") == {}
+        laptop = edge.open()
+        await edge.sign_in(laptop, "bob", "laptop")
+        assert bodies(await edge.say(laptop, "<presence/>")) == ["text 2", "text 3"]
+        tablet = edge.open()
+        await edge.sign_in(tablet, "bob", "tablet")
+        assert bodies(await edge.say(tablet, "<presence/>")) == []
+
+
+async def test_another_session_takes_over_what_a_lost_one_had_not_acknowledged() -> None:
+    async with an_edge(limits={"sm_resume_timeout_s": 60}) as edge:
+        alice, _ = await online(edge, "alice")
+        phone, _ = await online(edge, "bob", "phone")
+        await edge.say(alice, message(1))
+        phone.abort()
+        laptop, _ = await online(edge, "bob", "laptop")
+        assert bodies(await edge.settle(laptop)) == []
+        edge.tick(61)
+        assert bodies(await edge.settle(laptop)) == ["text 1"]
+
+
+async def test_a_carbon_that_arrived_is_an_arrival() -> None:
+    async with an_edge(limits={"sm_resume_timeout_s": 60}) as edge:
+        alice, _ = await online(edge, "alice")
+        phone, _ = await online(edge, "bob", "phone")
+        laptop, _ = await online(edge, "bob", "laptop")
+        await edge.say(laptop, "<presence><priority>-1</priority></presence>")
+        await edge.say(laptop, "<iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>")
+        await edge.say(alice, message(1))
+        assert bodies(await edge.settle(laptop)) == ["text 1"]
+        sm = next(iter(edge.host.router.of("bob@example.org")[r] for r in ("laptop",))).sm
+        assert sm is not None
+        await edge.say(laptop, f"<a {SM} h='{sm.sent_count}'/>")
+        phone.abort()
+        edge.tick(61)
+        await edge.say(laptop, "<presence><priority>5</priority></presence>")
+        assert bodies(await edge.settle(laptop)) == []
