@@ -115,6 +115,7 @@ export class Engine {
       upload,
       now: () => clock.now(),
       retryAfter: (delayMs, task) => void clock.after(delayMs, task),
+      report,
     });
     const recordings = new Recordings({ ...voice, store });
     const inbox = new Inbox({

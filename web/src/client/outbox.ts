@@ -10,7 +10,6 @@ import type { FailureCode } from '../model';
 import { type DbWrite, removal } from './db';
 import { OfflineError } from './errors';
 import type { MessageRecord, OutboxRecord, PendingUpload, UploadSlot } from './records';
-import { report } from './report';
 import type { SealOutcome } from './sealing';
 import { secretOf } from './secrets';
 import type { Store } from './store';
@@ -32,6 +31,8 @@ export interface OutboxParts {
   readonly upload: Uploader;
   readonly now: () => number;
   readonly retryAfter: (delayMs: number, task: () => void) => void;
+  /** Takes errors that should not be, the storage's among them. */
+  readonly report: (error: unknown) => void;
 }
 
 /** A slot that is refused sooner than this is refused for good; an older one has expired. */
@@ -206,12 +207,14 @@ export class Outbox {
       this.#again.add(jid);
       return running;
     }
-    const run = this.#drain(jid).finally(() => {
-      this.#running.delete(jid);
-      if (this.#again.delete(jid)) {
-        void this.#pump(jid);
-      }
-    });
+    const run = this.#drain(jid)
+      .catch(this.parts.report)
+      .finally(() => {
+        this.#running.delete(jid);
+        if (this.#again.delete(jid)) {
+          void this.#pump(jid);
+        }
+      });
     this.#running.set(jid, run);
     return run;
   }
@@ -329,7 +332,7 @@ export class Outbox {
       await this.#showWaiting(current, 'connection');
       this.parts.retryAfter(UPLOAD_RETRY_MS, () => this.kick(entry.conversation));
     } else {
-      report(error);
+      this.parts.report(error);
       await this.#fail(current, 'server-error');
     }
     return null;
