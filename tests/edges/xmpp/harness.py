@@ -217,7 +217,7 @@ def is_same(actual: str, expected: str) -> bool:
 def _is_same(actual: Any, expected: Any) -> bool:
     return (
         actual.tag == expected.tag
-        and actual.attrib.keys() == expected.attrib.keys()
+        and set(actual.attrib) == set(expected.attrib)
         and all(_fits(actual.attrib[key], value) for key, value in expected.attrib.items())
         and _fits((actual.text or "").strip(), (expected.text or "").strip())
         and len(actual) == len(expected)
