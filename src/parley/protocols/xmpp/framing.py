@@ -59,7 +59,7 @@ class FramingLimits:
 
     Args:
         max_stanza_bytes: size of one top-level element, and of everything up to the end of the stream header.
-        max_depth: nesting of elements, the stanza itself counting as 1.
+        max_depth: nesting of elements, the stanza itself counting as 1; 2 or more.
         max_attributes: attributes of any one element.
         max_children: direct children of a top-level element.
     """
@@ -145,6 +145,7 @@ class Framer:
         "_child_start",
         "_children",
         "_declarations",
+        "_deepest",
         "_default_namespace",
         "_depth",
         "_events",
@@ -155,6 +156,7 @@ class Framer:
         "_is_paused",
         "_limits",
         "_long_tag",
+        "_max_attributes",
         "_name",
         "_parser",
         "_prefixes",
@@ -165,6 +167,8 @@ class Framer:
         self._is_framed = mode == "frame"
         self._is_done = self._is_paused = False
         self._limits = limits or FramingLimits()
+        self._max_attributes = self._limits.max_attributes
+        self._deepest = self._limits.max_depth + _ROOT
         self._events: list[Event] = []
 
         # Offsets are expat's: bytes since the parser in use began.
@@ -251,6 +255,10 @@ class Framer:
             return
         # Between two calls expat stands at the first byte of the token that it could not finish.
         reached = self._parser.CurrentByteIndex
+        if reached == self._fed and self._start == _NONE and self._depth:
+            self._buffer.clear()
+            self._base = reached
+            return
         self._drop_until(self._start if self._start != _NONE else reached)
         if self._fed - reached > _HOLD_AFTER and not self._is_framed:
             self._hold(bytes(self._buffer[reached - self._fed :]))
@@ -366,11 +374,12 @@ class Framer:
 
     def _on_start(self, name: str, attrs: dict[str, str]) -> None:
         depth = self._depth = self._depth + 1
-        if len(attrs) > self._limits.max_attributes:
+        if len(attrs) > self._max_attributes:
             raise _Refused(StreamCondition.POLICY_VIOLATION, "too many attributes")
-        if depth > self._limits.max_depth + 1:
-            raise _Refused(StreamCondition.POLICY_VIOLATION, "nested too deeply")
-        if depth == _ELEMENT:
+        if depth > _CHILD:
+            if depth > self._deepest:
+                raise _Refused(StreamCondition.POLICY_VIOLATION, "nested too deeply")
+        elif depth == _ELEMENT:
             self._start = self._parser.CurrentByteIndex
             self._name, self._attrs = name, attrs
             self._children = []
@@ -384,6 +393,8 @@ class Framer:
     def _on_end(self, name: str) -> None:
         depth = self._depth
         self._depth = depth - 1
+        if depth > _CHILD:
+            return
         if depth == _CHILD:
             self._end_child()
         elif depth == _ELEMENT:
