@@ -56,8 +56,8 @@ export const text = (words: string): Content => ({ kind: 'text', text: words });
 /** A voice message whose wave looks like speech: phrases with pauses, stressed syllables in them. */
 export function voice(seconds: number, seed: number, more: { isHeard?: boolean; positionMs?: number } = {}): Content {
   const waveform = Array.from({ length: 44 }, (_, index) => {
-    const phrase = Math.max(0, Math.sin(index / 5.3 + seed * 1.7) + 0.25) / 1.25;
-    const syllable = 0.55 + 0.45 * Math.sin(index * 2.4 + seed * seed);
+    const phrase = Math.max(0, Math.sin(index / 4.1 + seed * 1.7) + 0.45) / 1.45;
+    const syllable = 0.62 + 0.26 * Math.sin(index * 1.13 + seed) + 0.12 * Math.sin(index * 2.9 + seed * 3);
     return Math.round(Math.max(0.02, phrase * syllable) * 1000) / 1000;
   });
   const durationMs = seconds * 1000;

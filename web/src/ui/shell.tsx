@@ -8,7 +8,7 @@ import { ContactList } from './chats/contact-list';
 import { NewChat } from './chats/new-chat';
 import { previewOf } from './chats/preview';
 import { ConnectionBar } from './connection-bar';
-import { hasSide } from './hooks';
+import { hasSide, hasTwoPanes } from './hooks';
 import { Nav, type Section } from './nav';
 import { type Route, route } from './route';
 import { Settings } from './settings/settings';
@@ -24,6 +24,7 @@ export function Shell({ session }: { readonly session: Session }) {
   const section = useSection(at);
   const jid = 'jid' in at ? at.jid : null;
   const side = hasSide();
+  const isListShown = hasTwoPanes() || viewOf(at) === 'list';
   useAnnouncements();
   useEffect(() => {
     const title = jid === null ? t('app.name') : `${conversationOf(app.parley, jid).name} · ${t('app.name')}`;
@@ -32,17 +33,19 @@ export function Shell({ session }: { readonly session: Session }) {
   return (
     <div class="shell" data-view={viewOf(at)} data-side={side && jid !== null ? '' : undefined}>
       {jid === null ? null : (
-        <a class="skip" href="#message" onClick={focusComposer}>
+        // biome-ignore lint/a11y/useValidAnchor: a skip link, kept from changing the fragment, which is the route
+        <a class="skip" href="#messages" onClick={focusMessages}>
           {t('app.skip')}
         </a>
       )}
       <Nav section={at.name === 'settings' ? 'settings' : section} session={session} />
       <main class="panes">
         <div class="pane pane-list">
-          <ConnectionBar />
+          {isListShown ? <ConnectionBar /> : null}
           {section === 'contacts' ? <ContactList openJid={jid} /> : <ChatList openJid={jid} />}
         </div>
         <div class="pane pane-main">
+          {isListShown ? null : <ConnectionBar />}
           <RecordingElsewhere openJid={jid} />
           <MainPane at={at} jid={jid} session={session} />
         </div>
@@ -72,9 +75,10 @@ function useSection(at: Route): Exclude<Section, 'settings'> {
   return last.current;
 }
 
-function focusComposer(event: Event): void {
+/** The fragment is the route's: the link moves the focus only. */
+function focusMessages(event: Event): void {
   event.preventDefault();
-  document.getElementById('message')?.focus();
+  document.getElementById('messages')?.focus();
 }
 
 /** Says new messages to screen readers, wherever they come in. */

@@ -42,6 +42,7 @@ export function NewChat() {
             spellcheck={false}
             aria-invalid={trouble !== null}
             aria-describedby="new-trouble"
+            autofocus
           />
         </label>
         <label class="field">

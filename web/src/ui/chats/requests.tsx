@@ -23,8 +23,9 @@ function Request({ request }: { readonly request: ContactRequest }) {
     <div class="request">
       <Avatar jid={jid} name={name} />
       <p class="request-text">
-        <strong>{name}</strong> {t('requests.text')}
-        <span class="request-address">{jid}</span>
+        <strong>{name}</strong>
+        <span>{t('requests.text')}</span>
+        <span>{jid}</span>
       </p>
       <div class="request-actions">
         <button

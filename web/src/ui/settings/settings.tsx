@@ -1,4 +1,4 @@
-import { LogOut } from 'lucide';
+import { ChevronDown, LogOut } from 'lucide';
 import { useState } from 'preact/hooks';
 import { chooseLanguage, chosenLanguage, type Key, languageNames, languages, t } from '../../i18n';
 import type { Session } from '../../model';
@@ -56,14 +56,17 @@ function Appearance() {
       </fieldset>
       <label class="select-line">
         <span>{t('settings.language')}</span>
-        <select class="select" value={language ?? ''} onChange={(event) => change(event.currentTarget.value)}>
-          <option value="">{t('settings.language.auto')}</option>
-          {languages.map((one) => (
-            <option key={one} value={one} lang={one}>
-              {languageNames[one]}
-            </option>
-          ))}
-        </select>
+        <span class="select-wrap">
+          <select class="select" value={language ?? ''} onChange={(event) => change(event.currentTarget.value)}>
+            <option value="">{t('settings.language.auto')}</option>
+            {languages.map((one) => (
+              <option key={one} value={one} lang={one}>
+                {languageNames[one]}
+              </option>
+            ))}
+          </select>
+          <Icon of={ChevronDown} size={20} />
+        </span>
       </label>
     </section>
   );

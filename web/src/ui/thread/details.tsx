@@ -1,4 +1,4 @@
-import { Check, ShieldX, UserMinus } from 'lucide';
+import { Check, ChevronDown, Pencil, ShieldX, UserMinus } from 'lucide';
 import { useState } from 'preact/hooks';
 import { t } from '../../i18n';
 import type { DeviceInfo, Trust } from '../../model';
@@ -90,6 +90,7 @@ function Device({ device, onChanged }: { readonly device: DeviceInfo; onChanged(
           {name} · {t(`trust.${device.trust}`)}
           {device.isActive ? null : ` · ${t('trust.inactive')}`}
         </span>
+        <Icon of={ChevronDown} size={18} />
       </summary>
       <Fingerprint groups={device.fingerprint} label={t('trust.fingerprint', { device: name })} />
       <p class="card-text">{t('trust.compare')}</p>
@@ -116,41 +117,56 @@ function Device({ device, onChanged }: { readonly device: DeviceInfo; onChanged(
 
 function ContactActions({ jid, name }: { readonly jid: string; readonly name: string }) {
   const { parley, attempt, show } = useApp();
-  const [isAsking, setAsking] = useState(false);
-  const rename = (event: SubmitEvent) => {
-    event.preventDefault();
-    const wanted = String(new FormData(event.currentTarget as HTMLFormElement).get('contact-name') ?? '').trim();
-    if (wanted !== '' && wanted !== name) void attempt(parley.renameContact(jid, wanted));
-  };
+  const [open, setOpen] = useState<'rename' | 'remove' | null>(null);
+  const close = () => setOpen(null);
   const remove = async () => {
     if (!(await attempt(parley.removeContact(jid)))) return;
     show(t('details.removed', { name }));
     go({ name: 'chats' }, true);
   };
   return (
-    <div class="card">
-      <form class="rename" onSubmit={rename}>
-        <label class="field">
-          <span class="field-label">{t('details.rename')}</span>
-          <input name="contact-name" class="input" key={name} defaultValue={name} autocomplete="off" />
-        </label>
-        <button type="submit" class="button" aria-label={t('details.renameSave')}>
-          {t('common.save')}
-        </button>
-      </form>
-      <button type="button" class="text-button text-danger" onClick={() => setAsking(true)}>
+    <div class="details-actions">
+      <button type="button" class="text-button" onClick={() => setOpen('rename')}>
+        <Icon of={Pencil} size={20} />
+        {t('details.rename')}
+      </button>
+      <button type="button" class="text-button text-danger" onClick={() => setOpen('remove')}>
         <Icon of={UserMinus} size={20} />
         {t('details.remove')}
       </button>
-      {isAsking ? (
+      {open === 'rename' ? <Rename jid={jid} name={name} onClose={close} /> : null}
+      {open === 'remove' ? (
         <Confirm
           title={t('details.remove')}
           text={t('details.removeAsk', { name: shortNameOf(name) })}
           action={t('details.remove')}
           onConfirm={() => void remove()}
-          onClose={() => setAsking(false)}
+          onClose={close}
         />
       ) : null}
     </div>
+  );
+}
+
+function Rename({ jid, name, onClose }: { readonly jid: string; readonly name: string; onClose(): void }) {
+  const { parley, attempt } = useApp();
+  const save = (event: SubmitEvent) => {
+    event.preventDefault();
+    const wanted = String(new FormData(event.currentTarget as HTMLFormElement).get('contact-name') ?? '').trim();
+    if (wanted !== '' && wanted !== name) void attempt(parley.renameContact(jid, wanted));
+    onClose();
+  };
+  return (
+    <Sheet title={t('details.rename')} onClose={onClose}>
+      <form class="form" onSubmit={save}>
+        <label class="field">
+          <span class="field-label">{t('details.name')}</span>
+          <input name="contact-name" class="input" defaultValue={name} autocomplete="off" autofocus />
+        </label>
+        <button type="submit" class="button button-primary button-wide">
+          {t('common.save')}
+        </button>
+      </form>
+    </Sheet>
   );
 }

@@ -4,7 +4,6 @@ export function Fingerprint({ groups, label }: { readonly groups: readonly strin
     // biome-ignore lint/a11y/useSemanticElements: a fieldset is for controls
     <p class="fingerprint" role="group" aria-label={label}>
       {groups.map((group, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: groups have no other identity and never move
         <span key={index}>{group}</span>
       ))}
     </p>

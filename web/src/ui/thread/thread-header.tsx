@@ -18,7 +18,7 @@ export function ThreadHeader({ conversation }: { readonly conversation: Conversa
       </button>
       <Avatar jid={jid} name={name} availability={availability} />
       <div class="thread-who">
-        <h2>{name}</h2>
+        <h1>{name}</h1>
         <div class="thread-status">
           <ClassChip of={confidentiality} name={name} />
           <span class="thread-doing" aria-live="off">

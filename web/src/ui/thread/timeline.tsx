@@ -23,6 +23,7 @@ export function Timeline({ thread, name }: { readonly thread: Thread; readonly n
     <div class="timeline">
       <div
         ref={scroller}
+        id="messages"
         class="timeline-scroll"
         role="log"
         aria-live="off"

@@ -36,7 +36,7 @@ interface State {
 export function useTimeline(thread: Thread): Timeline {
   const scroller = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
-  const [, redraw] = useReducer((count: number, _: void) => count + 1, 0);
+  const [, redraw] = useReducer((count: number, _: null) => count + 1, 0);
   const state = useRef<State>({
     messages: [],
     range: { start: 0, end: 0 },
@@ -64,7 +64,7 @@ export function useTimeline(thread: Thread): Timeline {
   const toLatest = () => {
     state.range = latestRange(state.messages.length);
     state.isAtEnd = true;
-    redraw();
+    redraw(null);
     scroller.current?.focus({ preventScroll: true });
   };
   const missed = state.isAtEnd ? 0 : countMissed(state);
@@ -114,7 +114,7 @@ function useScrolling(
   scroller: RefObject<HTMLDivElement | null>,
   thread: Thread,
   state: State,
-  redraw: (_: void) => void,
+  redraw: (_: null) => void,
 ): void {
   useEffect(() => {
     const element = scroller.current;
@@ -128,7 +128,7 @@ function useScrolling(
         state.seenId = state.messages.at(-1)?.id;
         markRead(thread, state);
       }
-      if (grown || wasAtEnd !== state.isAtEnd) redraw();
+      if (grown || wasAtEnd !== state.isAtEnd) redraw(null);
     };
     element.addEventListener('scroll', scrolled, { passive: true });
     // A short page of history does not fill the screen: fetch on without waiting for a scroll.

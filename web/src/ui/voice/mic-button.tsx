@@ -12,13 +12,16 @@ import { Icon } from '../icon';
 export function MicButton({ jid }: { readonly jid: string }) {
   const { voice } = useApp();
   const origin = useRef<{ x: number; y: number } | null>(null);
+  /** The press that is down began a recording: the click it ends with means nothing more. */
+  const isOurs = useRef(false);
   const [slide, setSlide] = useState({ x: 0, y: 0 });
   const phase = voice.jid.value === jid ? voice.phase.value : 'idle';
   const isSending = phase === 'locked' || phase === 'paused';
   const isHeld = phase === 'opening' || phase === 'holding';
 
   const down = (event: PointerEvent) => {
-    if (event.button !== 0 || isSending) return;
+    isOurs.current = event.button === 0 && !isSending;
+    if (!isOurs.current) return;
     (event.currentTarget as Element).setPointerCapture(event.pointerId);
     origin.current = { x: event.clientX, y: event.clientY };
     setSlide({ x: 0, y: 0 });
@@ -47,9 +50,12 @@ export function MicButton({ jid }: { readonly jid: string }) {
     voice.apply('leave');
   };
   const click = (event: MouseEvent) => {
-    // A click of keyboard or screen reader has no pointer events before it: it is a tap.
+    const isEnd = isOurs.current;
+    isOurs.current = false;
+    if (isEnd) return;
     if (isSending) voice.send();
-    else if (event.detail === 0) {
+    else {
+      // Keyboard and screen reader click without pointer events before: a tap.
       voice.press(jid, event.timeStamp);
       voice.release(event.timeStamp);
     }

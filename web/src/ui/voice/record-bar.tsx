@@ -25,7 +25,7 @@ export function RecordBar({ jid }: { readonly jid: string }) {
 /** Finger down: what has been said, and what releasing or sliding does. */
 function HoldBar({ isOpen }: { readonly isOpen: boolean }) {
   return (
-    <div class="record" role="group" aria-label={t(isOpen ? 'record.recording' : 'record.starting')}>
+    <section class="record" aria-label={t(isOpen ? 'record.recording' : 'record.starting')}>
       <RecordDot isOpen={isOpen} />
       <Elapsed />
       <LiveWave />
@@ -36,7 +36,7 @@ function HoldBar({ isOpen }: { readonly isOpen: boolean }) {
           {t('record.slide')}
         </span>
       </p>
-    </div>
+    </section>
   );
 }
 
@@ -44,7 +44,7 @@ function HoldBar({ isOpen }: { readonly isOpen: boolean }) {
 function LockedBar({ isOpen }: { readonly isOpen: boolean }) {
   const { voice } = useApp();
   return (
-    <div class="record" role="group" aria-label={t(isOpen ? 'record.recording' : 'record.starting')}>
+    <section class="record" aria-label={t(isOpen ? 'record.recording' : 'record.starting')}>
       <DeleteButton />
       <RecordDot isOpen={isOpen} />
       <Elapsed />
@@ -58,7 +58,7 @@ function LockedBar({ isOpen }: { readonly isOpen: boolean }) {
       >
         <Icon of={Pause} />
       </button>
-    </div>
+    </section>
   );
 }
 
@@ -68,7 +68,7 @@ function PausedBar() {
   const preview = usePreview(voice);
   const isListening = preview.isPlaying;
   return (
-    <div class="record" role="group" aria-label={t('record.paused')}>
+    <section class="record" aria-label={t('record.paused')}>
       <DeleteButton />
       <button
         type="button"
@@ -84,9 +84,7 @@ function PausedBar() {
         bars={preview.recording?.waveform ?? []}
         played={preview.positionMs / Math.max(1, voice.recordedMs.value)}
       />
-      <span class="record-time" aria-label={t('record.elapsed', { time: clockOf(voice.recordedMs.value) })}>
-        {clockOf(isListening ? preview.positionMs : voice.recordedMs.value)}
-      </span>
+      <span class="record-time">{clockOf(isListening ? preview.positionMs : voice.recordedMs.value)}</span>
       {voice.canResume.value ? (
         <button
           type="button"
@@ -97,7 +95,7 @@ function PausedBar() {
           <Icon of={Mic} />
         </button>
       ) : null}
-    </div>
+    </section>
   );
 }
 

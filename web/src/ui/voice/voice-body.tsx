@@ -23,6 +23,7 @@ export function VoiceBody({ message, meta }: VoiceBodyProps) {
   if (isUnavailable) return <Unplayable text={t('voice.unavailable')} meta={meta} />;
   const label = status === 'playing' ? t('voice.pause') : t('voice.play', { duration: spokenDurationOf(durationMs) });
   return (
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset is for forms
     <div class="voice" role="group" aria-label={t('voice.label')}>
       <button type="button" class="voice-play" aria-label={label} onClick={() => void player.toggle(message)}>
         <PlayIcon status={status} />
@@ -69,7 +70,12 @@ function Progress({ message, status, positionMs }: ProgressProps) {
   if (progress !== undefined && progress < 1) {
     const percent = percentOf(progress);
     const label = message.isOwn ? t('voice.uploading', { percent }) : t('voice.downloading');
-    return <span aria-label={label}>{percent}</span>;
+    return (
+      <>
+        <span aria-hidden="true">{percent}</span>
+        <span class="visually-hidden">{label}</span>
+      </>
+    );
   }
   const isStarted = status === 'playing' || positionMs > 0;
   return isStarted ? `${clockOf(positionMs)} / ${clockOf(durationMs)}` : clockOf(durationMs);
