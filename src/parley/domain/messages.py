@@ -37,7 +37,8 @@ class Submission:
     `recipient_id` are account ids, None for people elsewhere. `content` is the stanza as it will be routed,
     opaque here.
     `is_archived`: belongs in the archives; `is_mailed`: waits for its recipient when nobody is there.
-    `is_copied`: the other devices of both parties get a copy. `is_sealed`: the content is end-to-end encrypted.
+    `is_copied`: the other devices of both parties get a copy. `has_content`: somebody says something, as opposed to a
+    receipt. `is_sealed`: the content is end-to-end encrypted.
     """
 
     sender: str
@@ -51,6 +52,7 @@ class Submission:
     is_archived: bool = True
     is_mailed: bool = True
     is_copied: bool = True
+    has_content: bool = True
     is_sealed: bool = False
 
 

@@ -145,6 +145,7 @@ class Harness:
                 devices=self.storage.devices,
                 rosters=self.storage.rosters,
                 messages=self.storage.messages,
+                conversations=self.storage.conversations,
                 nodes=self.storage.nodes,
                 directory=Directory(self.storage.accounts),
                 slots=self.slots,
@@ -220,6 +221,7 @@ def _is_same(actual: Any, expected: Any) -> bool:
         and set(actual.attrib) == set(expected.attrib)
         and all(_fits(actual.attrib[key], value) for key, value in expected.attrib.items())
         and _fits((actual.text or "").strip(), (expected.text or "").strip())
+        and (actual.tail or "").strip() == (expected.tail or "").strip()
         and len(actual) == len(expected)
         and all(map(_is_same, actual, expected))
     )

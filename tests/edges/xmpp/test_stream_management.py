@@ -73,6 +73,7 @@ async def test_an_acknowledgement_waits_for_the_commit() -> None:
         log = HeldLog(edge)
         wire, _ = await online(edge, "alice")
         await edge.host.stores.directory.find("bob@example.org")
+        await edge.host.conversations.load("alice@example.org", "bob@example.org")
         assert await edge.say(wire, f"{message(1)}<r {SM}/>") == ""
         assert await edge.say(wire, f"{message(2)}<r {SM}/>") == ""
         log.commit()

@@ -161,7 +161,13 @@ async def an_edge(**sections: Mapping[str, object]) -> AsyncIterator[Edge]:
             await storage.accounts.add(f"{name}@example.org", credentials_for(PASSWORD, 4096, bytes), clock.now_us())
         sign_in = SignIn(storage.accounts, storage.devices, settings.login, b"k" * 32, clock.monotonic)
         stores = Stores(
-            storage.devices, storage.rosters, storage.messages, storage.nodes, Directory(storage.accounts), Slots()
+            storage.devices,
+            storage.rosters,
+            storage.messages,
+            storage.conversations,
+            storage.nodes,
+            Directory(storage.accounts),
+            Slots(),
         )
         host = build_host(
             settings,

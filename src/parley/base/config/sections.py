@@ -16,6 +16,7 @@ from parley.base.config.values import (
     FilePath,
     IpAddress,
     ListenAddress,
+    OptionalPath,
     Ports,
     Url,
     parse_listen_address,
@@ -48,6 +49,7 @@ class HttpSettings(Section):
         "http://localhost:8080",
         "The address under which browsers and clients reach this server; upload and download links start with it.",
     )
+    web_dir: OptionalPath = _setting("", "Folder with the built web app; empty for the one that comes with Parley.")
     max_header_bytes: int = _setting(
         32768, "Largest head of a request; a larger one is answered with 431.", unit="bytes", ge=8192, le=1048576
     )
@@ -247,6 +249,16 @@ class PepSettings(Section):
     max_item_bytes: int = _setting(131072, "Largest item.", unit="bytes", reload=True, ge=1024)
 
 
+class PolicySettings(Section):
+    """What people here may do."""
+
+    unsealed_in_sealed: Literal["deliver", "refuse"] = _setting(
+        "deliver",
+        "What happens to a message that is not end-to-end encrypted in a conversation that is: it is delivered, and"
+        " shown as such, or refused.",
+    )
+
+
 class MetricsSettings(Section):
     """The figures at `/metrics`."""
 
@@ -277,6 +289,7 @@ class Settings(Section):
     login: LoginSettings = Field(default_factory=LoginSettings)
     upload: UploadSettings = Field(default_factory=UploadSettings)
     pep: PepSettings = Field(default_factory=PepSettings)
+    policy: PolicySettings = Field(default_factory=PolicySettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
 
     @field_validator("domains")

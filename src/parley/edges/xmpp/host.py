@@ -10,9 +10,11 @@ if TYPE_CHECKING:
     from parley.base.clock import Clock
     from parley.base.config import Settings
     from parley.base.supervise import Supervisor
+    from parley.domain.conversations import Conversations
     from parley.domain.pipeline import Pipeline
     from parley.domain.ports import (
         AccountDirectory,
+        ConversationStore,
         DeviceStore,
         MessageLog,
         NodeStore,
@@ -41,6 +43,7 @@ class Stores:
     devices: DeviceStore
     rosters: RosterStore
     messages: MessageLog
+    conversations: ConversationStore
     nodes: NodeStore
     directory: AccountDirectory
     slots: UploadSlots
@@ -54,6 +57,7 @@ class Host:
     supervisor: Supervisor
     metrics: Metrics
     stores: Stores
+    conversations: Conversations
     pipeline: Pipeline
     new_id: Callable[[], str]
     extensions: tuple[Extension, ...]

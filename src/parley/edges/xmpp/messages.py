@@ -64,7 +64,7 @@ class Messages:
             raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
         address = str(to.bare)
         recipient = host.stores.directory.cached(address)
-        if recipient is not None:
+        if recipient is not None and host.conversations.is_known(session.account.address, address):
             self._accept(Letter(session, element, to, kind, traits), token, recipient)
             return True
         if session.is_waiting_for_log:
@@ -77,6 +77,7 @@ class Messages:
         if recipient is None:
             # RFC 6121 §8.5.1: the same answer as for somebody who cannot take it, so that nobody can be looked up.
             raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
+        await self._host.conversations.load(letter.session.account.address, recipient.address)
         if not letter.traits.is_mailed:
             self._pass_on(letter, recipient)
             return
@@ -126,10 +127,17 @@ class Messages:
             is_archived=traits.is_archived,
             is_mailed=not is_exact,
             is_copied=traits.is_copied,
+            has_content=traits.has_content,
             is_sealed=traits.is_sealed,
         )
 
-    # ROUTE
+    # What follows the commit.
+
+    def classified(self, submission: Submission, _appended: Appended) -> None:
+        """Raise the conversation's class where the message does: a follower of the pipeline."""
+        raised = self._host.conversations.raised(submission)
+        if raised is not None:
+            self._host.supervisor.spawn("conversation", self._host.conversations.keep(submission, raised))
 
     def route(self, submission: Submission, appended: Appended) -> None:
         """Deliver a committed message: a follower of the pipeline."""

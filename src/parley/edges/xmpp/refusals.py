@@ -15,6 +15,7 @@ _BY_CODE: Final = MappingProxyType(
         "node-exists": (StanzaCondition.CONFLICT, "the node exists"),
         "node-not-found": (StanzaCondition.ITEM_NOT_FOUND, ""),
         "item-not-found": (StanzaCondition.ITEM_NOT_FOUND, ""),
+        "confidentiality-lowered": (StanzaCondition.POLICY_VIOLATION, "this conversation is sealed"),
         "storage-full": (StanzaCondition.RESOURCE_CONSTRAINT, "the server has no room to store this"),
         "storage-unavailable": (StanzaCondition.RESOURCE_CONSTRAINT, "the server cannot store this now"),
     }

@@ -12,6 +12,7 @@ from parley.base import log as logs
 from parley.base.errors import ConfigError
 from parley.base.net.stream import StreamDriver
 from parley.base.net.websocket import Receive, Scope, Send, WebSocketDriver
+from parley.domain.conversations import Conversations
 from parley.domain.pipeline import Pipeline, Rule, Stage
 from parley.edges.xmpp.extension import Extension
 from parley.edges.xmpp.host import Host, Stores
@@ -68,13 +69,18 @@ def build_host(
     host.presences = Presences(host)
     host.queries = Queries()
     host.requests = Requests(host)
+    is_lowering_refused = settings.policy.unsealed_in_sealed == "refuse"
+    host.conversations = Conversations(stores.conversations, is_lowering_refused=is_lowering_refused)
+    policies: list[Rule] = [*rules.get(Stage.POLICY, ())]
+    if is_lowering_refused:
+        policies.append(host.conversations.check)
     host.pipeline = Pipeline(
         stores.messages,
         new_id,
         clock.now_us,
         keep_archive=settings.archive.enabled,
-        rules=rules,
-        followers=(host.messages.route,),
+        rules={**rules, Stage.POLICY: policies},
+        followers=(host.messages.classified, host.messages.route),
     )
     return host
 

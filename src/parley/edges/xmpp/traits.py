@@ -23,12 +23,13 @@ _NO_PERMANENT_STORE: Final = 16
 _NO_COPY: Final = 32
 _COPIED: Final = 64
 _STANZA_ID: Final = 128
+_WORDS: Final = 256
 
 _FLAGS: Final = MappingProxyType(
     {
-        (ns.NS_CLIENT, "body"): _CONTENT | _COPIED,
-        (ns.NS_OMEMO_LEGACY, "encrypted"): _CONTENT | _COPIED | _SEALED,
-        (ns.NS_OMEMO, "encrypted"): _CONTENT | _COPIED | _SEALED,
+        (ns.NS_CLIENT, "body"): _CONTENT | _COPIED | _WORDS,
+        (ns.NS_OMEMO_LEGACY, "encrypted"): _CONTENT | _COPIED | _WORDS | _SEALED,
+        (ns.NS_OMEMO, "encrypted"): _CONTENT | _COPIED | _WORDS | _SEALED,
         (ns.NS_RECEIPTS, "received"): _CONTENT | _COPIED,
         (ns.NS_RECEIPTS, "request"): _COPIED,
         (ns.NS_CHAT_MARKERS, "received"): _CONTENT | _COPIED,
@@ -61,6 +62,7 @@ class Traits:
     is_archived: bool
     is_mailed: bool
     is_copied: bool
+    has_content: bool
     is_sealed: bool
     claims_stanza_id: bool
 
@@ -80,6 +82,7 @@ def traits_of(element: Element, kind: str) -> Traits:
         is_archived=is_kept and not flags & _NO_PERMANENT_STORE,
         is_mailed=is_kept,
         is_copied=is_conversation and not flags & _NO_COPY and (kind == "chat" or bool(flags & _COPIED)),
+        has_content=bool(flags & _WORDS),
         is_sealed=bool(flags & _SEALED),
         claims_stanza_id=bool(flags & _STANZA_ID),
     )
