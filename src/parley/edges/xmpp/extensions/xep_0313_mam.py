@@ -40,10 +40,12 @@ async def _query(request: IqRequest) -> bytes:
     page = await _page(request, query)
     if page_request.max == 0:
         # XEP-0059 §2.5: only the count is wanted.
-        return _fin(ArchivePage((), page.total == 0, page.total, 0))
+        return _fin(ArchivePage((), page.total == 0, page.total, 0), None)
     is_flipped = tree.find(f"{{{NS_MAM}}}flip-page") is not None
     _send(request, reversed(page.messages) if is_flipped else page.messages, tree.get("queryid"))
-    return _fin(page)
+    # XEP-0059 §2.6 leaves the index to us. slixmpp, whichever way it pages, takes a page that ends at the count for
+    # the last one, and so would stop after the first page of a backward query.
+    return _fin(page, None if query.is_backward else page.index)
 
 
 def _archive_query(request: IqRequest, form: Form, page: PageRequest) -> ArchiveQuery:
@@ -93,9 +95,9 @@ def _send(request: IqRequest, messages: Iterable[StoredMessage], query_id: str |
         session.send(xml("message", attrs, result))
 
 
-def _fin(page: ArchivePage) -> bytes:
+def _fin(page: ArchivePage, index: int | None) -> bytes:
     shown = page.messages
-    answer = Page(shown[0].id, shown[-1].id, page.index, page.total) if shown else Page(count=page.total)
+    answer = Page(shown[0].id, shown[-1].id, index, page.total) if shown else Page(count=page.total)
     return xml("fin", {"xmlns": NS_MAM, "complete": "true" if page.is_complete else None}, answer.to_bytes())
 
 
