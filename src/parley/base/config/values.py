@@ -157,6 +157,15 @@ def resolve_path(value: object, info: ValidationInfo) -> Path:
     return (folder / Path(value).expanduser()).absolute()
 
 
+def resolve_optional_path(value: object, info: ValidationInfo) -> Path | None:
+    """Read a path as `resolve_path` does; an empty text is none.
+
+    Raises:
+        ValueError: when it is not a text.
+    """
+    return None if value is None or value == "" else resolve_path(value, info)
+
+
 Address = Annotated[ListenAddress, PlainValidator(parse_listen_address)]
 Ports = Annotated[PortRange, PlainValidator(parse_port_range)]
 Domain = Annotated[str, PlainValidator(parse_domain)]
@@ -164,3 +173,4 @@ IpAddress = Annotated[str, PlainValidator(parse_ip_address)]
 AllowedNetwork = Annotated[Network, PlainValidator(parse_network)]
 Url = Annotated[str, PlainValidator(parse_url)]
 FilePath = Annotated[Path, PlainValidator(resolve_path)]
+OptionalPath = Annotated[Path | None, PlainValidator(resolve_optional_path)]

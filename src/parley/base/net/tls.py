@@ -26,15 +26,18 @@ class TlsCredentials:
         self.server_end_point = b""
         self.reload()
 
-    def reload(self) -> None:
-        """Read the files again, for connections to come; those that exist keep what they have."""
+    def reload(self, certificate: Path | None = None, private_key: Path | None = None) -> None:
+        """Read the files again, or others, for connections to come; those that exist keep what they have."""
+        certificate = certificate or self._certificate
+        private_key = private_key or self._private_key
         try:
             # On a context of its own first: a pair that does not fit must not spoil the one in use.
-            _new_context().load_cert_chain(self._certificate, self._private_key)
-            end_point = server_end_point(self._certificate.read_bytes())
-            self.context.load_cert_chain(self._certificate, self._private_key)
+            _new_context().load_cert_chain(certificate, private_key)
+            end_point = server_end_point(certificate.read_bytes())
+            self.context.load_cert_chain(certificate, private_key)
         except (OSError, ValueError) as error:
             raise ConfigError("tls.certificate", f"certificate or key cannot be used: {error}") from error
+        self._certificate, self._private_key = certificate, private_key
         self.server_end_point = end_point
 
 

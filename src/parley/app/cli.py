@@ -1,0 +1,27 @@
+"""The command `parley`: what there is. Each command is in `commands/`."""
+
+from __future__ import annotations
+
+import click
+
+from parley import __version__
+from parley.app.commands.device import device
+from parley.app.commands.frame import Group
+from parley.app.commands.init import init
+from parley.app.commands.migrate import migrate
+from parley.app.commands.serve import serve
+from parley.app.commands.user import user
+
+
+@click.group(cls=Group)
+@click.version_option(__version__, prog_name="parley", message="%(prog)s %(version)s")
+def main() -> None:
+    """Run and administer a Parley server: secure messages and voice messages over open protocols.
+
+    Commands read their settings from the file given with --config or named by PARLEY_CONFIG. Results go to standard
+    output, messages to standard error. Exit status: 0 done, 1 refused or failed, 2 wrong usage or configuration.
+    """
+
+
+for command in (init, serve, user, device, migrate):
+    main.add_command(command)

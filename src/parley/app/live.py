@@ -1,0 +1,106 @@
+"""What a running server does when an operator changes an account."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from parley.base import log as logs
+from parley.protocols.xmpp.errors import StreamCondition
+
+if TYPE_CHECKING:
+    from parley.app.contents import Contents
+    from parley.domain.accounts import Account
+    from parley.domain.ports import AccountDirectory
+    from parley.edges.xmpp.host import Host
+
+log = logs.get(__name__)
+
+
+class LiveServer:
+    """The `Live` of a server with clients.
+
+    Args:
+        host: where the sessions are.
+        directory: remembers accounts.
+        contents: holds files.
+    """
+
+    def __init__(self, host: Host, directory: AccountDirectory, contents: Contents) -> None:
+        self._host = host
+        self._directory = directory
+        self._contents = contents
+
+    def changed(self, account: Account) -> None:
+        """Forget what is remembered of the account."""
+        self._directory.forget(account.address)
+        self._host.rosters.forget(account.id)
+
+    def resources(self, address: str) -> Collection[str]:
+        """The resources of the account's sessions, those that wait to be resumed included."""
+        return tuple(self._host.router.of(address))
+
+    def end(self, account: Account, resources: Collection[str] | None, reason: str) -> int:
+        """End sessions (None: all).
+
+        RFC 6120 §4.9.3.12: not-authorized, for who has no right to the stream any more.
+        """
+        return self._close(account, resources, StreamCondition.NOT_AUTHORIZED, reason)
+
+    def reset(self, account: Account, reason: str) -> int:
+        """End all sessions.
+
+        RFC 6120 §4.9.3.16: reset, when the security context has to be established anew.
+        """
+        return self._close(account, None, StreamCondition.RESET, reason)
+
+    async def removed(self, account: Account) -> None:
+        """Delete the files that only this account had, in the background."""
+        self._host.supervisor.spawn("files of a removed account", self._drop_files())
+
+    async def _drop_files(self) -> None:
+        count = await self._contents.drop_unreferenced()
+        log.info("deleted the files of a removed account", contents=count)
+
+    def _close(
+        self, account: Account, resources: Collection[str] | None, condition: StreamCondition, reason: str
+    ) -> int:
+        if resources is None:
+            # Also streams of who has signed in but not bound a resource yet: they know the account as it was.
+            for connection in list(self._host.sessions.connections):
+                if connection.session is None and connection.account_id == account.id:
+                    connection.fail(condition, reason)
+        sessions = [
+            session
+            for resource, session in self._host.router.of(account.address).items()
+            if resources is None or resource in resources
+        ]
+        for session in sessions:
+            session.close(condition, reason)
+        return len(sessions)
+
+
+class NobodyLive:
+    """The `Live` of a command that runs without a server."""
+
+    def __init__(self, contents: Contents) -> None:
+        self._contents = contents
+
+    def changed(self, account: Account) -> None:
+        """Nothing is remembered."""
+
+    def resources(self, address: str) -> Collection[str]:
+        """Nobody is here."""
+        return ()
+
+    def end(self, account: Account, resources: Collection[str] | None, reason: str) -> int:
+        """Nobody is here."""
+        return 0
+
+    def reset(self, account: Account, reason: str) -> int:
+        """Nobody is here."""
+        return 0
+
+    async def removed(self, account: Account) -> None:
+        """Delete the files that only this account had."""
+        await self._contents.drop_unreferenced()

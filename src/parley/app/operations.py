@@ -1,0 +1,213 @@
+"""What operators can do with accounts and devices: one implementation, beside a running server or without one."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from parley.app import requests
+from parley.app.addresses import parse_address, parse_new_address
+from parley.domain.errors import NotFound
+
+if TYPE_CHECKING:
+    from parley.app.requests import Document, Request
+    from parley.base.clock import Clock
+    from parley.domain.accounts import Account
+    from parley.domain.devices import Device
+    from parley.domain.ports import AccountStore, DeviceStore, RosterStore, UploadStore
+
+
+class Live(Protocol):
+    """What a running server does about a change; without one there is nothing to do but to clear away files."""
+
+    def changed(self, account: Account) -> None:
+        """The account is not what it was."""
+        ...
+
+    def resources(self, address: str) -> Collection[str]:
+        """The resources of the account's sessions."""
+        ...
+
+    def end(self, account: Account, resources: Collection[str] | None, reason: str) -> int:
+        """End sessions (None: all) of who may no longer be here; returns how many."""
+        ...
+
+    def reset(self, account: Account, reason: str) -> int:
+        """End all sessions of who has to sign in again; returns how many."""
+        ...
+
+    async def removed(self, account: Account) -> None:
+        """The account is gone; its files are to follow."""
+        ...
+
+
+class Stores(Protocol):
+    """The stores that operators' requests need."""
+
+    @property
+    def accounts(self) -> AccountStore:
+        """Accounts."""
+        ...
+
+    @property
+    def devices(self) -> DeviceStore:
+        """Devices."""
+        ...
+
+    @property
+    def rosters(self) -> RosterStore:
+        """Contacts."""
+        ...
+
+    @property
+    def uploads(self) -> UploadStore:
+        """Uploads."""
+        ...
+
+
+class Operations:
+    """Answers requests.
+
+    Args:
+        stores: where everything is.
+        clock: for the times of new accounts.
+        domains: the domains in which accounts can be.
+        live: what else a change means.
+    """
+
+    def __init__(self, stores: Stores, clock: Clock, domains: Collection[str], live: Live) -> None:
+        self._accounts = stores.accounts
+        self._devices = stores.devices
+        self._rosters = stores.rosters
+        self._uploads = stores.uploads
+        self._clock = clock
+        self._domains = domains
+        self._live = live
+        self._handlers: dict[type[Any], Callable[[Any], Awaitable[Document]]] = {
+            requests.AddUsers: self._add_users,
+            requests.FindTaken: self._find_taken,
+            requests.ListUsers: self._list_users,
+            requests.ShowUser: self._show_user,
+            requests.SetPassword: self._set_password,
+            requests.SetSuspended: self._set_suspended,
+            requests.RemoveUser: self._remove_user,
+            requests.ListDevices: self._list_devices,
+            requests.RevokeDevices: self._revoke_devices,
+        }
+
+    async def answer(self, request: Request) -> Document:
+        """Do what is asked and return what to tell.
+
+        Raises:
+            Unwilling: an address cannot be used.
+            NotFound: there is no such account or device.
+            Conflict: there is such an account already.
+            StorageUnavailable: nothing was changed.
+        """
+        return await self._handlers[type(request)](request)
+
+    async def _add_users(self, request: requests.AddUsers) -> Document:
+        people = [(parse_new_address(each.address, self._domains), each.credentials) for each in request.people]
+        accounts = await self._accounts.add_many(people, self._clock.now_us())
+        return {"added": [account.address for account in accounts]}
+
+    async def _find_taken(self, request: requests.FindTaken) -> Document:
+        wanted = set(request.addresses)
+        return {"taken": [each.address for each in await self._accounts.all() if each.address in wanted]}
+
+    async def _list_users(self, request: requests.ListUsers) -> Document:
+        accounts = await self._accounts.all(request.domain or None)
+        return {"accounts": [self._account(account) for account in accounts]}
+
+    async def _show_user(self, request: requests.ShowUser) -> Document:
+        account = await self._find(request.address)
+        roster = await self._rosters.load(account.id)
+        credentials = await self._accounts.credentials(account.address)
+        return {
+            **self._account(account),
+            "contacts": sum(contact.is_listed for contact in roster.contacts.values()),
+            "uploads_bytes": await self._uploads.used_bytes(account.id),
+            "mechanisms": [f"SCRAM-{each.mechanism}" for each in credentials],
+            "devices": await self._devices_of(account),
+        }
+
+    async def _set_password(self, request: requests.SetPassword) -> Document:
+        account = await self._find(request.address)
+        await self._accounts.set_credentials(account.id, request.credentials)
+        self._live.changed(account)
+        ended = self._live.reset(account, "the password was changed") if request.is_signing_out else 0
+        return {"address": account.address, "sessions_ended": ended}
+
+    async def _set_suspended(self, request: requests.SetSuspended) -> Document:
+        account = await self._find(request.address)
+        await self._accounts.set_suspended(account.id, request.is_suspended)
+        self._live.changed(account)
+        ended = self._live.end(account, None, "the account is suspended") if request.is_suspended else 0
+        return {"address": account.address, "is_suspended": request.is_suspended, "sessions_ended": ended}
+
+    async def _remove_user(self, request: requests.RemoveUser) -> Document:
+        account = await self._find(request.address)
+        # First nobody can sign in any more, so that nothing comes in while the rest goes.
+        await self._accounts.set_suspended(account.id, True)
+        self._live.changed(account)
+        ended = self._live.end(account, None, "the account was removed")
+        await self._accounts.remove(account.id)
+        self._live.changed(account)
+        await self._live.removed(account)
+        return {"address": account.address, "sessions_ended": ended}
+
+    async def _list_devices(self, request: requests.ListDevices) -> Document:
+        account = await self._find(request.address)
+        return {"address": account.address, "devices": await self._devices_of(account)}
+
+    async def _revoke_devices(self, request: requests.RevokeDevices) -> Document:
+        account = await self._find(request.address)
+        if request.resources is None:
+            resources = await self._devices.revoke_all(account.id)
+            ended = self._live.end(account, None, "the device was revoked")
+            return {"address": account.address, "revoked": sorted(resources), "sessions_ended": ended}
+        known = {device.resource for device in await self._devices.all(account.id)}
+        known.update(self._live.resources(account.address))
+        for resource in request.resources:
+            if resource not in known:
+                raise NotFound("device-not-found", f"{account.address} has no device {resource!r}")
+        for resource in request.resources:
+            await self._devices.revoke(account.id, resource)
+        ended = self._live.end(account, request.resources, "the device was revoked")
+        return {"address": account.address, "revoked": sorted(request.resources), "sessions_ended": ended}
+
+    async def _find(self, text: str) -> Account:
+        address = parse_address(text)
+        account = await self._accounts.find(address)
+        if account is None:
+            raise NotFound("account-not-found", f"there is no account {address}")
+        return account
+
+    def _account(self, account: Account) -> Document:
+        return {
+            "address": account.address,
+            "created_at": _stamp(account.created_at),
+            "is_suspended": account.is_suspended,
+            "sessions": len(self._live.resources(account.address)),
+        }
+
+    async def _devices_of(self, account: Account) -> list[Document]:
+        connected = self._live.resources(account.address)
+        return [_device(device, device.resource in connected) for device in await self._devices.all(account.id)]
+
+
+def _device(device: Device, is_connected: bool) -> Document:
+    return {
+        "resource": device.resource,
+        "name": device.name,
+        "first_seen": _stamp(device.first_seen),
+        "last_seen": _stamp(device.last_seen),
+        "last_address": device.last_address,
+        "has_credential": device.has_credential,
+        "is_connected": is_connected,
+    }
+
+
+def _stamp(time_us: int) -> str:
+    return datetime.fromtimestamp(time_us / 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

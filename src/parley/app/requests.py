@@ -1,0 +1,130 @@
+"""What operators can ask for, as values: the same whether a running server answers or the command itself does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from parley.app.errors import Unwilling
+from parley.domain.accounts import Credential
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An account to be: its address, and what the server keeps of its password."""
+
+    address: str
+    credentials: tuple[Credential, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AddUsers:
+    """Create all of these accounts or none."""
+
+    people: tuple[Person, ...]
+    kind: Literal["user-add"] = "user-add"
+
+
+@dataclass(frozen=True, slots=True)
+class FindTaken:
+    """Say which of these addresses have an account."""
+
+    addresses: tuple[str, ...]
+    kind: Literal["user-taken"] = "user-taken"
+
+
+@dataclass(frozen=True, slots=True)
+class ListUsers:
+    """Say which accounts there are, in one domain or all."""
+
+    domain: str = ""
+    kind: Literal["user-list"] = "user-list"
+
+
+@dataclass(frozen=True, slots=True)
+class ShowUser:
+    """Say what is known of an account."""
+
+    address: str
+    kind: Literal["user-show"] = "user-show"
+
+
+@dataclass(frozen=True, slots=True)
+class SetPassword:
+    """Replace a password; with `is_signing_out`, end the sessions that the old one opened."""
+
+    address: str
+    credentials: tuple[Credential, ...]
+    is_signing_out: bool
+    kind: Literal["user-password"] = "user-password"
+
+
+@dataclass(frozen=True, slots=True)
+class SetSuspended:
+    """Suspend an account, which ends its sessions, or resume it."""
+
+    address: str
+    is_suspended: bool
+    kind: Literal["user-suspend"] = "user-suspend"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveUser:
+    """Remove an account and all that belongs to it."""
+
+    address: str
+    kind: Literal["user-remove"] = "user-remove"
+
+
+@dataclass(frozen=True, slots=True)
+class ListDevices:
+    """Say which devices an account has."""
+
+    address: str
+    kind: Literal["device-list"] = "device-list"
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeDevices:
+    """Forget these devices of an account (None: all) with their credentials, and end their sessions."""
+
+    address: str
+    resources: tuple[str, ...] | None
+    kind: Literal["device-revoke"] = "device-revoke"
+
+
+Request = (
+    AddUsers | FindTaken | ListUsers | ShowUser | SetPassword | SetSuspended | RemoveUser | ListDevices | RevokeDevices
+)
+
+_ADAPTER: TypeAdapter[Request] = TypeAdapter(
+    Annotated[Request, Field(discriminator="kind")],
+    config=ConfigDict(ser_json_bytes="base64", val_json_bytes="base64", extra="forbid"),
+)
+
+
+def encode(request: Request) -> bytes:
+    """The request as one line of JSON, without the line's end."""
+    return _ADAPTER.dump_json(request)
+
+
+def decode(line: bytes) -> Request:
+    """The request in a line.
+
+    Raises:
+        Unwilling: `request-malformed`.
+    """
+    try:
+        return _ADAPTER.validate_json(line)
+    except ValidationError as error:
+        # The texts of the error may quote the input, which holds credentials.
+        places = sorted({".".join(map(str, each["loc"])) for each in error.errors(include_input=False)})
+        raise Unwilling(
+            "request-malformed", f"the request is malformed at {', '.join(places) or 'its start'}"
+        ) from None
+
+
+Document = dict[str, Any]
+"""An answer: what a command prints with `--json`."""

@@ -1,0 +1,80 @@
+"""Services that keep a running server tidy: expired uploads, old archives, delivered messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from parley.base import log as logs
+
+if TYPE_CHECKING:
+    from parley.app.contents import Contents
+    from parley.base.clock import Clock
+    from parley.base.config import Settings
+    from parley.domain.ports import MessageLog
+
+log = logs.get(__name__)
+
+_SECOND: Final = 1_000_000
+_HOUR_S: Final = 3600
+_DAY_S: Final = 24 * _HOUR_S
+_PIECE: Final = 500
+"""Messages deleted in one transaction, so that messages of others wait some milliseconds only."""
+
+
+class Upkeep:
+    """What is done again and again. Each method is a service: it runs until it is cancelled.
+
+    Args:
+        settings: returns the settings in force.
+        clock: for times and pauses.
+        messages: the log.
+        contents: the uploads.
+    """
+
+    def __init__(
+        self, settings: Callable[[], Settings], clock: Clock, messages: MessageLog, contents: Contents
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._messages = messages
+        self._contents = contents
+
+    async def sweep_uploads(self) -> None:
+        """Delete expired and unfinished uploads every `upload.sweep_interval_s` seconds."""
+        while True:
+            swept = await self._contents.sweeper.sweep(self._clock.now_us())
+            if swept.expired or swept.contents:
+                log.info("swept uploads", expired=swept.expired, contents=swept.contents)
+            await self._clock.sleep(self._settings().upload.sweep_interval_s)
+
+    async def sweep_messages(self) -> None:
+        """Delete messages that are too old or not wanted any longer, every hour."""
+        while True:
+            purged = await self.purge_archives()
+            delivered = await self.sweep_delivered()
+            if purged or delivered:
+                log.info("swept messages", expired=purged, delivered=delivered)
+            await self._clock.sleep(_HOUR_S)
+
+    async def purge_archives(self) -> int:
+        """Delete what is older than `archive.retention_days`; returns how many mailbox entries."""
+        days = self._settings().archive.retention_days
+        if not days:
+            return 0
+        return await self._messages.purge(None, self._clock.now_us() - days * _DAY_S * _SECOND)
+
+    async def sweep_delivered(self) -> int:
+        """Delete delivered messages that no archive keeps; returns how many.
+
+        One that is sent again is recognised by what is stored, so the latest stay for as long as a client may still
+        resume its stream, and an hour at least.
+        """
+        spared_s = max(_HOUR_S, self._settings().limits.sm_resume_timeout_s)
+        before = self._clock.now_us() - spared_s * _SECOND
+        total = 0
+        while True:
+            count = await self._messages.sweep_delivered(_PIECE, before)
+            total += count
+            if count < _PIECE:
+                return total
