@@ -48,7 +48,7 @@ class Bench:
         )
 
     def accept(self, submission: Submission = SUBMISSION) -> None:
-        self.pipeline.accept(submission, lambda outcome: self.events.append(outcome))
+        self.pipeline.accept(submission, self.events.append)
 
 
 def test_nothing_follows_before_the_commit() -> None:
