@@ -93,7 +93,8 @@ def extensions_page() -> str:
     """Return the table of XMPP specifications, from what every extension declares about itself."""
     package = importlib.import_module("parley.edges.xmpp.extensions")
     rows = []
-    for found in sorted(pkgutil.iter_modules(package.__path__), key=lambda module: module.name):
+    modules = [module for module in pkgutil.iter_modules(package.__path__) if not module.ispkg]
+    for found in sorted(modules, key=lambda module: module.name):
         module = importlib.import_module(f"{package.__name__}.{found.name}")
         extension = module.EXTENSION
         path = f"src/{module.__name__.replace('.', '/')}.py"

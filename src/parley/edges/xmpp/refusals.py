@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
-from parley.domain.errors import DomainError, StorageFull
+from parley.domain.errors import DomainError, StorageFull, StorageUnavailable
 from parley.protocols.xmpp.errors import JIDError, PayloadError, RemoteProtocolError, StanzaCondition, StanzaError
 
 _BY_CODE: Final = MappingProxyType(
@@ -32,6 +32,8 @@ def stanza_error(error: DomainError | RemoteProtocolError) -> StanzaError:
         return StanzaError(StanzaCondition.BAD_REQUEST, str(error))
     if isinstance(error, RemoteProtocolError):
         return StanzaError(StanzaCondition.BAD_REQUEST)
-    code = "storage-full" if isinstance(error, StorageFull) else error.code
+    code = error.code
+    if isinstance(error, StorageUnavailable):
+        code = "storage-full" if isinstance(error, StorageFull) else "storage-unavailable"
     condition, text = _BY_CODE.get(code, (StanzaCondition.NOT_ALLOWED, ""))
     return StanzaError(condition, text)

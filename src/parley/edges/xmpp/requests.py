@@ -27,7 +27,8 @@ def handlers_of(extensions: Iterable[Extension]) -> Mapping[_Key, IqHandler]:
     for extension in extensions:
         for handler in extension.iq:
             for target in handler.targets:
-                key = (handler.type, handler.namespace, handler.name, target, handler.service)
+                service = handler.service if target is Target.SERVER else ""
+                key = (handler.type, handler.namespace, handler.name, target, service)
                 if key in table:
                     raise ValueError(f"{extension.spec} answers {key}, which is answered already")
                 table[key] = handler

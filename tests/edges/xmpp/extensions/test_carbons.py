@@ -1,0 +1,33 @@
+"""XEP-0280: switched on and off by each client."""
+
+from __future__ import annotations
+
+from ..harness import Client, Harness
+
+NS = "urn:xmpp:carbons:2"
+
+
+async def switch(client: Client, what: str) -> None:
+    await client.ask(
+        f"<iq type='set' id='1'><{what} xmlns='{NS}'/></iq>", f"<iq type='result' id='1' to='{client.session.jid}'/>"
+    )
+
+
+async def test_on_and_off_as_often_as_one_likes() -> None:
+    async with Harness() as host:
+        await host.add("alice", "bob")
+        phone, laptop = await host.connect("alice/phone"), await host.connect("alice/laptop")
+        for what in ("enable", "enable"):
+            await switch(laptop, what)
+        await phone.send("<message type='chat' id='m' to='bob@example.org'><body>Hi</body></message>")
+        laptop.expect(
+            "<message from='alice@example.org' to='alice@example.org/laptop' type='chat'>"
+            f"<sent xmlns='{NS}'><forwarded xmlns='urn:xmpp:forward:0'>"
+            "<message xmlns='jabber:client' type='chat' id='m' from='alice@example.org/phone' to='bob@example.org'>"
+            "<body>Hi</body><stanza-id xmlns='urn:xmpp:sid:0' by='alice@example.org' id='*'/></message></forwarded></sent></message>"
+        )
+        for what in ("disable", "disable"):
+            await switch(laptop, what)
+        await phone.send("<message type='chat' to='bob@example.org'><body>Hi</body></message>")
+        laptop.expect()
+        phone.expect()

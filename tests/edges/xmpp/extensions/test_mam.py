@@ -1,0 +1,218 @@
+"""XEP-0313: pages of the archive."""
+
+from __future__ import annotations
+
+import pytest
+
+from parley.base.config import ArchiveSettings
+
+from ..harness import Client, Harness, address, parse
+
+NS = "urn:xmpp:mam:2"
+RSM = "http://jabber.org/protocol/rsm"
+
+
+def message_id(number: int) -> str:
+    return f"00000000-0000-7000-8000-{number:012x}"
+
+
+def form(**values: str | tuple[str, ...]) -> str:
+    fields = ""
+    for name, value in values.items():
+        given = "".join(f"<value>{v}</value>" for v in ((value,) if isinstance(value, str) else value))
+        fields += f"<field var='{name.replace('_', '-').strip('-')}'>{given}</field>"
+    return (
+        f"<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE' type='hidden'><value>{NS}</value></field>"
+        f"{fields}</x>"
+    )
+
+
+def rsm(content: str) -> str:
+    return f"<set xmlns='{RSM}'>{content}</set>"
+
+
+def query(content: str = "", attrs: str = "") -> str:
+    return f"<iq type='set' id='1'><query xmlns='{NS}'{attrs}>{content}</query></iq>"
+
+
+def stored(number: int, sender: str, to: str, body: str, stamp: str, query_id: str = "") -> str:
+    attribute = f" queryid='{query_id}'" if query_id else ""
+    return (
+        f"<message from='alice@example.org' to='alice@example.org/phone'>"
+        f"<result xmlns='{NS}'{attribute} id='{message_id(number)}'><forwarded xmlns='urn:xmpp:forward:0'>"
+        f"<delay xmlns='urn:xmpp:delay' from='example.org' stamp='{stamp}'/>"
+        f"<message xmlns='jabber:client' from='{address(sender)}' to='{address(to)}' type='chat' id='{body}'>"
+        f"<body>{body}</body></message></forwarded></result></message>"
+    )
+
+
+def fin(first: int, last: int, index: int, count: int, *, is_complete: bool) -> str:
+    complete = " complete='true'" if is_complete else ""
+    return (
+        f"<iq type='result' id='1' to='alice@example.org/phone'><fin xmlns='{NS}'{complete}>"
+        f"<set xmlns='{RSM}'><first index='{index}'>{message_id(first)}</first><last>{message_id(last)}</last>"
+        f"<count>{count}</count></set></fin></iq>"
+    )
+
+
+def error(condition: str, kind: str, code: str, text: bool = False) -> str:
+    words = "<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>*</text>" if text else ""
+    return (
+        "<iq type='error' id='1' from='alice@example.org' to='alice@example.org/phone'>"
+        f"<error type='{kind}' code='{code}'><{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>{words}"
+        "</error></iq>"
+    )
+
+
+async def five_messages(host: Harness) -> Client:
+    """1, 3 and 5 go from alice to bob, 2 comes from bob, 4 goes to carol; one each minute."""
+    await host.add("alice", "bob", "carol")
+    phone, bob = await host.connect("alice/phone"), await host.connect("bob/desk")
+    for number in range(1, 6):
+        client, to = (bob, "alice") if number == 2 else (phone, "carol" if number == 4 else "bob")
+        await client.send(
+            f"<message type='chat' id='m{number}' to='{address(to)}'><body>m{number}</body></message>",
+            # Not kept, and so without an id.
+            f"<message type='chat' to='{address(to)}'><active xmlns='http://jabber.org/protocol/chatstates'/></message>",
+        )
+        host.clock.advance(60)
+    phone.take()
+    return phone
+
+
+async def ids(client: Client, content: str) -> tuple[list[int], dict[str, str]]:
+    """Numbers of the messages that a query brings, and the attributes and counts of its end."""
+    client.take()
+    await client.send(query(content))
+    *messages, end = [parse(stanza) for stanza in client.take()]
+    assert end.get("type") == "result", end
+    found = [int(message[0].get("id").rpartition("-")[2], 16) for message in messages]
+    page = {child.tag.rpartition("}")[2]: child.text for child in end[0][0]}
+    return found, {**end[0].attrib, **page}
+
+
+async def test_a_page_as_it_is_on_the_wire() -> None:
+    async with Harness() as host:
+        phone = await five_messages(host)
+        await phone.ask(
+            query(form(_with="bob@example.org") + rsm("<max>2</max>"), " queryid='q7'"),
+            stored(1, "alice/phone", "bob", "m1", "2024-01-01T00:00:00Z", "q7"),
+            stored(2, "bob/desk", "alice", "m2", "2024-01-01T00:01:00Z", "q7"),
+            fin(1, 2, 0, 4, is_complete=False),
+        )
+
+
+@pytest.mark.parametrize(
+    ("content", "found", "is_complete"),
+    [
+        ("", [1, 2, 3, 4, 5], True),
+        (rsm("<max>3</max>"), [1, 2, 3], False),
+        (rsm(f"<max>3</max><after>{message_id(3)}</after>"), [4, 5], True),
+        (rsm("<max>2</max><before/>"), [4, 5], False),
+        (rsm(f"<max>2</max><before>{message_id(3)}</before>"), [1, 2], True),
+        (rsm("<max>2</max><before/>") + "<flip-page/>", [5, 4], False),
+        (form(_with="carol@example.org"), [4], True),
+        (form(_with="bob@example.org/desk"), [1, 2, 3, 5], True),
+        (form(_with="dave@example.org"), [], True),
+        (form(start="2024-01-01T00:01:00Z", end="2024-01-01T00:03:00Z"), [2, 3, 4], True),
+        (form(after_id=message_id(1), before_id=message_id(4)), [2, 3], True),
+        (form(after_id=message_id(1)) + rsm("<max>2</max><before/>"), [4, 5], False),
+        (form(before_id=message_id(4)) + rsm(f"<after>{message_id(2)}</after>"), [3], True),
+        (form(ids=(message_id(4), message_id(2))), [2, 4], True),
+    ],
+)
+async def test_which_messages(content: str, found: list[int], is_complete: bool) -> None:
+    async with Harness() as host:
+        phone = await five_messages(host)
+        numbers, end = await ids(phone, content)
+        assert numbers == found
+        assert end.get("complete", "false") == ("true" if is_complete else "false")
+
+
+async def test_only_the_count() -> None:
+    async with Harness() as host:
+        phone = await five_messages(host)
+        await phone.ask(
+            query(rsm("<max>0</max>")),
+            f"<iq type='result' id='1' to='alice@example.org/phone'><fin xmlns='{NS}'>"
+            f"<set xmlns='{RSM}'><count>5</count></set></fin></iq>",
+        )
+
+
+async def test_the_server_limits_a_page() -> None:
+    async with Harness(archive=ArchiveSettings(max_page_items=2)) as host:
+        phone = await five_messages(host)
+        for content in ("", rsm("<max>1000</max>")):
+            assert (await ids(phone, content))[0] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("content", "answer"),
+    [
+        (rsm(f"<after>{message_id(99)}</after>"), error("item-not-found", "cancel", "404")),
+        (form(before_id="yesterday"), error("item-not-found", "cancel", "404")),
+        (form(ids=(message_id(1), message_id(99))), error("item-not-found", "cancel", "404")),
+        (form(include_groupchat="true"), error("feature-not-implemented", "cancel", "501", text=True)),
+        (rsm("<index>1</index>"), error("feature-not-implemented", "cancel", "501", text=True)),
+        (rsm("<max>many</max>"), error("bad-request", "modify", "400", text=True)),
+        (form(start="yesterday"), error("bad-request", "modify", "400", text=True)),
+        (form(_with="a@b@c"), error("jid-malformed", "modify", "400", text=True)),
+        ("<x xmlns='jabber:x:data' type='cancel'/>", error("bad-request", "modify", "400", text=True)),
+    ],
+)
+async def test_bad_queries(content: str, answer: str) -> None:
+    async with Harness() as host:
+        phone = await five_messages(host)
+        await phone.ask(query(content), answer)
+
+
+async def test_nobody_reads_the_archive_of_another() -> None:
+    async with Harness() as host:
+        phone = await five_messages(host)
+        await host.befriend("alice", "bob")
+        await phone.ask(
+            query().replace("id='1'", "id='1' to='bob@example.org'"),
+            error("service-unavailable", "cancel", "503").replace("from='alice", "from='bob"),
+        )
+
+
+async def test_a_query_sees_what_was_sent_before_it() -> None:
+    async with Harness() as host:
+        await host.add("alice", "bob")
+        phone = await host.connect("alice/phone")
+        await phone.send("<message type='chat' id='m1' to='bob@example.org'><body>m1</body></message>", query())
+        phone.expect(stored(1, "alice/phone", "bob", "m1", "2024-01-01T00:00:00Z"), fin(1, 1, 0, 1, is_complete=True))
+
+
+async def test_form_and_metadata() -> None:
+    async with Harness() as host:
+        phone = await five_messages(host)
+        await phone.send(f"<iq type='get' id='1'><query xmlns='{NS}'/></iq>")
+        fields = parse(phone.take()[0]).iter("{jabber:x:data}field")
+        assert [f.get("var") for f in fields] == ["FORM_TYPE", "with", "start", "end", "before-id", "after-id", "ids"]
+        ask = f"<iq type='get' id='1'><metadata xmlns='{NS}'/></iq>"
+        await phone.ask(
+            ask,
+            f"<iq type='result' id='1' to='alice@example.org/phone'><metadata xmlns='{NS}'>"
+            f"<start id='{message_id(1)}' timestamp='2024-01-01T00:00:00Z'/>"
+            f"<end id='{message_id(5)}' timestamp='2024-01-01T00:04:00Z'/></metadata></iq>",
+        )
+        await host.add("dave")
+        dave = await host.connect("dave/desk")
+        await dave.ask(ask, f"<iq type='result' id='1' to='dave@example.org/desk'><metadata xmlns='{NS}'/></iq>")
+
+
+async def test_preferences_are_what_they_are() -> None:
+    async with Harness() as host:
+        await host.add("alice")
+        phone = await host.connect("alice/phone")
+        prefs = f"<prefs xmlns='{NS}' default='always'><always/><never/></prefs>"
+        answer = f"<iq type='result' id='1' to='alice@example.org/phone'>{prefs}</iq>"
+        await phone.ask(f"<iq type='get' id='1'><prefs xmlns='{NS}'/></iq>", answer)
+        await phone.ask(f"<iq type='set' id='1'>{prefs}</iq>", answer)
+        never = prefs.replace("<never/>", "<never><jid>bob@example.org</jid></never>")
+        for refused in (never, prefs.replace("'always'", "'never'")):
+            await phone.ask(
+                f"<iq type='set' id='1'>{refused}</iq>",
+                error("feature-not-implemented", "cancel", "501", text=True),
+            )
