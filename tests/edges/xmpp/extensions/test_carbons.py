@@ -24,7 +24,8 @@ async def test_on_and_off_as_often_as_one_likes() -> None:
             "<message from='alice@example.org' to='alice@example.org/laptop' type='chat'>"
             f"<sent xmlns='{NS}'><forwarded xmlns='urn:xmpp:forward:0'>"
             "<message xmlns='jabber:client' type='chat' id='m' from='alice@example.org/phone' to='bob@example.org'>"
-            "<body>Hi</body><stanza-id xmlns='urn:xmpp:sid:0' by='alice@example.org' id='*'/></message></forwarded></sent></message>"
+            "<body>Hi</body><stanza-id xmlns='urn:xmpp:sid:0' by='alice@example.org' id='*'/></message>"
+            "</forwarded></sent></message>"
         )
         for what in ("disable", "disable"):
             await switch(laptop, what)
