@@ -71,6 +71,7 @@ def test_names_become_harmless_and_survive_the_header(name: str):
         ("a\r\nb", "a__b"),
         ("x" * 300 + ".ogg", "x" * 251 + ".ogg"),
         ("ü" * 200, "ü" * 127),
+        ("x" + "\xa0" * 300, "x"),
     ],
 )
 def test_names(name: str, expected: str):

@@ -13,7 +13,8 @@ import errno
 import os
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -99,7 +100,7 @@ class HttpServer:
         self._supervisor = supervisor
         self._limits = limits or ServerLimits()
         self._bound: list[_Bound] = []
-        self._requests: set[asyncio.Task[Any]] = set()
+        self._is_draining = False
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
@@ -123,68 +124,93 @@ class HttpServer:
         await self._stop(self._limits.drain_timeout_s)
 
     async def reload_certificates(self) -> None:
-        """Serve new TLS connections with the certificates as they are on disk now; open connections go on.
+        """Serve new TLS connections with the certificates as they are on disk now.
+
+        Requests that run get `drain_timeout_s` to finish. WebSockets over TLS are cut: their clients come back and
+        resume their streams.
 
         Raises:
             ConfigError: a certificate cannot be used; then its address goes on with the old one.
         """
         for bound in self._bound:
-            if bound.listener.certificate is not None:
-                old = bound.server
+            old = bound.running
+            if bound.listener.certificate is not None and old is not None:
                 await self._start(bound)
-                if old is not None:
-                    old.finish()
+                old.server.finish()
+                await _end(old, self._limits.drain_timeout_s)
 
     async def _start(self, bound: _Bound) -> None:
-        server = _embed(self._serve, bound, self._limits)
-        name = f"http {bound.listener.address.host}"
-        task = self._supervisor.service(name, server.run, ESSENTIAL)
-        bound.server = server
-        bound.tasks.append(task)
+        requests: set[asyncio.Task[Any]] = set()
+        server = _embed(partial(self._serve, requests), bound, self._limits)
+        task = self._supervisor.service(f"http {bound.listener.address.host}", server.run, ESSENTIAL)
+        bound.running = _Running(server, task, requests)
         async with asyncio.timeout(_START_S):
             await server.is_started.wait()
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve(self, requests: set[asyncio.Task[Any]], scope: Scope, receive: Receive, send: Send) -> None:
         task = asyncio.current_task()
-        if task is None:
-            raise RuntimeError("a request is served by a task")
-        self._requests.add(task)
+        if self._is_draining or task is None:
+            await _turn_away(scope, send)
+            return
+        requests.add(task)
         try:
             await self._application(scope, receive, send)
         finally:
-            self._requests.discard(task)
+            requests.discard(task)
 
     async def _stop(self, drain_s: float) -> None:
+        # granian drops its WebSockets as soon as it is told to stop: so it is told last, and what comes until then is
+        # turned away.
+        self._is_draining = True
+        running = [bound.running for bound in self._bound if bound.running is not None]
+        requests = [task for each in running for task in each.requests]
+        if requests and drain_s:
+            await asyncio.wait(requests, timeout=drain_s)
+        for each in running:
+            each.server.finish()
+        for each in running:
+            await _end(each, 0)
         for bound in self._bound:
             bound.socket.close()
-            if bound.server is not None:
-                bound.server.finish()
-        await self._drain(drain_s)
-        tasks = [task for bound in self._bound for task in bound.tasks]
-        if tasks:
-            # What is left are connections without a request, and clients that do not take their reply.
-            await asyncio.wait(tasks, timeout=_STOP_S)
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
         self._bound.clear()
 
-    async def _drain(self, drain_s: float) -> None:
-        if self._requests and drain_s:
-            await asyncio.wait(self._requests, timeout=drain_s)
-        for task in self._requests:
-            task.cancel()
-        if self._requests:
-            log.info("requests cut off", count=len(self._requests))
-            await asyncio.wait(self._requests, timeout=_STOP_S)
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    server: _Embedded
+    task: asyncio.Task[None]
+    requests: set[asyncio.Task[Any]]
 
 
 @dataclass(slots=True)
 class _Bound:
     listener: Listener
     socket: socket.socket
-    server: _Embedded | None = None
-    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    running: _Running | None = None
+
+
+async def _end(running: _Running, drain_s: float) -> None:
+    """Wait for a server that was told to finish; cut off what has not ended after `drain_s` seconds."""
+    if drain_s:
+        await asyncio.wait([running.task], timeout=drain_s)
+    if running.requests:
+        log.info("requests cut off", count=len(running.requests))
+        for task in running.requests:
+            task.cancel()
+        await asyncio.wait(running.requests, timeout=_STOP_S)
+    # What is left are connections without a request, and clients that do not take their reply.
+    await asyncio.wait([running.task], timeout=_STOP_S)
+    running.task.cancel()
+    await asyncio.wait([running.task])
+
+
+async def _turn_away(scope: Scope, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1001})
+        return
+    headers = [(b"connection", b"close"), (b"retry-after", b"5"), (b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
 
 
 class _Embedded(Server):
@@ -205,13 +231,21 @@ class _Embedded(Server):
         super()._spawn_workers(spawn_target, target_loader)  # type: ignore[no-untyped-call]
         self.is_started.set()
 
+    async def _stop_workers(self) -> None:
+        for worker in self.wrks:
+            worker.terminate()  # type: ignore[no-untyped-call]
+        # Shielded: granian's thread reports to the worker's task when its last connection has ended, even late.
+        for worker in self.wrks:
+            await asyncio.shield(worker.join())  # type: ignore[no-untyped-call]
+
     async def run(self) -> None:
         """Serve until `finish`; raises RuntimeError when granian stops by itself."""
         try:
             await self.serve()
         finally:
             for worker in self.wrks:
-                worker.kill()  # type: ignore[no-untyped-call]
+                if not worker.interrupt_by_parent:
+                    worker.terminate()  # type: ignore[no-untyped-call]
         if not self._is_finishing:
             raise RuntimeError("the HTTP server stopped by itself")
 

@@ -51,7 +51,7 @@ def safe_filename(name: str) -> str:
     # Browsers resolve dot segments in addresses.
     if not cleaned.strip("."):
         return "file"
-    return _shorten(cleaned)
+    return _shorten(cleaned).strip()
 
 
 def _shorten(name: str) -> str:
