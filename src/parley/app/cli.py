@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from parley import __version__
+from parley.app.commands.demo import demo
 from parley.app.commands.device import device
 from parley.app.commands.frame import Group
 from parley.app.commands.init import init
@@ -23,5 +24,5 @@ def main() -> None:
     """
 
 
-for command in (init, serve, user, device, migrate):
+for command in (init, serve, user, device, migrate, demo):
     main.add_command(command)
