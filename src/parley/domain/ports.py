@@ -239,12 +239,16 @@ class UploadStore(Protocol):
     async def advance(self, upload_id: str, offset_bytes: int, expires_at: int) -> None:
         """Record that bytes up to `offset_bytes` are synced, and how long the rest may take.
 
-        The offset goes back to 0 when a client starts over. Does nothing for an upload that is gone or complete.
+        The offset goes back to 0 when a client starts over. Raises NotFound("upload-not-found") for an upload that is
+        gone or complete.
         """
         ...
 
     async def complete(self, upload_id: str, digest: bytes, expires_at: int) -> None:
-        """The content lies in the blob store under `digest`; the offset becomes the size. Again is fine."""
+        """The content lies in the blob store under `digest`; the offset becomes the size. Again is fine.
+
+        Raises NotFound("upload-not-found").
+        """
         ...
 
     async def remove(self, upload_id: str) -> None:

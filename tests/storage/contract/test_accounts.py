@@ -77,7 +77,7 @@ async def test_changes_of_an_unknown_account_are_refused(storage: AnyStorage) ->
         storage.devices.set_credential(99, "phone", credential(), "", 1),
         storage.rosters.put(99, Contact(BOB), 10),
         storage.nodes.create(99, "urn:x", NodeConfig(), 10),
-        storage.uploads.add(upload("u", 99), 1000),
+        storage.uploads.add(upload("u", 99), 1000, 9),
     ):
         with pytest.raises(NotFound) as refused:
             await change
@@ -92,7 +92,7 @@ async def test_removing_takes_everything_along(storage: AnyStorage) -> None:
     await storage.rosters.put(alice, Contact(BOB), 10)
     await storage.rosters.put(bob, Contact(ALICE), 10)
     await storage.nodes.create(alice, "urn:x", NodeConfig(), 10)
-    await storage.uploads.add(upload("u1", alice), 1000)
+    await storage.uploads.add(upload("u1", alice), 1000, 9)
 
     await storage.accounts.remove(alice)
 

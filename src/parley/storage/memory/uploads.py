@@ -15,12 +15,15 @@ class MemoryUploads:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
 
-    async def add(self, upload: Upload, quota_bytes: int) -> None:
+    async def add(self, upload: Upload, quota_bytes: int, max_open: int) -> None:
         """Promise a slot."""
         if upload.id in self._tables.uploads:
             raise Conflict("upload-exists")
         if await self.used_bytes(upload.account_id) + upload.size_bytes > quota_bytes:
             raise LimitReached("quota-exceeded")
+        mine = [other for other in self._tables.uploads.values() if other.account_id == upload.account_id]
+        if sum(other.state is UploadState.OPEN for other in mine) >= max_open:
+            raise LimitReached("too-many-uploads")
         self._tables.account(upload.account_id)
         self._tables.uploads[upload.id] = upload
 
@@ -28,9 +31,12 @@ class MemoryUploads:
         """One upload by its id."""
         return self._tables.uploads.get(upload_id)
 
-    async def advance(self, upload_id: str, offset_bytes: int) -> None:
+    async def advance(self, upload_id: str, offset_bytes: int, expires_at: int) -> None:
         """Record that bytes up to `offset_bytes` are synced."""
-        self._tables.uploads[upload_id] = replace(self._existing(upload_id), offset_bytes=offset_bytes)
+        upload = self._existing(upload_id)
+        if upload.state is UploadState.COMPLETE:
+            raise NotFound("upload-not-found")
+        self._tables.uploads[upload_id] = replace(upload, offset_bytes=offset_bytes, expires_at=expires_at)
 
     async def complete(self, upload_id: str, digest: bytes, expires_at: int) -> None:
         """The content lies in the blob store under `digest`."""

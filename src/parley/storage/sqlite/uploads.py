@@ -16,6 +16,7 @@ _FIND = sql("uploads.find")
 _ADVANCE = sql("uploads.advance")
 _COMPLETE = sql("uploads.complete")
 _REMOVE = sql("uploads.remove")
+_OPEN = sql("uploads.open")
 _USED_BYTES = sql("uploads.used_bytes")
 _EXPIRED = sql("uploads.expired")
 _REFERENCES = sql("uploads.references")
@@ -29,7 +30,7 @@ class SqliteUploads:
         self._writer = writer
         self._readers = readers
 
-    async def add(self, upload: Upload, quota_bytes: int) -> None:
+    async def add(self, upload: Upload, quota_bytes: int, max_open: int) -> None:
         """Promise a slot; see the port. Raises NotFound("account-not-found"), Conflict("upload-exists")."""
 
         def change(connection: sqlite3.Connection) -> None:
@@ -38,6 +39,9 @@ class SqliteUploads:
             (used,) = connection.execute(_USED_BYTES, (upload.account_id,)).fetchone()
             if used + upload.size_bytes > quota_bytes:
                 raise LimitReached("quota-exceeded")
+            (unfinished,) = connection.execute(_OPEN, (upload.account_id,)).fetchone()
+            if unfinished >= max_open:
+                raise LimitReached("too-many-uploads")
             connection.execute(_ADD, _upload_row(upload))
 
         await self._writer.run(change)
@@ -47,9 +51,9 @@ class SqliteUploads:
         row = await self._readers.run(lambda connection: connection.execute(_FIND, (upload_id,)).fetchone())
         return None if row is None else _upload_from(row)
 
-    async def advance(self, upload_id: str, offset_bytes: int) -> None:
+    async def advance(self, upload_id: str, offset_bytes: int, expires_at: int) -> None:
         """Record that bytes up to `offset_bytes` are synced; raises NotFound("upload-not-found")."""
-        await self._update(_ADVANCE, (offset_bytes, upload_id))
+        await self._update(_ADVANCE, (offset_bytes, expires_at, upload_id))
 
     async def complete(self, upload_id: str, digest: bytes, expires_at: int) -> None:
         """The content lies in the blob store under `digest`; raises NotFound("upload-not-found")."""

@@ -9,7 +9,7 @@ SELECT id, account_id, put_digest, get_digest, filename, content_type, size_byte
 FROM upload WHERE id = ?;
 
 -- name: advance
-UPDATE upload SET offset_bytes = ? WHERE id = ?;
+UPDATE upload SET offset_bytes = ?, expires_at = ? WHERE id = ? AND state = 'open';
 
 -- name: complete
 UPDATE upload SET state = 'complete', digest = ?, expires_at = ?, offset_bytes = size_bytes WHERE id = ?;
@@ -19,6 +19,9 @@ DELETE FROM upload WHERE id = ?;
 
 -- name: used_bytes
 SELECT coalesce(sum(size_bytes), 0) FROM upload WHERE account_id = ?;
+
+-- name: open
+SELECT count(*) FROM upload WHERE account_id = ? AND state = 'open';
 
 -- name: expired
 SELECT id, account_id, put_digest, get_digest, filename, content_type, size_bytes, offset_bytes, state, digest,
