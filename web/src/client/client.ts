@@ -64,6 +64,7 @@ export class Client implements Parley {
   readonly #leader: Leader;
   readonly #positions = new Map<string, number>();
   #db: ClientDb | null = null;
+  #isLeaving = false;
 
   readonly session: ReadonlySignal<Session | null | undefined> = this.#session;
   readonly connection: ReadonlySignal<ConnectionState> = this.#connection;
@@ -124,6 +125,8 @@ export class Client implements Parley {
   async signOut(): Promise<void> {
     const engine = this.#require();
     const { resource } = await this.#record();
+    // The server ends the stream when the credential is void: that is no surprise now.
+    this.#isLeaving = true;
     await this.#farewell(async () => {
       await engine.retire();
       await revokeDevice(engine.link, resource);
@@ -135,7 +138,13 @@ export class Client implements Parley {
     const engine = this.#require();
     await this.#farewell(() => engine.retire());
     // This has to succeed: a device that was lost must not stay signed in.
-    await asked(() => revokeAllDevices(engine.link));
+    this.#isLeaving = true;
+    try {
+      await asked(() => revokeAllDevices(engine.link));
+    } catch (error) {
+      this.#isLeaving = false;
+      throw error;
+    }
     await this.#end(null);
   }
 
@@ -321,6 +330,9 @@ export class Client implements Parley {
   }
 
   async #onRefused(error: SignInError): Promise<void> {
+    if (this.#isLeaving) {
+      return;
+    }
     if (error === 'suspended') {
       // The account comes back one day, and with it what is stored here.
       const engine = this.#engine.value;
@@ -339,6 +351,7 @@ export class Client implements Parley {
     this.#engine.value = null;
     await engine?.stop();
     await this.#wipe();
+    this.#isLeaving = false;
     this.#connection.value = { kind: 'signed-out' };
     this.#lastSignOut.value = reason;
     this.#session.value = null;

@@ -191,6 +191,7 @@ export class Engine {
 
   /** Ends the connection and waits for what is being stored. */
   async stop(): Promise<void> {
+    this.outbox.stop();
     this.link.stop();
     await this.sync.enqueue(async () => undefined);
     await this.roster.settled();

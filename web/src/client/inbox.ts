@@ -78,6 +78,9 @@ export class Inbox {
   }
 
   async #onMarks(envelope: Envelope): Promise<void> {
+    if (!envelope.isOwn) {
+      await this.#onProof(envelope.receiptFor ?? envelope.displayed ?? envelope.heard, envelope.peer);
+    }
     if (envelope.receiptFor !== undefined && !envelope.isOwn) {
       const message = await this.#marked(envelope.receiptFor, envelope.peer, true);
       if (message) {
@@ -92,6 +95,13 @@ export class Inbox {
       if (message) {
         await this.parts.store.update(message.id, heard);
       }
+    }
+  }
+
+  /** What the other side has, the server had: the acknowledgement may have been lost with its session. */
+  async #onProof(wireId: string | undefined, peer: string): Promise<void> {
+    if (wireId !== undefined && (await this.#marked(wireId, peer, true))) {
+      await this.parts.outbox.onArrived(wireId);
     }
   }
 

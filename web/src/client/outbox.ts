@@ -49,8 +49,10 @@ export class Outbox {
   readonly #sent = new Set<number>();
   readonly #running = new Map<string, Promise<void>>();
   readonly #again = new Set<string>();
+  readonly #uploading = new Map<number, AbortController>();
   #nextSeq = 1;
   #isReady = false;
+  #isStopped = false;
 
   constructor(private readonly parts: OutboxParts) {}
 
@@ -101,11 +103,20 @@ export class Outbox {
     }
   }
 
+  /** The account is signed out or the page gives way to another: nothing more is done. */
+  stop(): void {
+    this.#isReady = false;
+    this.#isStopped = true;
+    for (const controller of this.#uploading.values()) {
+      controller.abort();
+    }
+  }
+
   /** Tries again what waits, of one conversation or of all. */
   kick(conversation?: string): void {
     const all = new Set([...this.#entries.values()].map((entry) => entry.conversation));
     for (const jid of conversation === undefined ? all : [conversation]) {
-      if (all.has(jid)) {
+      if (all.has(jid) && !this.#isStopped) {
         void this.#pump(jid);
       }
     }
@@ -208,7 +219,7 @@ export class Outbox {
       return running;
     }
     const run = this.#drain(jid)
-      .catch(this.parts.report)
+      .catch((error: unknown) => this.#report(error))
       .finally(() => {
         this.#running.delete(jid);
         if (this.#again.delete(jid)) {
@@ -262,16 +273,15 @@ export class Outbox {
 
   async #seal(entry: OutboxRecord): Promise<string | null> {
     const { store, sealing } = this.parts;
-    let sealed: OutboxRecord | null = null;
     const outcome = await sealing.seal(entry.conversation, entry.wireId, entry.body ?? '', async (stanza) => {
-      sealed = { ...entry, stanza };
-      return [await store.db.sealOutbox(sealed)];
+      this.#check(entry);
+      return [await store.db.sealOutbox({ ...entry, stanza })];
     });
     if (outcome.kind === 'wait') {
       await this.#showWaiting(entry, outcome.for);
       return null;
     }
-    this.#entries.set(entry.seq, sealed ?? entry);
+    await this.#moved({ ...entry, stanza: outcome.stanza });
     await this.#showSending(entry);
     return outcome.stanza;
   }
@@ -286,12 +296,17 @@ export class Outbox {
     }
     await this.#showWaiting(entry, 'upload');
     const withSlot = await this.#withSlot(entry, upload);
+    const controller = new AbortController();
+    this.#uploading.set(entry.seq, controller);
     store.setProgress(message, 0);
     try {
-      await uploader(withSlot.slot, new Blob([bytes]), (fraction) => store.setProgress(message, fraction));
+      const onProgress = (fraction: number) => store.setProgress(message, fraction);
+      await uploader(withSlot.slot, new Blob([bytes]), onProgress, controller.signal);
     } finally {
+      this.#uploading.delete(entry.seq);
       store.setProgress(message, undefined);
     }
+    this.#check(entry);
     const url = toAesGcmUrl(withSlot.slot.get, secretOf(upload.fragment));
     const { upload: _, ...rest } = entry;
     const uploaded: OutboxRecord = { ...rest, body: url };
@@ -300,7 +315,7 @@ export class Outbox {
       (record) => (record.content.kind === 'voice' ? { ...record, content: { ...record.content, url } } : null),
       [await store.db.sealOutbox(uploaded), removal('blobs', uploadBlobId(entry))],
     );
-    this.#entries.set(entry.seq, uploaded);
+    await this.#moved(uploaded);
     return uploaded;
   }
 
@@ -311,14 +326,39 @@ export class Outbox {
     }
     const slot = await slots.request(upload.fileName, upload.sizeBytes);
     const after: OutboxRecord = { ...entry, upload: { ...upload, slot } };
+    this.#check(entry);
     await store.db.write([await store.db.sealOutbox(after)]);
-    this.#entries.set(entry.seq, after);
+    await this.#moved(after);
     return { slot };
+  }
+
+  // What goes wrong while the database is being closed is no news.
+  #report(error: unknown): void {
+    if (!this.#isStopped) {
+      this.parts.report(error);
+    }
+  }
+
+  /** Stops working on what was discarded meanwhile. */
+  #check(entry: OutboxRecord): void {
+    if (!this.#entries.has(entry.seq)) {
+      throw new Discarded();
+    }
+  }
+
+  /** An entry's next step is stored. If it was discarded in that moment, it goes again. */
+  async #moved(entry: OutboxRecord): Promise<void> {
+    if (this.#entries.has(entry.seq)) {
+      this.#entries.set(entry.seq, entry);
+    } else {
+      await this.parts.store.db.write(this.#removals(entry));
+      throw new Discarded();
+    }
   }
 
   async #explain(entry: OutboxRecord, error: unknown): Promise<null> {
     const current = this.#entries.get(entry.seq);
-    if (!current) {
+    if (!current || this.#isStopped) {
       return null;
     }
     const slotAt = current.upload?.slot?.at ?? Number.POSITIVE_INFINITY;
@@ -357,6 +397,7 @@ export class Outbox {
   }
 
   #forget(entry: OutboxRecord): void {
+    this.#uploading.get(entry.seq)?.abort();
     this.#entries.delete(entry.seq);
     this.#sent.delete(entry.seq);
     this.#count();
@@ -401,6 +442,8 @@ export class Outbox {
 export function uploadBlobId(entry: { readonly messageId: string | null }): string {
   return `upload/${entry.messageId}`;
 }
+
+class Discarded extends Error {}
 
 function failed(record: MessageRecord, failure: FailureCode): MessageRecord {
   const { waitingFor: _, ...rest } = record;

@@ -161,10 +161,18 @@ export class Sealing {
       return { kind: 'wait', for: isRefused ? 'trust' : 'devices' };
     }
     let stanza = '';
-    await this.device.encrypt(toUtf8(body), plan.ready, FORMAT, (encrypted) => {
-      stanza = serialize(buildSealed(jid, wireId, payloadOf(encrypted)));
-      return commit(stanza);
-    });
+    try {
+      await this.device.encrypt(toUtf8(body), plan.ready, FORMAT, (encrypted) => {
+        stanza = serialize(buildSealed(jid, wireId, payloadOf(encrypted)));
+        return commit(stanza);
+      });
+    } catch (error) {
+      // A key may have changed since the plan was made.
+      if (error instanceof TrustError) {
+        return { kind: 'wait', for: 'trust' };
+      }
+      throw error;
+    }
     return { kind: 'sealed', stanza };
   }
 

@@ -23,8 +23,13 @@ export class UploadError extends ClientError {
   }
 }
 
-/** Sends the bytes to a slot; goes on where an earlier call stopped. */
-export type Uploader = (slot: UploadSlot, file: Blob, onProgress: (fraction: number) => void) => Promise<void>;
+/** Sends the bytes to a slot; goes on where an earlier call stopped. Rejects with `UploadError`. */
+export type Uploader = (
+  slot: UploadSlot,
+  file: Blob,
+  onProgress: (fraction: number) => void,
+  signal: AbortSignal,
+) => Promise<void>;
 
 /** Slots of the own server. */
 export class Slots {
@@ -110,53 +115,52 @@ export function parseSlot(answer: XmlNode, at: number): UploadSlot {
   return { put: put.attrs.url, get: get.attrs.url, headers: Object.fromEntries(headers), at };
 }
 
-/** Uploads by tus to the server of this page, if it speaks it; by one PUT otherwise. */
-export const uploadFile: Uploader = async (slot, file, onProgress) => {
-  // Other hosts hardly ever let a page send the headers of tus; all let it PUT (XEP-0363 section 8).
-  if (new URL(slot.put).origin !== location.origin) {
-    await uploadByPut(slot, file, onProgress);
-    return;
-  }
+/** Uploads by tus; to a server that does not speak it, by one PUT. */
+export const uploadFile: Uploader = async (slot, file, onProgress, signal) => {
   try {
-    await uploadByTus(slot, file, onProgress);
+    await uploadByTus(slot, file, onProgress, signal);
   } catch (error) {
     if (!(error instanceof NoTus)) {
       throw error;
     }
-    await uploadByPut(slot, file, onProgress);
+    await uploadByPut(slot, file, onProgress, signal);
   }
 };
 
 class NoTus extends Error {}
 
-function uploadByTus(slot: UploadSlot, file: Blob, onProgress: (fraction: number) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
+const uploadByTus: Uploader = (slot, file, onProgress, signal) =>
+  new Promise((resolve, reject) => {
+    const isForeign = new URL(slot.put).origin !== location.origin;
     const upload = new Upload(file, {
       uploadUrl: slot.put,
       headers: { ...slot.headers },
-      retryDelays: [500, 2000, 5000],
+      retryDelays: isForeign ? [] : [500, 2000, 5000],
       // The outbox remembers the address; nothing about it belongs into localStorage.
       storeFingerprintForResuming: false,
-      onShouldRetry: (error) => !(error as DetailedError).originalResponse,
+      onShouldRetry: (error) => !(error as DetailedError).originalResponse && !signal.aborted,
       onProgress: (sent, total) => onProgress(total > 0 ? sent / total : 0),
       onSuccess: () => resolve(),
-      onError: (error) => {
-        const response = (error as DetailedError).originalResponse;
-        const method = (error as DetailedError).originalRequest?.getMethod();
-        const speaksTus = response?.getHeader('Tus-Resumable');
-        if (response && method === 'HEAD' && !speaksTus) {
-          reject(new NoTus());
-        } else {
-          reject(uploadErrorOf(response?.getStatus() ?? 0, error));
-        }
-      },
+      onError: (error) => reject(tusErrorOf(error as DetailedError, isForeign)),
+    });
+    signal.addEventListener('abort', () => {
+      void upload.abort();
+      reject(new UploadError(null));
     });
     upload.start();
   });
+
+function tusErrorOf(error: DetailedError, isForeign: boolean): Error {
+  const response = error.originalResponse;
+  const isFirstQuestion = error.originalRequest?.getMethod() === 'HEAD';
+  // Another host may keep the page from sending the headers of tus, which looks like a dead network; all take a PUT
+  // (XEP-0363 section 8).
+  const isUnknown = response ? !response.getHeader('Tus-Resumable') : isForeign;
+  return isFirstQuestion && isUnknown ? new NoTus() : uploadErrorOf(response?.getStatus() ?? 0, error);
 }
 
-function uploadByPut(slot: UploadSlot, file: Blob, onProgress: (fraction: number) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
+const uploadByPut: Uploader = (slot, file, onProgress, signal) =>
+  new Promise((resolve, reject) => {
     // fetch() does not tell how much was sent.
     const request = new XMLHttpRequest();
     request.open('PUT', slot.put);
@@ -168,9 +172,10 @@ function uploadByPut(slot: UploadSlot, file: Blob, onProgress: (fraction: number
     request.onload = () =>
       request.status >= 200 && request.status < 300 ? resolve() : reject(uploadErrorOf(request.status));
     request.onerror = () => reject(uploadErrorOf(0));
+    request.onabort = () => reject(new UploadError(null));
+    signal.addEventListener('abort', () => request.abort());
     request.send(file);
   });
-}
 
 /** @param status HTTP status; 0 when there was no answer. */
 export function uploadErrorOf(status: number, cause?: unknown): UploadError {

@@ -1,0 +1,274 @@
+import 'fake-indexeddb/auto';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Message, Thread } from '../model';
+import { Client } from './client';
+import { ManualClock } from './clock';
+import { ClientDb } from './db';
+import { FakeServer } from './testing/fake-server';
+
+const ALICE = 'alice@home';
+const BOB = 'bob@home';
+
+/** A browser profile: its database outlives the page. */
+class Profile {
+  clock = new ManualClock();
+  readonly databaseName = `client-${crypto.randomUUID()}`;
+  client: Client;
+  #onBack: () => void = () => undefined;
+
+  constructor(private readonly server: FakeServer) {
+    this.client = this.#load();
+  }
+
+  #load(): Client {
+    this.clock = new ManualClock();
+    return new Client({
+      clock: this.clock,
+      random: () => 0.5,
+      userAgent: 'Firefox/128.0 (X11; Linux)',
+      openDb: () => ClientDb.open(this.databaseName),
+      openStream: this.server.openStream,
+      discover: async () => ({ url: 'ws://home/xmpp', domain: 'home' }),
+      upload: async () => undefined,
+      voice: {
+        fetcher: () => Promise.reject(new TypeError('no network')),
+        analyse: async () => ({ durationMs: 1, waveform: [] }),
+        isPlainHost: () => true,
+      },
+      locks: undefined,
+      persist: async () => undefined,
+      watch: (onBack) => {
+        this.#onBack = onBack;
+      },
+    });
+  }
+
+  /** The network is back. */
+  back(): void {
+    this.#onBack();
+  }
+
+  /** Kills the page and loads it again. */
+  async reload(): Promise<void> {
+    const jid = this.client.session.value?.jid ?? ALICE;
+    for (const resource of server.account(jid).credentials.keys()) {
+      server.abandon(jid, resource);
+    }
+    this.client = this.#load();
+    await this.client.start();
+  }
+
+  thread(jid: string): Thread {
+    return this.client.openThread(jid);
+  }
+}
+
+function texts(thread: Thread): string[] {
+  return thread.messages.value.flatMap(({ content }) => (content.kind === 'text' ? [content.text] : []));
+}
+
+function last(thread: Thread): Message | undefined {
+  return thread.messages.value.at(-1);
+}
+
+/** Lets an acknowledgement be asked for. */
+function tick(...profiles: readonly Profile[]): void {
+  for (const profile of profiles) {
+    profile.clock.advance(1);
+  }
+}
+
+/** Waits until a condition holds; storage and encryption work in their own time. */
+async function until(condition: () => boolean): Promise<void> {
+  const end = performance.now() + 10_000;
+  while (performance.now() < end) {
+    if (condition()) {
+      return;
+    }
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+  throw new Error('it never came to that');
+}
+
+let server: FakeServer;
+
+async function signedIn(jid: string): Promise<Profile> {
+  const profile = new Profile(server);
+  await profile.client.start();
+  await profile.client.signIn(jid.split('@')[0] ?? '', `password of ${jid}`);
+  await until(() => server.account(jid).nodes.size >= 2);
+  return profile;
+}
+
+beforeEach(() => {
+  server = new FakeServer([ALICE, BOB]);
+});
+
+describe('signing in', () => {
+  it('says what is wrong, and leaves nothing behind', async () => {
+    const profile = new Profile(server);
+    await profile.client.start();
+    expect(profile.client.session.value).toBeNull();
+    await expect(profile.client.signIn('alice', 'wrong')).rejects.toMatchObject({ code: 'wrong-credentials' });
+    await expect(profile.client.signIn('a b', 'x')).rejects.toMatchObject({ code: 'bad-address' });
+    await profile.client.signIn('bob', `password of ${BOB}`);
+    expect(profile.client.session.value).toMatchObject({ jid: BOB, deviceName: 'Firefox on Linux' });
+  });
+
+  it('is needed once: the installation has a credential of its own', async () => {
+    const profile = await signedIn(ALICE);
+    await profile.reload();
+    expect(profile.client.session.value?.jid).toBe(ALICE);
+    await until(() => profile.client.connection.value.kind === 'online');
+    expect(await profile.client.signedInDevices()).toMatchObject([{ name: 'Firefox on Linux', isThisDevice: true }]);
+  });
+
+  it('is over when the credential is void, and nothing stays', async () => {
+    const profile = await signedIn(ALICE);
+    server.account(ALICE).credentials.clear();
+    server.forgetSessions(ALICE);
+    await profile.reload();
+    await until(() => profile.client.session.value === null);
+    expect(profile.client.lastSignOut.value).toBe('signed-out-elsewhere');
+    await profile.reload();
+    expect(profile.client.session.value).toBeNull();
+  });
+
+  it('signing out takes the device off the list and deletes everything', async () => {
+    const profile = await signedIn(ALICE);
+    await profile.client.signOut();
+    expect(profile.client.session.value).toBeNull();
+    expect(profile.client.lastSignOut.value).toBeNull();
+    expect(server.account(ALICE).credentials.size).toBe(0);
+    expect(server.account(ALICE).nodes.get('eu.siacs.conversations.axolotl.devicelist')?.children[0]).toMatchObject({
+      children: [],
+    });
+  });
+});
+
+describe('two people', () => {
+  it('exchange sealed messages, with receipts and markers', async () => {
+    const [alice, bob] = [await signedIn(ALICE), await signedIn(BOB)];
+    const [toBob, toAlice] = [alice.thread(BOB), bob.thread(ALICE)];
+    await alice.client.sendText(BOB, 'hello');
+    await until(() => texts(toAlice).includes('hello'));
+    expect(server.accepted.join()).not.toContain('hello');
+    expect(bob.client.conversations.value).toMatchObject([{ jid: ALICE, unread: 1, confidentiality: 'sealed' }]);
+    await until(() => last(toBob)?.state === 'delivered');
+    toAlice.markRead();
+    await until(() => last(toBob)?.state === 'read');
+    expect(bob.client.conversations.value[0]?.unread).toBe(0);
+    await bob.client.sendText(ALICE, 'hi');
+    await until(() => texts(toBob).includes('hi'));
+    expect(texts(toBob)).toEqual(['hello', 'hi']);
+  });
+
+  it('lose and double nothing over a cut, resumed or not', async () => {
+    const [alice, bob] = [await signedIn(ALICE), await signedIn(BOB)];
+    const toAlice = bob.thread(ALICE);
+    await alice.client.sendText(BOB, '0');
+    await until(() => texts(toAlice).length === 1);
+    server.deafen(ALICE);
+    await alice.client.sendText(BOB, '1');
+    server.cut(ALICE);
+    server.cut(BOB);
+    await alice.client.sendText(BOB, '2');
+    alice.back();
+    bob.back();
+    await until(() => texts(toAlice).length === 3);
+    server.deafen(ALICE);
+    await alice.client.sendText(BOB, '3');
+    server.cut(ALICE);
+    server.forgetSessions(ALICE);
+    alice.back();
+    await until(() => texts(toAlice).length === 4);
+    server.cut(BOB);
+    server.forgetSessions(BOB);
+    await alice.client.sendText(BOB, '4');
+    await until(() => server.account(BOB).archive.length >= 5);
+    bob.back();
+    await until(() => texts(toAlice).length === 5);
+    expect(texts(toAlice)).toEqual(['0', '1', '2', '3', '4']);
+  });
+
+  it('send once what was written offline, in order, after a reload', async () => {
+    const [alice, bob] = [await signedIn(ALICE), await signedIn(BOB)];
+    const toAlice = bob.thread(ALICE);
+    server.cut(ALICE);
+    await alice.client.sendText(BOB, 'first');
+    await alice.client.sendText(BOB, 'second');
+    expect(alice.client.waitingCount.value).toBe(2);
+    expect(last(alice.thread(BOB)) ?? { waitingFor: 'connection' }).toMatchObject({ waitingFor: 'connection' });
+    await alice.reload();
+    await until(() => texts(toAlice).length === 2);
+    expect(texts(toAlice)).toEqual(['first', 'second']);
+    await alice.reload();
+    await until(() => alice.client.connection.value.kind === 'online');
+    await until(() => {
+      tick(alice);
+      return alice.client.waitingCount.value === 0;
+    });
+    expect(texts(toAlice)).toEqual(['first', 'second']);
+  });
+
+  it('see history after a reload without the network', async () => {
+    const [alice, bob] = [await signedIn(ALICE), await signedIn(BOB)];
+    await alice.client.sendText(BOB, 'kept');
+    await until(() => bob.client.conversations.value.length === 1);
+    await bob.reload();
+    const thread = bob.thread(ALICE);
+    await until(() => texts(thread).length === 1);
+    expect(texts(thread)).toEqual(['kept']);
+    expect(bob.client.conversations.value[0]).toMatchObject({ unread: 1 });
+  });
+});
+
+describe('sealed means sealed', () => {
+  it('a message waits for the devices of the other side, and goes when there is one', async () => {
+    const alice = await signedIn(ALICE);
+    const thread = alice.thread(BOB);
+    await alice.client.sendText(BOB, 'are you there?');
+    await until(() => last(thread)?.waitingFor === 'devices');
+    expect(server.accepted).toEqual([]);
+    const bob = await signedIn(BOB);
+    const toAlice = bob.thread(ALICE);
+    await until(() => texts(toAlice).includes('are you there?'));
+  });
+
+  it('a message waits for the person when the only device is distrusted', async () => {
+    const [alice, bob] = [await signedIn(ALICE), await signedIn(BOB)];
+    const thread = alice.thread(BOB);
+    const [device] = await alice.client.devices(BOB);
+    await alice.client.setTrust(BOB, device?.deviceId ?? 0, 'distrusted');
+    await alice.client.sendText(BOB, 'secret');
+    await until(() => last(thread)?.waitingFor === 'trust');
+    await alice.client.setTrust(BOB, device?.deviceId ?? 0, 'verified');
+    const toAlice = bob.thread(ALICE);
+    await until(() => texts(toAlice).includes('secret'));
+  });
+});
+
+describe('several devices', () => {
+  it('all see all, and a new one is announced', async () => {
+    const [alice, bob] = [await signedIn(ALICE), await signedIn(BOB)];
+    const [toBob, toAlice] = [alice.thread(BOB), bob.thread(ALICE)];
+    await alice.client.sendText(BOB, 'one');
+    await until(() => texts(toAlice).length === 1);
+    const second = await signedIn(ALICE);
+    const secondToBob = second.thread(BOB);
+    await until(() =>
+      toAlice.messages.value.some(({ content }) => content.kind === 'note' && content.note === 'new-device'),
+    );
+    await bob.client.sendText(ALICE, 'two');
+    await until(() => texts(toBob).includes('two') && texts(secondToBob).includes('two'));
+    tick(bob);
+    await until(() => bob.client.waitingCount.value === 0);
+    await alice.client.sendText(BOB, 'three');
+    await until(() => texts(secondToBob).includes('three'));
+    await second.client.sendText(BOB, 'four');
+    await until(() => texts(toBob).includes('four') && texts(toAlice).includes('four'));
+    expect(texts(toAlice)).toEqual(['one', 'two', 'three', 'four']);
+    expect(texts(toBob)).toEqual(['one', 'two', 'three', 'four']);
+    expect(second.client.conversations.value[0]?.unread).toBe(0);
+  });
+});
