@@ -5,13 +5,13 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from parley.base.clock import VirtualClock
-from parley.domain.errors import LimitReached
-from parley.domain.uploads import Slot, Upload, UploadState
+from parley.domain.accounts import Account
+from parley.domain.uploads import Slot, Upload
 from parley.edges.http.app import App, Routes
 from parley.edges.http.discovery import Discovery
 from parley.edges.http.downloads import DownloadRoutes
@@ -25,6 +25,8 @@ from parley.edges.http.websocket import WebSocketRoute
 from parley.ops.health import Health
 from parley.ops.metrics import Metrics
 from parley.storage.blobs import LocalBlobs
+from parley.storage.memory.state import AccountTable, Tables
+from parley.storage.memory.uploads import MemoryUploads
 from parley.storage.partials import Hasher, Partial, Partials
 
 PUBLIC_URL = "https://chat.example"
@@ -85,54 +87,25 @@ class FaultyBlobs(LocalBlobs):
         await super().put_file(digest, path)
 
 
-class Rows:
-    """The rows of uploads as `UploadStore` wants them."""
+class FaultyRows(MemoryUploads):
+    faults: Faults
 
     def __init__(self, faults: Faults) -> None:
-        self.uploads: dict[str, Upload] = {}
+        tables = Tables()
+        for account_id in (1, 2):
+            account = Account(account_id, f"person{account_id}@chat.example", is_suspended=False, created_at=0)
+            tables.accounts[account_id] = AccountTable(account)
+        super().__init__(tables)
+        self.uploads = tables.uploads
         self.faults = faults
-
-    async def add(self, upload: Upload, quota_bytes: int, max_open: int) -> None:
-        mine = [other for other in self.uploads.values() if other.account_id == upload.account_id]
-        if sum(other.size_bytes for other in mine) + upload.size_bytes > quota_bytes:
-            raise LimitReached("quota-exceeded")
-        if sum(other.state is UploadState.OPEN for other in mine) >= max_open:
-            raise LimitReached("too-many-uploads")
-        self.uploads[upload.id] = upload
-
-    async def find(self, upload_id: str) -> Upload | None:
-        return self.uploads.get(upload_id)
 
     async def advance(self, upload_id: str, offset_bytes: int, expires_at: int) -> None:
         self.faults.step("advance", offset_bytes)
-        self.uploads[upload_id] = replace(self.uploads[upload_id], offset_bytes=offset_bytes, expires_at=expires_at)
+        await super().advance(upload_id, offset_bytes, expires_at)
 
     async def complete(self, upload_id: str, digest: bytes, expires_at: int) -> None:
         self.faults.step("complete")
-        upload = self.uploads[upload_id]
-        self.uploads[upload_id] = replace(
-            upload,
-            state=UploadState.COMPLETE,
-            digest=digest,
-            expires_at=expires_at,
-            offset_bytes=upload.size_bytes,
-        )
-
-    async def remove(self, upload_id: str) -> None:
-        self.faults.step("remove")
-        self.uploads.pop(upload_id, None)
-
-    async def used_bytes(self, account_id: int) -> int:
-        return sum(upload.size_bytes for upload in self.uploads.values() if upload.account_id == account_id)
-
-    async def expired(self, now: int, limit: int) -> list[Upload]:
-        return [upload for upload in self.uploads.values() if upload.expires_at <= now][:limit]
-
-    async def references(self, digest: bytes) -> int:
-        return sum(upload.digest == digest for upload in self.uploads.values())
-
-    async def count(self, state: UploadState) -> int:
-        return sum(upload.state is state for upload in self.uploads.values())
+        await super().complete(upload_id, digest, expires_at)
 
 
 @dataclass
@@ -208,7 +181,7 @@ class Site:
         self.clock = VirtualClock()
         self.limits = limits or UploadLimits(max_size_bytes=10_000_000, quota_bytes=30_000_000)
         self.faults = Faults()
-        self.rows = Rows(self.faults)
+        self.rows = FaultyRows(self.faults)
         self.metrics = Metrics()
         self.health = Health()
         self.pool = ThreadPoolExecutor(2)
@@ -234,7 +207,7 @@ class Site:
         routes = Routes(
             webapp=WebApp(self.folder / "dist", PUBLIC_URL),
             websocket=WebSocketRoute(self.on_websocket, PUBLIC_URL, self.metrics),
-            discovery=Discovery(PUBLIC_URL),
+            discovery=Discovery(PUBLIC_URL, "example.org"),
             uploads=UploadRoutes(self.uploads, self.limits, PUBLIC_URL),
             downloads=DownloadRoutes(self.rows, self.blobs, self.clock, self.metrics, new_boundary=lambda: "BOUNDARY"),
             operations=Operations(self.health, self.metrics),
