@@ -199,7 +199,7 @@ class Server:
         routes = Routes(
             webapp=webapp,
             websocket=WebSocketRoute(self.xmpp.websocket, settings.public_url, self.metrics),
-            discovery=Discovery(settings.public_url),
+            discovery=Discovery(settings.public_url, self.settings.primary_domain),
             uploads=UploadRoutes(contents.uploads, contents.limits, settings.public_url),
             downloads=DownloadRoutes(rows, contents.blobs, self._clock, self.metrics),
             operations=OperationRoutes(self.health, self.metrics, self.settings.metrics.allow),

@@ -128,7 +128,8 @@ async def test_without_a_build_the_server_says_so(tmp_path: Path):
 
 async def test_discovery(site: Site):
     xml = await site.request("GET", "/.well-known/host-meta")
-    link = ElementTree.fromstring(xml.body)[0]
+    domain, link = ElementTree.fromstring(xml.body)
+    assert (domain.attrib, domain.text) == ({"type": "urn:parley:domain"}, "example.org")
     assert link.attrib == {"rel": "urn:xmpp:alt-connections:websocket", "href": "wss://chat.example/xmpp"}
     assert xml.headers["content-type"] == "application/xrd+xml"
     document = await site.request("GET", "/.well-known/host-meta.json")

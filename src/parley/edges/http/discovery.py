@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from urllib.parse import urlsplit
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
 
 from parley.edges.http.exchange import Exchange
 
 _REL = "urn:xmpp:alt-connections:websocket"
+_DOMAIN = "urn:parley:domain"
 
 
 class Discovery:
@@ -15,14 +16,16 @@ class Discovery:
 
     Args:
         public_url: where this server is reached, without a final slash.
+        domain: the primary domain, which the web app adds to a bare name.
     """
 
-    def __init__(self, public_url: str) -> None:
+    def __init__(self, public_url: str, domain: str) -> None:
         href = websocket_url(public_url) + "/xmpp"
-        self._document = {"links": [{"rel": _REL, "href": href}]}
+        self._document = {"properties": {_DOMAIN: domain}, "links": [{"rel": _REL, "href": href}]}
         self._xml = (
             "<?xml version='1.0' encoding='utf-8'?>\n"
             "<XRD xmlns='http://docs.oasis-open.org/ns/xri/xrd-1.0'>\n"
+            f"  <Property type={quoteattr(_DOMAIN)}>{escape(domain)}</Property>\n"
             f"  <Link rel={quoteattr(_REL)} href={quoteattr(href)}/>\n"
             "</XRD>\n"
         ).encode()
