@@ -6,7 +6,6 @@ export const de: Catalogue = {
   'app.skip': 'Zu den Nachrichten springen',
   'app.update': 'Eine neue Version von Parley ist da.',
   'app.updateNow': 'Aktualisieren',
-  'app.later': 'Später',
   'app.loading': 'Parley wird geöffnet …',
 
   'nav.label': 'Bereiche',
@@ -21,7 +20,6 @@ export const de: Catalogue = {
   'common.delete': 'Löschen',
   'common.undo': 'Rückgängig',
   'common.retry': 'Erneut versuchen',
-  'common.you': 'Sie',
   'common.search': 'Suchen',
   'common.failed': 'Das hat nicht geklappt. Verbindung prüfen und erneut versuchen.',
 
@@ -98,7 +96,6 @@ export const de: Catalogue = {
   'new.submit': 'Hinzufügen und schreiben',
   'new.bad': 'Das ist keine Adresse. Sie sieht aus wie mara@hospital.example.',
   'new.failed': 'Der Server hat diese Adresse nicht angenommen. Bitte prüfen und erneut versuchen.',
-  'new.existing': 'Bekannte Personen',
 
   'thread.label': 'Unterhaltung mit {name}',
   'thread.messages': 'Nachrichten mit {name}',
@@ -219,7 +216,6 @@ export const de: Catalogue = {
   'record.slide': 'Zum Abbrechen schieben',
   'record.slideLock': 'Nach oben schieben für freihändig',
   'record.release': 'Loslassen zum Senden',
-  'record.releaseCancel': 'Loslassen zum Löschen',
   'record.pause': 'Aufnahme anhalten',
   'record.resume': 'Weiter aufnehmen',
   'record.listen': 'Aufnahme anhören',
@@ -243,7 +239,6 @@ export const de: Catalogue = {
   'recordHint.interrupted': 'Das Mikrofon wurde entzogen. Ihre Aufnahme bleibt erhalten.',
 
   'settings.title': 'Einstellungen',
-  'settings.signedInAs': 'Angemeldet als {address}',
   'settings.thisDevice': 'Dieses Gerät',
   'settings.fingerprint': 'Ihr Fingerabdruck auf diesem Gerät',
   'settings.fingerprintHint': 'Andere vergleichen ihn mit dem, was sie bei Ihnen sehen.',
@@ -268,7 +263,6 @@ export const de: Catalogue = {
   'settings.signOutEverywhere': 'Überall abmelden',
   'settings.signOutEverywhereAsk':
     'Auf allen Geräten abmelden, auch auf diesem? Jedes braucht für die Rückkehr das Passwort.',
-  'settings.install': 'Parley auf diesem Gerät installieren',
 
   'time.today': 'Heute',
   'time.yesterday': 'Gestern',

@@ -4,7 +4,6 @@ export const en = {
   'app.skip': 'Skip to messages',
   'app.update': 'A new version of Parley is ready.',
   'app.updateNow': 'Update',
-  'app.later': 'Later',
   'app.loading': 'Opening Parley…',
 
   'nav.label': 'Sections',
@@ -19,7 +18,6 @@ export const en = {
   'common.delete': 'Delete',
   'common.undo': 'Undo',
   'common.retry': 'Try again',
-  'common.you': 'You',
   'common.search': 'Search',
   'common.failed': 'That did not work. Check the connection and try again.',
 
@@ -96,7 +94,6 @@ export const en = {
   'new.submit': 'Add and write',
   'new.bad': 'This is not an address. It looks like mara@hospital.example.',
   'new.failed': 'The server did not accept this address. Check it and try again.',
-  'new.existing': 'People you know',
 
   'thread.label': 'Conversation with {name}',
   'thread.messages': 'Messages with {name}',
@@ -212,7 +209,6 @@ export const en = {
   'record.slide': 'Slide to cancel',
   'record.slideLock': 'Slide up to record hands-free',
   'record.release': 'Release to send',
-  'record.releaseCancel': 'Release to delete',
   'record.pause': 'Pause recording',
   'record.resume': 'Go on recording',
   'record.listen': 'Listen to the recording',
@@ -236,7 +232,6 @@ export const en = {
   'recordHint.interrupted': 'The microphone was taken away. Your recording is kept.',
 
   'settings.title': 'Settings',
-  'settings.signedInAs': 'Signed in as {address}',
   'settings.thisDevice': 'This device',
   'settings.fingerprint': 'Your fingerprint on this device',
   'settings.fingerprintHint': 'Others compare it with what they see for you.',
@@ -260,7 +255,6 @@ export const en = {
   'settings.signOutAsk': 'Sign out here? Messages and keys on this device are deleted.',
   'settings.signOutEverywhere': 'Sign out everywhere',
   'settings.signOutEverywhereAsk': 'Sign out on all devices, this one included? Each needs the password to come back.',
-  'settings.install': 'Install Parley on this device',
 
   'time.today': 'Today',
   'time.yesterday': 'Yesterday',

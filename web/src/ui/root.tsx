@@ -23,6 +23,10 @@ export function createApp(parley: Parley): App {
       return () => clearTimeout(timer);
     },
   });
+  addEventListener('beforeunload', (event) => {
+    // The browser asks before a recording is lost with the page.
+    if (voice.jid.peek() !== null && voice.phase.peek() !== 'binned') event.preventDefault();
+  });
   return { parley, player, voice, ...createNotices() };
 }
 

@@ -1,0 +1,123 @@
+import { beforeEach, expect, test } from 'vitest';
+import type { Recording } from '../model';
+import { type Recorder, type RecorderEvents, RecorderFailure } from './recorder';
+import { VoiceSession } from './session';
+
+const jid = 'mara@hospital.example';
+const made: Recording = { blob: new Blob(['x']), durationMs: 3000, waveform: [1] };
+
+let log: string[];
+let events: RecorderEvents;
+let timers: { ms: number; act: () => void; isCancelled: boolean }[];
+let refusal: RecorderFailure | null;
+let isSendBroken: boolean;
+let session: VoiceSession;
+
+const recorder: Recorder = {
+  begin: () => log.push('begin'),
+  pause: () => log.push('pause'),
+  resume: () => log.push('resume'),
+  discard: () => log.push('discard'),
+  snapshot: async () => made,
+  finish: async () => {
+    log.push('finish');
+    return made;
+  },
+};
+
+beforeEach(() => {
+  log = [];
+  timers = [];
+  refusal = null;
+  isSendBroken = false;
+  session = new VoiceSession({
+    open: async (given) => {
+      events = given;
+      if (refusal) throw refusal;
+      return recorder;
+    },
+    send: async (to, recording) => {
+      if (isSendBroken) throw new Error('no space');
+      log.push(`send ${to} ${recording.durationMs}`);
+    },
+    onRecording: (_, isRecording) => log.push(isRecording ? 'tells recording' : 'tells nothing'),
+    after: (ms, act) => {
+      const timer = { ms, act, isCancelled: false };
+      timers.push(timer);
+      return () => {
+        timer.isCancelled = true;
+      };
+    },
+  });
+});
+
+/** Lets promises that are settled take effect. */
+const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+async function record(ms: number): Promise<void> {
+  session.press(jid, 0);
+  await settle();
+  events.onLevel(0.5, ms);
+}
+
+test('what was held for three seconds is sent, once', async () => {
+  await record(3000);
+  session.release(3000);
+  session.release(3100);
+  await settle();
+  expect(log).toEqual(['begin', 'tells recording', 'tells nothing', 'finish', `send ${jid} 3000`]);
+  expect([session.phase.value, session.jid.value]).toEqual(['idle', null]);
+});
+
+test('less than a second is discarded with a hint', async () => {
+  await record(600);
+  session.release(700);
+  expect(log).toContain('discard');
+  expect(session.hint.value).toBe('too-short');
+});
+
+test('a refused microphone is explained until it is closed', async () => {
+  refusal = new RecorderFailure('denied');
+  session.press(jid, 0);
+  await settle();
+  expect([session.phase.value, session.jid.value, session.hint.value]).toEqual(['idle', null, 'denied']);
+  expect(timers).toEqual([]);
+});
+
+test('a recording that could not be handed over comes back, paused', async () => {
+  isSendBroken = true;
+  await record(3000);
+  session.release(3000);
+  await settle();
+  expect([session.phase.value, session.jid.value, session.canResume.value]).toEqual(['paused', jid, false]);
+  expect(session.hint.value).toBe('failed');
+  isSendBroken = false;
+  session.send();
+  await settle();
+  expect(log.at(-1)).toBe(`send ${jid} 3000`);
+});
+
+test('a deleted recording can be had back for some seconds', async () => {
+  await record(3000);
+  session.apply('slide-lock');
+  session.apply('delete');
+  const bin = timers.at(-1);
+  session.apply('undo');
+  expect([session.phase.value, bin?.isCancelled]).toEqual(['paused', true]);
+  session.apply('delete');
+  timers.at(-1)?.act();
+  expect([session.phase.value, session.jid.value]).toEqual(['idle', null]);
+  expect(log).toContain('discard');
+});
+
+test('a microphone that is taken away leaves the recording, but no way to go on', async () => {
+  await record(3000);
+  events.onInterrupted();
+  expect([session.phase.value, session.canResume.value, session.hint.value]).toEqual(['paused', false, 'interrupted']);
+});
+
+test('a second press while one records changes nothing', async () => {
+  await record(3000);
+  session.press('someone@else.example', 10);
+  expect([session.jid.value, session.phase.value]).toEqual([jid, 'holding']);
+});
