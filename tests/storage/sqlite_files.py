@@ -6,8 +6,8 @@ import sqlite3
 from pathlib import Path
 
 from parley.base.clock import SystemClock
+from parley.storage.sqlite.inbox import WriterLimits
 from parley.storage.sqlite.store import SqliteStorage, StorageOptions
-from parley.storage.sqlite.writer import WriterLimits
 
 from .people import append, between, two_people
 

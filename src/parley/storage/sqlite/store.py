@@ -19,6 +19,7 @@ from parley.storage.sqlite.accounts import SqliteAccounts
 from parley.storage.sqlite.backup import VerifyReport, create_backup, verify_database
 from parley.storage.sqlite.conversations import SqliteConversations
 from parley.storage.sqlite.devices import SqliteDevices
+from parley.storage.sqlite.inbox import WriterLimits
 from parley.storage.sqlite.messages import SqliteMessages
 from parley.storage.sqlite.migrate import check_version, migrate
 from parley.storage.sqlite.nodes import SqliteNodes
@@ -26,7 +27,7 @@ from parley.storage.sqlite.readers import Readers
 from parley.storage.sqlite.rosters import SqliteRosters
 from parley.storage.sqlite.uploads import SqliteUploads
 from parley.storage.sqlite.work import CommitReport
-from parley.storage.sqlite.writer import Writer, WriterLimits
+from parley.storage.sqlite.writer import Writer
 
 log = logs.get(__name__)
 

@@ -14,9 +14,7 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from parley.base import log as logs
@@ -26,6 +24,8 @@ from parley.domain.ports import AppendDone
 from parley.storage.sqlite import failures
 from parley.storage.sqlite.addresses import AddressBook
 from parley.storage.sqlite.batch import BatchRunner
+from parley.storage.sqlite.give_way import GiveWay
+from parley.storage.sqlite.inbox import Batch, Inbox, WriterLimits
 from parley.storage.sqlite.rows import id_to_blob
 from parley.storage.sqlite.work import Append, Change, CommitReport, Failed, Item, Refused, Result
 
@@ -33,74 +33,6 @@ T = TypeVar("T")
 log = logs.get(__name__)
 
 _ITEM_OVERHEAD_BYTES = 512
-
-
-@dataclass(frozen=True, slots=True)
-class WriterLimits:
-    """Bounds of the writer.
-
-    Attributes:
-        queued_items: changes and messages that may wait.
-        queued_bytes: what their contents may take in memory.
-        batch_items: most in one transaction.
-        cursor_interval_s: delivery cursors alone cause a commit at most this often.
-    """
-
-    queued_items: int = 20_000
-    queued_bytes: int = 64 * 1024 * 1024
-    batch_items: int = 1_000
-    cursor_interval_s: float = 1.0
-
-
-@dataclass(slots=True)
-class _Batch:
-    items: list[Item]
-    cursors: dict[int, int]
-
-
-class _Inbox:
-    """Where the loop leaves work for the thread; the only state that both touch."""
-
-    def __init__(self, limits: WriterLimits) -> None:
-        self._limits = limits
-        self._ready = threading.Condition()
-        self._items: deque[Item] = deque()
-        self._cursors: dict[int, int] = {}
-        self._cursors_due = 0.0
-        self._is_closed = False
-
-    def put(self, items: list[Item], cursors: dict[int, int]) -> None:
-        """Add work and wake the thread."""
-        with self._ready:
-            self._items.extend(items)
-            for account_id, seq in cursors.items():
-                self._cursors[account_id] = max(seq, self._cursors.get(account_id, 0))
-            self._ready.notify()
-
-    def close(self) -> None:
-        """Let `take` return None once all is taken."""
-        with self._ready:
-            self._is_closed = True
-            self._ready.notify()
-
-    def take(self) -> _Batch | None:
-        """Wait for work; None at the end."""
-        with self._ready:
-            while not self._items and not self._is_closed:
-                if not self._cursors:
-                    self._ready.wait()
-                    continue
-                wait_s = self._cursors_due - time.monotonic()
-                if wait_s <= 0:
-                    break
-                self._ready.wait(wait_s)
-            if not self._items and not self._cursors:
-                return None
-            count = min(len(self._items), self._limits.batch_items)
-            items = [self._items.popleft() for _ in range(count)]
-            cursors, self._cursors = self._cursors, {}
-            self._cursors_due = time.monotonic() + self._limits.cursor_interval_s
-            return _Batch(items, cursors)
 
 
 class Writer:
@@ -122,7 +54,8 @@ class Writer:
         self._limits = limits
         self._on_commit = on_commit
         self._runner = BatchRunner(connection)
-        self._inbox = _Inbox(limits)
+        self._inbox = Inbox(limits)
+        self._give_way = GiveWay()
         self._thread = threading.Thread(target=self._run, name="storage-writer", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._staged: list[Item] = []
@@ -213,6 +146,7 @@ class Writer:
         self._is_closed = True
         self._hand_over()
         self._inbox.close()
+        self._give_way.close()
         await asyncio.to_thread(self._thread.join)
         await asyncio.to_thread(self._connection.close)
 
@@ -243,6 +177,8 @@ class Writer:
     def _hand_over(self) -> None:
         self._is_staged = False
         if self._staged or self._staged_cursors:
+            if self._staged:
+                self._give_way.work_waits()
             self._inbox.put(self._staged, self._staged_cursors)
             self._staged = []
             self._staged_cursors = {}
@@ -267,8 +203,9 @@ class Writer:
             except RuntimeError:
                 # The loop was closed without closing the storage; nobody is left to hear of it.
                 return
+            self._give_way.progress()
 
-    def _resolve(self, batch: _Batch, outcome: list[Result] | StorageUnavailable, duration_s: float) -> None:
+    def _resolve(self, batch: Batch, outcome: list[Result] | StorageUnavailable, duration_s: float) -> None:
         """Tell everyone of a batch, on the loop."""
         appends = changes = 0
         for item in batch.items:
@@ -279,6 +216,7 @@ class Writer:
                 changes += 1
                 self._queued_bytes -= _ITEM_OVERHEAD_BYTES
         self.queued -= appends + changes
+        self._give_way.batch_resolved(is_more=self.queued > 0)
         self._note_outcome(batch, outcome)
         code = outcome.code if isinstance(outcome, StorageUnavailable) else ""
         self._on_commit(CommitReport(duration_s, appends, changes, self.queued, code))
@@ -286,7 +224,7 @@ class Writer:
             result = Failed(outcome) if isinstance(outcome, StorageUnavailable) else outcome[place]
             _tell(item, result)
 
-    def _note_outcome(self, batch: _Batch, outcome: list[Result] | StorageUnavailable) -> None:
+    def _note_outcome(self, batch: Batch, outcome: list[Result] | StorageUnavailable) -> None:
         if isinstance(outcome, StorageUnavailable):
             log.error("commit failed", code=outcome.code, detail=str(outcome), items=len(batch.items))
             self._set_trouble(outcome.code)
