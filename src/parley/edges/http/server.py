@@ -150,7 +150,11 @@ class HttpServer:
     async def _serve(self, requests: set[asyncio.Task[Any]], scope: Scope, receive: Receive, send: Send) -> None:
         task = asyncio.current_task()
         if self._is_draining or task is None:
-            await _turn_away(scope, send)
+            await _turn_away(scope, send, 503)
+            return
+        # granian looks at its bound between two reads, so that a somewhat longer head gets through.
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > self._limits.max_header_bytes:
+            await _turn_away(scope, send, 431)
             return
         requests.add(task)
         try:
@@ -204,12 +208,12 @@ async def _end(running: _Running, drain_s: float) -> None:
     await asyncio.wait([running.task])
 
 
-async def _turn_away(scope: Scope, send: Send) -> None:
+async def _turn_away(scope: Scope, send: Send, status: int) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1001})
         return
-    headers = [(b"connection", b"close"), (b"retry-after", b"5"), (b"content-length", b"0")]
-    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    headers = [(b"server", b"parley"), (b"connection", b"close"), (b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
 
 
