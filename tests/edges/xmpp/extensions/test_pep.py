@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 
+from parley.domain.nodes import NodeItem
 from parley.protocols.xmpp.caps import Caps, DiscoInfo, Identity, verification_string
+from parley.storage.memory.nodes import MemoryNodes
 
 from ..harness import Client, Harness, address, parse
 from .test_pubsub import form, options, publish
@@ -163,3 +168,35 @@ async def test_what_else_is_told() -> None:
         loud = form("node_config", notify_delete="1")
         await told(owner.format(f"<configure node='{TUNE}'>{loud}</configure>"))
         await told(owner.format(f"<delete node='{TUNE}'/>"), f"<delete node='{TUNE}'/>")
+
+
+class SlowNodes:
+    """A store whose readers get their items late."""
+
+    def __init__(self, nodes: MemoryNodes) -> None:
+        self._nodes = nodes
+        self.go_on = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._nodes, name)
+
+    async def items(self, *arguments: Any) -> list[NodeItem]:
+        items = await self._nodes.items(*arguments)
+        await self.go_on.wait()
+        return items
+
+
+async def test_an_item_that_is_read_slowly_never_comes_behind_its_successor() -> None:
+    async with Harness() as host:
+        await host.add("alice")
+        laptop = await host.connect("alice/laptop")
+        await laptop.send(publish(TUNE, SONG))
+        slow = host.host.stores.nodes = SlowNodes(host.storage.nodes)  # type: ignore[assignment]
+        phone = await notified(host, "alice/phone")
+        await laptop.send(publish(TUNE, SONG.replace("Yes", "No")))
+        slow.go_on.set()
+        await host.settle()
+        phone.expect(
+            event("alice", "alice/phone", items(SONG), DELAY),
+            event("alice", "alice/phone", items(SONG.replace("Yes", "No"))),
+        )

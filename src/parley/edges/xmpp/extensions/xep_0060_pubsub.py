@@ -119,8 +119,9 @@ async def _publish(request: IqRequest, asked: _Element) -> bytes:
     item = _new_item(request, asked)
     node = await _node_to_publish(request, name)
     roster = await host.rosters.get(owner.id)
-    await host.stores.nodes.publish(owner.id, name, item)
-    events.notify(host, owner, roster, node, events.published(node, item))
+    async with host.memory(Nodes).lock(owner.id, name):
+        await host.stores.nodes.publish(owner.id, name, item)
+        events.notify(host, owner, roster, node, events.published(node, item))
     answer = xml("publish", {"node": name}, xml("item", {"id": item.id}))
     return xml("pubsub", {"xmlns": NS_PUBSUB}, answer)
 
@@ -183,10 +184,11 @@ async def _retract(request: IqRequest, asked: _Element) -> bytes:
     if len(ids) != 1 or not ids[0]:
         raise refusal(StanzaCondition.BAD_REQUEST, "item-required")
     roster = await host.rosters.get(owner.id)
-    if not await host.stores.nodes.retract(owner.id, node.name, ids):
-        raise StanzaError(StanzaCondition.ITEM_NOT_FOUND)
-    if node.config.notify_retract or asked.get("notify") in ("1", "true"):
-        events.notify(host, owner, roster, node, events.retracted(node, ids[0]))
+    async with host.memory(Nodes).lock(owner.id, node.name):
+        if not await host.stores.nodes.retract(owner.id, node.name, ids):
+            raise StanzaError(StanzaCondition.ITEM_NOT_FOUND)
+        if node.config.notify_retract or asked.get("notify") in ("1", "true"):
+            events.notify(host, owner, roster, node, events.retracted(node, ids[0]))
     return b""
 
 
@@ -230,9 +232,10 @@ async def _purge(request: IqRequest, asked: _Element) -> bytes:
     host, owner = request.host, _owner(request)
     node = await host.memory(Nodes).get(owner.id, _node_name(asked))
     roster = await host.rosters.get(owner.id)
-    await host.stores.nodes.purge(owner.id, node.name)
-    if node.config.notify_retract:
-        events.notify(host, owner, roster, node, events.purged(node))
+    async with host.memory(Nodes).lock(owner.id, node.name):
+        await host.stores.nodes.purge(owner.id, node.name)
+        if node.config.notify_retract:
+            events.notify(host, owner, roster, node, events.purged(node))
     return b""
 
 
@@ -241,10 +244,11 @@ async def _delete(request: IqRequest, asked: _Element) -> bytes:
     nodes = host.memory(Nodes)
     node = await nodes.get(owner.id, _node_name(asked))
     roster = await host.rosters.get(owner.id)
-    if not await nodes.delete(owner.id, node.name):
-        raise StanzaError(StanzaCondition.ITEM_NOT_FOUND)
-    if node.config.notify_delete:
-        events.notify(host, owner, roster, node, events.deleted(node))
+    async with nodes.lock(owner.id, node.name):
+        if not await nodes.delete(owner.id, node.name):
+            raise StanzaError(StanzaCondition.ITEM_NOT_FOUND)
+        if node.config.notify_delete:
+            events.notify(host, owner, roster, node, events.deleted(node))
     return b""
 
 

@@ -90,7 +90,8 @@ async def send_last_items_of(host: Host, owner: Account, address: str) -> None:
 async def _send_last(
     host: Host, session: Session, owner: Account, names: Collection[str], *, is_new: bool = False
 ) -> None:
-    nodes = await host.memory(Nodes).of(owner.id)
+    known = host.memory(Nodes)
+    nodes = await known.of(owner.id)
     occasions = {"on_sub", "on_sub_and_presence"} if is_new else {"on_sub_and_presence"}
     for name in sorted(nodes.keys() & set(names)):
         node = nodes[name]
@@ -101,8 +102,9 @@ async def _send_last(
             contact = roster.contacts.get(session.account.address)
             if contact is None or not contact.state.from_ or why_not(node, contact) is not None:
                 continue
-        items = await host.stores.nodes.items(owner.id, name, 1)
-        # Time has passed: the client may be gone or have changed its mind.
-        if items and name in session.notify_nodes and not session.is_ended:
-            # XEP-0060 §6.1.7: an item that is not new carries its time.
-            _send(host, session, owner, published(node, items[-1]), delay(owner.address, items[-1].published_at))
+        async with known.lock(owner.id, name):
+            items = await host.stores.nodes.items(owner.id, name, 1)
+            # Time has passed: the client may be gone or have changed its mind.
+            if items and name in session.notify_nodes and not session.is_ended:
+                # XEP-0060 §6.1.7: an item that is not new carries its time.
+                _send(host, session, owner, published(node, items[-1]), delay(owner.address, items[-1].published_at))

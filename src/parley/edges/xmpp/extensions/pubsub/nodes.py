@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
+from weakref import WeakValueDictionary
 
 from parley.domain.nodes import AccessModel, Node, NodeConfig
 from parley.edges.xmpp.extensions.pubsub.refusals import refusal
@@ -25,6 +27,14 @@ class Nodes:
         self._host = host
         self._cache: OrderedDict[int, Mapping[str, Node]] = OrderedDict()
         self._changes = 0
+        self._locks: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
+
+    def lock(self, account_id: int, name: str) -> asyncio.Lock:
+        """To be held while something happens at a node and subscribers are told, so that they hear it in order."""
+        lock = self._locks.get((account_id, name))
+        if lock is None:
+            lock = self._locks[account_id, name] = asyncio.Lock()
+        return lock
 
     async def of(self, account_id: int) -> Mapping[str, Node]:
         """The account's nodes by name; not to be changed."""
