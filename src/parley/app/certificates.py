@@ -66,6 +66,11 @@ def is_valid_yet(certificate: x509.Certificate, now: datetime) -> bool:
     return certificate.not_valid_before_utc <= now.astimezone(UTC)
 
 
+def is_self_signed(certificate: x509.Certificate) -> bool:
+    """Whether nobody vouches for the certificate but itself."""
+    return certificate.issuer == certificate.subject
+
+
 def covers(certificate: x509.Certificate, domain: str) -> bool:
     """Whether the certificate is for the domain, by dNSName (with wildcards, RFC 6125 §6.4.3) or xmppAddr."""
     try:

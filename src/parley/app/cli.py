@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from parley import __version__
+from parley.app.commands.backup import backup
+from parley.app.commands.check import check
 from parley.app.commands.demo import demo
 from parley.app.commands.device import device
 from parley.app.commands.frame import Group
@@ -24,5 +26,5 @@ def main() -> None:
     """
 
 
-for command in (init, serve, user, device, migrate, demo):
+for command in (init, check, serve, user, device, backup, migrate, demo):
     main.add_command(command)

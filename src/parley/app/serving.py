@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
@@ -45,8 +46,15 @@ def serve(source: SettingsSource, when_ready: Prepare | None = None) -> None:
     for path in unused_settings(settings):
         log.warning("this setting has no effect in this release", setting=path)
     os.umask(_PRIVATE)
+    _allow_open_files()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_Run(source, when_ready).run())
+
+
+def _allow_open_files() -> None:
+    """Use what the system allows: the usual limit at the start is far below it, and each client is an open file."""
+    _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))
 
 
 class _Run:

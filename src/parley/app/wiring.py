@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 import parley
+from parley.app.backup.creating import remove_stale_staging
 from parley.app.contents import Contents, open_contents
 from parley.app.data_folder import SOCKET, DataFolder
 from parley.app.errors import PortTaken
@@ -133,6 +134,7 @@ class Server:
     async def _open(self, stack: AsyncExitStack) -> None:
         settings = self.settings
         folder = stack.enter_context(DataFolder(settings.data_dir))
+        remove_stale_staging(settings.data_dir, self._clock.now_us() / 1_000_000)
         self.credentials = TlsCredentials(settings.tls.certificate, settings.tls.private_key)
         self.storage = await stack.enter_async_context(open_storage(settings, self._clock, self._committed))
         pool = stack.enter_context(ThreadPoolExecutor(_FILE_THREADS, "files"))

@@ -1,0 +1,2 @@
+-- name: all
+SELECT DISTINCT digest FROM upload WHERE state = 'complete' ORDER BY digest;
