@@ -35,6 +35,11 @@ class Contents:
     sweeper: Sweeper
     clock: Clock
 
+    def reload(self, settings: UploadSettings) -> None:
+        """Go on with other limits."""
+        self.limits.become(upload_limits(settings))
+        self.partials.min_free_bytes = settings.min_free_bytes
+
     async def drop_unreferenced(self) -> int:
         """Delete the contents that no upload refers to; returns how many. Raises StorageUnavailable."""
         count = 0

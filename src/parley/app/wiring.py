@@ -84,6 +84,7 @@ class Server:
     host: Host
     xmpp: XmppServer
     http: HttpServer
+    operation_routes: OperationRoutes
 
     def __init__(self, source: SettingsSource, clock: Clock | None = None) -> None:
         self._source = source
@@ -125,7 +126,10 @@ class Server:
             log.error("nothing was reloaded", reason=str(error))
             return
         self.settings, needs_restart = apply_reload(self.settings, read)
-        self.host.settings = self.settings
+        self.xmpp.reload(self.settings)
+        self.sign_in.configure(self.settings.login)
+        self.contents.reload(self.settings.upload)
+        self.operation_routes.metrics_allow = self.settings.metrics.allow
         set_up_logs(self.settings)
         log.info("settings and certificates were reloaded")
         for path in needs_restart:
@@ -198,13 +202,14 @@ class Server:
         webapp = WebApp(web_folder(self.settings), settings.public_url)
         if not webapp.is_built:
             log.warning("there is no web app", folder=web_folder(self.settings))
+        self.operation_routes = OperationRoutes(self.health, self.metrics, self.settings.metrics.allow)
         routes = Routes(
             webapp=webapp,
             websocket=WebSocketRoute(self.xmpp.websocket, settings.public_url, self.metrics),
             discovery=Discovery(settings.public_url, self.settings.primary_domain),
             uploads=UploadRoutes(contents.uploads, contents.limits, settings.public_url),
             downloads=DownloadRoutes(rows, contents.blobs, self._clock, self.metrics),
-            operations=OperationRoutes(self.health, self.metrics, self.settings.metrics.allow),
+            operations=self.operation_routes,
         )
         limits = ServerLimits(
             max_header_bytes=settings.max_header_bytes,

@@ -79,6 +79,11 @@ class SignIn:
         self._by_account = Throttle(settings.failures_per_account, window_s, monotonic)
         self._by_peer = Throttle(settings.failures_per_address, window_s, monotonic)
 
+    def configure(self, settings: LoginSettings) -> None:
+        """Take over changed limits of the throttle."""
+        self._by_account.configure(settings.failures_per_account, settings.failure_window_s)
+        self._by_peer.configure(settings.failures_per_address, settings.failure_window_s)
+
     async def claim(self, address: str, resource: str, mechanism: str, peer: str) -> Claim:
         """Look up the credential of `address` (and its device) for a hash such as `SHA-256`.
 

@@ -24,6 +24,13 @@ class Throttle:
         self._monotonic = monotonic
         self._failures: OrderedDict[str, deque[float]] = OrderedDict()
 
+    def configure(self, limit: int, window_s: float) -> None:
+        """Count by other numbers from now on; failures that count already go on counting."""
+        self.limit = limit
+        self.window_s = window_s
+        for key, failures in self._failures.items():
+            self._failures[key] = deque(failures, maxlen=limit)
+
     def retry_after_s(self, key: str) -> float:
         """Seconds until the key may try again; 0 when it may now."""
         failures = self._recent(key)

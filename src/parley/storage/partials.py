@@ -41,7 +41,7 @@ class Partials:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._disk = Disk(pool)
-        self._min_free_bytes = min_free_bytes
+        self.min_free_bytes = min_free_bytes
 
     def path(self, upload_id: str) -> Path:
         """The file of an upload.
@@ -56,7 +56,7 @@ class Partials:
     async def check_room(self, size_bytes: int) -> None:
         """Raise `StorageFull` when so many bytes more would leave less than `min_free_bytes`."""
         usage = await self._disk.run(shutil.disk_usage, self._folder)
-        if usage.free - size_bytes < self._min_free_bytes:
+        if usage.free - size_bytes < self.min_free_bytes:
             raise StorageFull("storage-full", "the disk has too little room")
 
     async def size(self, upload_id: str) -> int:

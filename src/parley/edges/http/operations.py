@@ -30,7 +30,7 @@ class Operations:
     def __init__(self, health: Health, metrics: Metrics, metrics_allow: Sequence[Network] = LOOPBACK) -> None:
         self._health = health
         self._metrics = metrics
-        self._metrics_allow = metrics_allow
+        self.metrics_allow = metrics_allow
 
     async def live(self, exchange: Exchange) -> None:
         """200 as long as requests are answered at all."""
@@ -60,4 +60,4 @@ class Operations:
             return False
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
             address = address.ipv4_mapped
-        return any(address in network for network in self._metrics_allow)
+        return any(address in network for network in self.metrics_allow)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from urllib.parse import quote
 
 from parley.base import ids
@@ -30,9 +30,9 @@ NEVER = 2**62
 _SECOND = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class UploadLimits:
-    """Bounds of uploads.
+    """Bounds of uploads. One object serves all that need them, so that `become` changes them everywhere at once.
 
     Attributes:
         max_size_bytes: of one content.
@@ -51,6 +51,11 @@ class UploadLimits:
     incomplete_expire_s: int = 24 * 3600
     expire_after_s: int = 90 * 24 * 3600
     orphan_grace_s: int = 24 * 3600
+
+    def become(self, other: UploadLimits) -> None:
+        """Take over the bounds of `other`."""
+        for field in fields(self):
+            setattr(self, field.name, getattr(other, field.name))
 
     def open_until(self, now: int) -> int:
         """When an upload that grew at `now` expires unless it grows again. Microseconds."""

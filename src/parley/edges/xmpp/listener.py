@@ -59,18 +59,22 @@ class Listener:
         tls_context: ssl.SSLContext,
         nonzas: Mapping[tuple[str, str], Nonza],
     ) -> None:
-        limits = host.settings.limits
         self._host = host
         self._doorkeeper = doorkeeper
         self.kind = kind
         self.sign_in = sign_in
         self.tls_context = tls_context
         self.nonzas = nonzas
+        self.configure()
+
+    def configure(self) -> None:
+        """Take the limits of the settings in force, for streams to come."""
+        limits, kind = self._host.settings.limits, self.kind
         self.config = StreamConfig(
-            domains=frozenset(host.domains),
+            domains=frozenset(self._host.domains),
             is_framed=kind == "websocket",
             is_tls_offered=kind == "tcp",
-            is_tls_required=kind == "tcp" and host.settings.xmpp.require_tls,
+            is_tls_required=kind == "tcp" and self._host.settings.xmpp.require_tls,
             mechanisms=mechanisms,
             features=self._features,
             limits=FramingLimits(max_stanza_bytes=limits.max_stanza_bytes_unauthenticated, max_depth=limits.max_depth),

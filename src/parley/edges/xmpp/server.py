@@ -145,6 +145,12 @@ class XmppServer:
         """Serve a WebSocket that asked for the subprotocol `xmpp`: an ASGI application."""
         await WebSocketDriver(scope, receive, send, "xmpp").run(self._listeners["websocket"].receiver)
 
+    def reload(self, settings: Settings) -> None:
+        """Go on with other settings."""
+        self._host.settings = settings
+        for listener in self._listeners.values():
+            listener.configure()
+
     async def drain(self) -> None:
         """Refuse new connections and end those there are; returns when they are closed or the time is up."""
         self._host.is_draining = True
