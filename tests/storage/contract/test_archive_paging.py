@@ -1,0 +1,82 @@
+"""Every combination of filters, bounds, directions and limits over a small archive."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from parley.domain.errors import NotFound
+from parley.domain.messages import ArchiveQuery
+
+from ..people import BOB, CAROL, AnyStorage, append, entry, message, two_people
+from .archive_model import Archived, expected_page, summary
+
+PEERS = (BOB, CAROL, BOB, BOB, CAROL, BOB, CAROL)
+TIMES = (10, 20, 50, 30, 30, 40, 60)
+
+
+async def _archive(storage: AnyStorage) -> tuple[int, list[Archived]]:
+    """An archive whose clock jumped, between messages of somebody else; returns its owner and what is in it."""
+    alice, bob = await two_people(storage)
+    found = []
+    for at, peer in zip(TIMES, PEERS, strict=True):
+        new = message(entry(alice, peer), at=at)
+        appended = await append(storage, message(entry(bob, CAROL), at=at), new, message(entry(bob, CAROL), at=at))
+        found.append(Archived(appended[1].seq, new.id, at, peer))
+    return alice, found
+
+
+async def test_every_page(storage: AnyStorage) -> None:
+    owner, archive = await _archive(storage)
+    ends = (None, archive[0].id, archive[3].id, archive[6].id)
+    spans = ((None, None), (30, None), (None, 30), (20, 40), (70, 80))
+    combined = itertools.product(
+        (None, BOB, CAROL, "nobody@example.org"), spans, ends, ends, (False, True), (0, 1, 2, 3, 7, 50)
+    )
+    for peer, (start, end), after, before, is_backward, limit in combined:
+        query = ArchiveQuery(owner, peer, start, end, after, before, (), is_backward, limit)
+        assert summary(await storage.messages.page(query)) == expected_page(archive, query), query
+
+
+async def test_every_page_of_named_messages(storage: AnyStorage) -> None:
+    owner, archive = await _archive(storage)
+    names = [(archive[5].id, archive[1].id), tuple(message.id for message in archive), (archive[3].id,) * 2]
+    ends = (None, archive[1].id, archive[5].id)
+    for ids, peer, start, after, before, is_backward, limit in itertools.product(
+        names, (None, BOB), (None, 30), ends, ends, (False, True), (0, 1, 2, 50)
+    ):
+        query = ArchiveQuery(owner, peer, start, None, after, before, ids, is_backward, limit)
+        assert summary(await storage.messages.page(query)) == expected_page(archive, query), query
+
+
+async def test_walking_by_pages_sees_everything_once(storage: AnyStorage) -> None:
+    owner, archive = await _archive(storage)
+    seen: list[int] = []
+    query = ArchiveQuery(owner, limit=2)
+    while not (page := await storage.messages.page(query)).is_complete:
+        seen += [found.seq for found in page.messages]
+        query = ArchiveQuery(owner, limit=2, after_id=page.messages[-1].id)
+    seen += [found.seq for found in page.messages]
+    assert seen == [archived.seq for archived in archive]
+
+
+@pytest.mark.parametrize("unknown", ["00000000-0000-7000-8000-000000000000", "not-an-id", ""])
+async def test_unknown_ids(storage: AnyStorage, unknown: str) -> None:
+    owner, archive = await _archive(storage)
+    for query in (
+        ArchiveQuery(owner, after_id=unknown),
+        ArchiveQuery(owner, before_id=unknown),
+        ArchiveQuery(owner, ids=(archive[0].id, unknown)),
+    ):
+        with pytest.raises(NotFound) as refused:
+            await storage.messages.page(query)
+        assert refused.value.code == "item-not-found"
+
+
+async def test_an_id_of_somebody_elses_archive_is_unknown(storage: AnyStorage) -> None:
+    owner, archive = await _archive(storage)
+    other = (await storage.accounts.find(BOB)).id  # type: ignore[union-attr]
+    assert other != owner
+    with pytest.raises(NotFound):
+        await storage.messages.page(ArchiveQuery(other, after_id=archive[0].id))
