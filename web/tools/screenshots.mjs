@@ -1,9 +1,9 @@
 /**
  * Draws every screen of the demonstration data at three sizes, in both themes and languages, and runs axe on each.
  *
- *   node tools/screenshots.mjs [--out DIR] [--only TEXT] [--quick]
+ *   node tools/screenshots.mjs [--out DIR] [--only PATTERN]
  *
- * `--only` keeps the screens whose name contains TEXT; `--quick` draws English only. Exit status 1 when axe finds
+ * `--only` is a regular expression over file names, for example "^thread-.*-dark-en". Exit status 1 when axe finds
  * something serious or a page reports an error. The browser is CHROMIUM or /usr/bin/chromium.
  */
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
@@ -20,7 +20,6 @@ const { values: options } = parseArgs({
   options: {
     out: { type: 'string', default: join(tmpdir(), 'parley-screenshots') },
     only: { type: 'string', default: '' },
-    quick: { type: 'boolean', default: false },
   },
 });
 
@@ -30,7 +29,8 @@ const sizes = [
   { name: 'desktop', width: 1280, height: 800, isMobile: false },
 ];
 const themes = ['light', 'dark'];
-const languages = options.quick ? ['en'] : ['en', 'de'];
+const languages = ['en', 'de'];
+const wanted = new RegExp(options.only, 'u');
 
 const mara = '#/chat/mara%40hospital.example';
 const jonas = '#/chat/ward3%40hospital.example';
@@ -162,7 +162,7 @@ async function main() {
       for (const language of languages) {
         const context = await browser.newContext({
           viewport: { width: size.width, height: size.height },
-          deviceScaleFactor: 2,
+          deviceScaleFactor: size.isMobile ? 2 : 1,
           isMobile: size.isMobile,
           hasTouch: size.isMobile,
           colorScheme: theme,
@@ -170,8 +170,9 @@ async function main() {
           permissions: ['microphone'],
           serviceWorkers: 'block',
         });
-        for (const screen of screens.filter(({ name }) => name.includes(options.only))) {
+        for (const screen of screens) {
           const file = `${screen.name}-${size.name}-${theme}-${language}`;
+          if (!wanted.test(file)) continue;
           problems.push(...(await draw(context, `http://localhost:${port}`, screen, file)));
         }
         await context.close();

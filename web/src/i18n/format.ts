@@ -23,7 +23,7 @@ export function startOfDay(at: number): number {
 
 /** "18:02", as the locale writes it. */
 export function timeOf(at: number): string {
-  return format({ hour: 'numeric', minute: '2-digit' }).format(at);
+  return format({ timeStyle: 'short' }).format(at);
 }
 
 /** "Today", "Yesterday", "Friday", "3 March" or, in another year, "3 March 2025". */

@@ -17,10 +17,14 @@ interface SheetProps {
 export function Sheet({ title, children, onClose }: SheetProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
+  const isOurs = useRef(false);
   useEffect(() => {
     const element = dialog.current;
     element?.showModal();
-    return () => element?.close();
+    return () => {
+      isOurs.current = true;
+      element?.close();
+    };
   }, []);
   const closeOutside = (event: MouseEvent) => {
     if (event.target === dialog.current) onClose();
@@ -29,9 +33,20 @@ export function Sheet({ title, children, onClose }: SheetProps) {
     event.preventDefault();
     onClose();
   };
+  // Without a tap or key before it, the browser closes a dialog whatever "cancel" says.
+  const closed = () => {
+    if (!isOurs.current) onClose();
+  };
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes; the click is for the backdrop only
-    <dialog ref={dialog} class="sheet" aria-labelledby={heading} onClick={closeOutside} onCancel={cancel}>
+    <dialog
+      ref={dialog}
+      class="sheet"
+      aria-labelledby={heading}
+      onClick={closeOutside}
+      onCancel={cancel}
+      onClose={closed}
+    >
       <div class="sheet-body">
         <header class="sheet-header">
           <h2 id={heading}>{title}</h2>

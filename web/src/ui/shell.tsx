@@ -10,7 +10,7 @@ import { previewOf } from './chats/preview';
 import { ConnectionBar } from './connection-bar';
 import { hasSide, hasTwoPanes } from './hooks';
 import { Nav, type Section } from './nav';
-import { type Route, route } from './route';
+import { fragmentOf, type Route, route } from './route';
 import { Settings } from './settings/settings';
 import { Details, DetailsSheet } from './thread/details';
 import { ThreadPane } from './thread/thread-pane';
@@ -26,6 +26,7 @@ export function Shell({ session }: { readonly session: Session }) {
   const side = hasSide();
   const isListShown = hasTwoPanes() || viewOf(at) === 'list';
   useAnnouncements();
+  useReturningFocus(jid);
   useEffect(() => {
     const title = jid === null ? t('app.name') : `${conversationOf(app.parley, jid).name} · ${t('app.name')}`;
     document.title = title;
@@ -73,6 +74,20 @@ function useSection(at: Route): Exclude<Section, 'settings'> {
   if (at.name === 'contacts') last.current = 'contacts';
   else if (at.name === 'chats' || at.name === 'new') last.current = 'chats';
   return last.current;
+}
+
+/** Back in the list the focus is on the conversation one came from. */
+function useReturningFocus(jid: string | null): void {
+  const last = useRef(jid);
+  useEffect(() => {
+    const left = last.current;
+    last.current = jid;
+    if (jid !== null || left === null) return;
+    const row = document.querySelector<HTMLElement>(
+      `.row[href="${CSS.escape(fragmentOf({ name: 'thread', jid: left }))}"]`,
+    );
+    row?.focus({ preventScroll: true });
+  }, [jid]);
 }
 
 /** The fragment is the route's: the link moves the focus only. */

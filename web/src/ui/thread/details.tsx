@@ -39,14 +39,14 @@ function DetailsBody({ jid }: { readonly jid: string }) {
     <div class="details">
       <div class="details-who">
         <Avatar jid={jid} name={name} size="large" availability={availability} />
-        <h3>{name}</h3>
+        <h2>{name}</h2>
         <p>{jid}</p>
       </div>
       <div class="card">
-        <h4 class={`details-class details-${style}`}>
+        <h3 class={`details-class details-${style}`}>
           <Icon of={classIcons[confidentiality]} size={20} />
           {t(`class.${confidentiality}`)}
-        </h4>
+        </h3>
         <p class="card-text">{t(`class.${confidentiality}.text`, { name: shortNameOf(name) })}</p>
         {confidentiality === 'managed' ? null : <Devices jid={jid} name={name} />}
       </div>
@@ -64,7 +64,7 @@ function Devices({ jid, name }: { readonly jid: string; readonly name: string })
   const { state, reload } = useLoaded(() => parley.devices(jid), jid);
   return (
     <div class="devices">
-      <h5>{t('details.devices', { name: shortNameOf(name) })}</h5>
+      <h4>{t('details.devices', { name: shortNameOf(name) })}</h4>
       {state.kind === 'loading' ? <p class="devices-reserve" aria-busy="true" /> : null}
       {state.kind === 'failed' ? <p class="card-text">{t('details.devicesFailed')}</p> : null}
       {state.kind === 'ready' && state.value.length === 0 ? <p class="card-text">{t('details.noDevices')}</p> : null}

@@ -1,6 +1,7 @@
 import { useEffect, useMemo } from 'preact/hooks';
 import { t } from '../../i18n';
 import { conversationOf, useApp } from '../app-context';
+import { hasFinePointer } from '../hooks';
 import { Composer } from './composer';
 import { ThreadHeader } from './thread-header';
 import { Timeline } from './timeline';
@@ -17,6 +18,10 @@ export function ThreadPane({ jid }: { readonly jid: string }) {
     },
     [thread, voice, jid],
   );
+  useEffect(() => {
+    // On a phone the keyboard stays away until it is asked for; the focus still follows to what was opened.
+    if (!hasFinePointer()) document.getElementById('messages')?.focus({ preventScroll: true });
+  }, [jid]);
   const conversation = conversationOf(parley, jid);
   return (
     <section class="thread" aria-label={t('thread.label', { name: conversation.name })}>

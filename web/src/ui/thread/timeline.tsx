@@ -72,15 +72,15 @@ function TimelineRow({ row, name }: { readonly row: Row; readonly name: string }
 
 /** `today` is only a reason to draw again at midnight. */
 const Day = memo(({ at }: { readonly at: number; readonly today: number }) => (
-  <h3 class="day">
+  <h2 class="day">
     <time dateTime={new Date(at).toISOString().slice(0, 10)}>{dayOf(at)}</time>
-  </h3>
+  </h2>
 ));
 
 function NoMessages({ name }: { readonly name: string }) {
   return (
     <div class="empty">
-      <h3>{t('thread.empty', { name: shortNameOf(name) })}</h3>
+      <h2>{t('thread.empty', { name: shortNameOf(name) })}</h2>
       <p>{t('thread.emptyHint')}</p>
     </div>
   );
