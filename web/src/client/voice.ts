@@ -69,7 +69,9 @@ export class Recordings {
    *
    * @throws Error when it cannot be had; the message tells whether for good.
    */
-  file(messageId: string): Promise<Blob> {
+  async file(messageId: string): Promise<Blob> {
+    // A fetch that nobody asked for may be under way, and give up on a large file.
+    await this.#running.get(messageId)?.catch(() => undefined);
     return this.#once(messageId, MAX_FETCH_BYTES);
   }
 

@@ -1,0 +1,242 @@
+import 'fake-indexeddb/auto';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { ManualClock } from './clock';
+import { ClientDb } from './db';
+import { Inbox, RECENT } from './inbox';
+import type { MessageRecord } from './records';
+import type { UnsealOutcome } from './sealing';
+import type { Envelope } from './stanzas';
+import { Store } from './store';
+import { messageRecord } from './testing/records';
+
+const ALICE = 'alice@home';
+const BOB = 'bob@home';
+
+let clock: ManualClock;
+let store: Store;
+let inbox: Inbox;
+let arrived: string[];
+let refused: [string, string][];
+let controls: string[];
+let outcome: UnsealOutcome | 'opens';
+let isContact: boolean;
+
+beforeEach(async () => {
+  clock = new ManualClock();
+  store = await Store.load(await ClientDb.open(`inbox-${crypto.randomUUID()}`), clock);
+  arrived = [];
+  refused = [];
+  controls = [];
+  outcome = 'opens';
+  isContact = true;
+  inbox = new Inbox({
+    own: ALICE,
+    store,
+    outbox: {
+      onArrived: async (id) => {
+        arrived.push(id);
+        return id === 'in-outbox';
+      },
+      onRefused: async (message, failure) => void refused.push([message.id, failure]),
+      enqueueControl: async (_jid, _id, stanza) => void controls.push(JSON.stringify(stanza)),
+    },
+    sealing: {
+      unseal: async (envelope, _sealed, commit) => {
+        if (outcome !== 'opens') {
+          return outcome;
+        }
+        await store.db.write(await commit(envelope.body ?? 'opened'));
+        return { kind: 'opened' };
+      },
+      onEvent: async () => undefined,
+    },
+    now: () => clock.now(),
+    isContact: () => isContact,
+    onStored: () => undefined,
+  });
+});
+
+const sealed = { senderDeviceId: 1, keys: [], iv: new Uint8Array(12), payload: new Uint8Array(1) };
+
+function envelope(patch: Partial<Envelope>): Envelope {
+  const from = patch.from ?? BOB;
+  return {
+    source: 'live',
+    from,
+    fromFull: `${from}/r`,
+    peer: BOB,
+    isOwn: from === ALICE,
+    type: 'chat',
+    isForeignCipher: false,
+    wantsReceipt: false,
+    isMarkable: false,
+    isRecording: false,
+    ...patch,
+  };
+}
+
+async function stored(): Promise<MessageRecord[]> {
+  const all = await store.db.messagesBefore(BOB, Number.POSITIVE_INFINITY, 100);
+  return all.filter((record) => record.content.kind !== 'note');
+}
+
+async function notes(): Promise<string[]> {
+  const all = await store.db.messagesBefore(BOB, Number.POSITIVE_INFINITY, 100);
+  return all.flatMap(({ content }) => (content.kind === 'note' ? [content.note] : []));
+}
+
+describe('each message once', () => {
+  it.each([
+    ['by the id of our server', { stanzaId: 's' }, { stanzaId: 's', originId: 'other' }],
+    ['by the id of its sender', { stanzaId: 's', originId: 'o' }, { stanzaId: 't', originId: 'o' }],
+    ['though the first copy had no place yet', { originId: 'o' }, { stanzaId: 's', originId: 'o' }],
+  ])('%s', async (_name, first, second) => {
+    await inbox.take(envelope({ ...first, sealed, body: 'x' }), RECENT);
+    await inbox.take(envelope({ ...second, sealed, body: 'x', source: 'archive' }), RECENT);
+    expect(await stored()).toHaveLength(1);
+    expect((await stored())[0]?.stanzaId).toBe('s');
+  });
+
+  it('but two people may use the same id, and one person may use an ordinary id twice', async () => {
+    await inbox.take(envelope({ originId: 'o', sealed }), RECENT);
+    await inbox.take(envelope({ from: 'eve@home', peer: 'eve@home', originId: 'o', sealed }), RECENT);
+    await inbox.take(envelope({ id: '1', stanzaId: 'a', sealed }), RECENT);
+    await inbox.take(envelope({ id: '1', stanzaId: 'b', sealed }), RECENT);
+    expect(await stored()).toHaveLength(3);
+    expect(await store.db.messagesBefore('eve@home', Number.POSITIVE_INFINITY, 10)).not.toHaveLength(0);
+  });
+
+  it('an own one that the archive shows is known to have arrived', async () => {
+    await inbox.take(envelope({ from: ALICE, originId: 'in-outbox', stanzaId: 's', sealed }), RECENT);
+    expect(arrived).toEqual(['in-outbox']);
+    expect(await stored()).toEqual([]);
+  });
+});
+
+describe('order', () => {
+  it('is that of arrival, and history stands in front', async () => {
+    await inbox.take(envelope({ stanzaId: 'b', sealed, body: 'b' }), RECENT);
+    await inbox.take(envelope({ stanzaId: 'c', sealed, body: 'c' }), RECENT);
+    await inbox.take(envelope({ stanzaId: 'a', sealed, body: 'a' }), { kind: 'older', order: store.reserveOlder(1) });
+    expect((await stored()).map((record) => record.stanzaId)).toEqual(['a', 'b', 'c']);
+  });
+
+  it('history is neither unread nor answered', async () => {
+    const old = envelope({ stanzaId: 'a', id: 'a', sealed, wantsReceipt: true });
+    await inbox.take(old, { kind: 'older', order: store.reserveOlder(1) });
+    expect(store.summaries.value.get(BOB)?.unread).toBe(0);
+    expect(controls).toEqual([]);
+    expect(await notes()).toEqual([]);
+  });
+});
+
+describe('receipts', () => {
+  it('answer a contact who asks, once', async () => {
+    const asking = envelope({ id: 'm', stanzaId: 's', sealed, wantsReceipt: true });
+    await inbox.take(asking, RECENT);
+    await inbox.take(asking, RECENT);
+    expect(controls).toHaveLength(1);
+    expect(controls[0]).toContain('"m"');
+  });
+
+  it('tell strangers nothing', async () => {
+    isContact = false;
+    await inbox.take(envelope({ id: 'm', sealed, wantsReceipt: true }), RECENT);
+    expect(controls).toEqual([]);
+  });
+
+  it('are not sent for what is long past', async () => {
+    const at = clock.now() - 30 * 24 * 3600_000;
+    await inbox.take(envelope({ id: 'm', sealed, wantsReceipt: true, at }), RECENT);
+    expect(controls).toEqual([]);
+  });
+
+  it('raise the state, and prove that the server had the message', async () => {
+    await store.add(messageRecord({ id: 'm', isOwn: true, state: 'sent' }), 1);
+    await inbox.take(envelope({ receiptFor: 'm' }), RECENT);
+    expect((await store.db.getMessage('m'))?.state).toBe('delivered');
+    expect(arrived).toContain('m');
+  });
+
+  it('of somebody else change nothing', async () => {
+    await store.add(messageRecord({ id: 'm', isOwn: true, state: 'sent' }), 1);
+    await inbox.take(envelope({ from: 'eve@home', peer: 'eve@home', receiptFor: 'm' }), RECENT);
+    expect((await store.db.getMessage('m'))?.state).toBe('sent');
+  });
+});
+
+describe('markers', () => {
+  it('cover everything in front of them', async () => {
+    for (const [index, id] of ['a', 'b', 'c'].entries()) {
+      await store.add(messageRecord({ id, isOwn: true, state: index === 0 ? 'delivered' : 'sent' }), index + 1);
+    }
+    await inbox.take(envelope({ displayed: 'b' }), RECENT);
+    const states = await Promise.all(['a', 'b', 'c'].map(async (id) => (await store.db.getMessage(id))?.state));
+    expect(states).toEqual(['read', 'read', 'sent']);
+  });
+
+  it('of our other device clear what is unread', async () => {
+    await inbox.take(envelope({ id: 'a', stanzaId: 'a', sealed }), RECENT);
+    await inbox.take(envelope({ id: 'b', stanzaId: 'b', sealed }), RECENT);
+    expect(store.summaries.value.get(BOB)?.unread).toBe(2);
+    await inbox.take(envelope({ from: ALICE, displayed: 'a', source: 'carbon' }), RECENT);
+    expect(store.summaries.value.get(BOB)?.unread).toBe(1);
+  });
+
+  it('an answer from our other device clears, too', async () => {
+    await inbox.take(envelope({ stanzaId: 'a', sealed }), RECENT);
+    await inbox.take(envelope({ from: ALICE, stanzaId: 'b', sealed, source: 'carbon' }), RECENT);
+    expect(store.summaries.value.get(BOB)?.unread).toBe(0);
+  });
+});
+
+describe('classes', () => {
+  it('plain text is shown for what it is, and the change is noted both ways', async () => {
+    await inbox.take(envelope({ stanzaId: 'a', sealed }), RECENT);
+    await inbox.take(envelope({ stanzaId: 'b', body: 'in clear' }), RECENT);
+    await inbox.take(envelope({ stanzaId: 'c', body: 'in clear, too' }), RECENT);
+    await inbox.take(envelope({ stanzaId: 'd', sealed }), RECENT);
+    expect((await stored()).map((record) => record.confidentiality)).toEqual([
+      'sealed',
+      'managed',
+      'managed',
+      'sealed',
+    ]);
+    expect(await notes()).toEqual(['first-contact', 'class-changed', 'class-changed']);
+    expect(store.conversation(BOB).confidentiality).toBe('sealed');
+  });
+});
+
+describe('what cannot be opened', () => {
+  it('is shown as such', async () => {
+    outcome = { kind: 'unreadable', reason: 'broken' };
+    await inbox.take(envelope({ stanzaId: 'a', sealed }), RECENT);
+    await inbox.take(envelope({ stanzaId: 'b', body: 'fallback', isForeignCipher: true }), RECENT);
+    expect((await stored()).map((record) => record.content)).toEqual([
+      { kind: 'unreadable', reason: 'broken' },
+      { kind: 'unreadable', reason: 'unsupported' },
+    ]);
+  });
+
+  it('is not shown when it had nothing to show', async () => {
+    outcome = { kind: 'unreadable', reason: 'not-for-this-device' };
+    await inbox.take(envelope({ stanzaId: 'a', sealed: { ...sealed, payload: null } }), RECENT);
+    expect(await stored()).toEqual([]);
+  });
+});
+
+describe('errors', () => {
+  const error = { condition: 'service-unavailable', type: 'cancel' };
+
+  it('find the message that came back', async () => {
+    await store.add(messageRecord({ id: 'm', isOwn: true, state: 'sent' }), 1);
+    await inbox.take(envelope({ id: 'm', type: 'error', error }), RECENT);
+    expect(refused).toEqual([['m', 'recipient-unknown']]);
+  });
+
+  it('of somebody else are ignored', async () => {
+    await store.add(messageRecord({ id: 'm', isOwn: true, state: 'sent' }), 1);
+    await inbox.take(envelope({ from: 'eve@home', peer: 'eve@home', id: 'm', type: 'error', error }), RECENT);
+    expect(refused).toEqual([]);
+  });
+});
