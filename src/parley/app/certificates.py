@@ -72,12 +72,19 @@ def is_self_signed(certificate: x509.Certificate) -> bool:
 
 
 def covers(certificate: x509.Certificate, domain: str) -> bool:
-    """Whether the certificate is for the domain, by dNSName (with wildcards, RFC 6125 §6.4.3) or xmppAddr."""
+    """Whether the certificate is for the domain or IP address: dNSName (wildcards as RFC 6125 §6.4.3 says) or xmppAddr."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return False
-    wanted = idna_name(domain)
+    try:
+        return ipaddress.ip_address(domain) in names.get_values_for_type(x509.IPAddress)
+    except ValueError:
+        pass
+    try:
+        wanted = idna_name(domain)
+    except idna.IDNAError:
+        return False
     parent = wanted.partition(".")[2]
     for name in names.get_values_for_type(x509.DNSName):
         if name.lower() == wanted or (parent and name.lower() == f"*.{parent}"):

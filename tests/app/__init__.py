@@ -1,0 +1,1 @@
+"""Tests of the program: commands in this process, servers in their own."""
