@@ -162,6 +162,7 @@ class RawClient:
     async def close(self) -> None:
         if self._pump is not None:
             self._pump.cancel()
+            await asyncio.gather(self._pump, return_exceptions=True)
         self._writer.close()
 
     async def _read(self) -> None:
