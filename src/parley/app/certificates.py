@@ -72,7 +72,10 @@ def is_self_signed(certificate: x509.Certificate) -> bool:
 
 
 def covers(certificate: x509.Certificate, domain: str) -> bool:
-    """Whether the certificate is for the domain or IP address: dNSName (wildcards as RFC 6125 §6.4.3 says) or xmppAddr."""
+    """Whether the certificate is for a domain or an IP address.
+
+    A domain is named by dNSName, with wildcards as in RFC 6125 §6.4.3, or by xmppAddr.
+    """
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
