@@ -105,7 +105,7 @@ export class Client implements Parley {
     if (!jid || !password) {
       throw new SignInFailure(jid ? 'wrong-credentials' : 'bad-address');
     }
-    const db = await this.#cleanDb(jid);
+    const { db, isReturning } = await this.#dbFor(jid);
     const resource = await obtainResource(db);
     const deviceName = deviceNameOf(this.environment.userAgent);
     const engine = await this.#openEngine({ jid, resource, deviceName });
@@ -114,7 +114,9 @@ export class Client implements Parley {
       await this.#keepSignedIn(engine, db, { jid, resource, deviceName });
     } catch (error) {
       await engine.stop();
-      await this.#wipe();
+      if (!isReturning) {
+        await this.#wipe();
+      }
       this.#connection.value = { kind: 'signed-out' };
       throw error;
     }
@@ -363,15 +365,20 @@ export class Client implements Parley {
     this.#db = await this.environment.openDb();
   }
 
-  /** A database that holds nothing of another account. */
-  async #cleanDb(jid: string): Promise<ClientDb> {
+  /**
+   * A database that holds nothing of another account.
+   *
+   * `isReturning`: it holds this account's data, from a session that was interrupted.
+   */
+  async #dbFor(jid: string): Promise<{ db: ClientDb; isReturning: boolean }> {
     try {
       this.#db ??= await this.environment.openDb();
       const record = await this.#db.getMeta<SessionRecord>(SESSION_KEY);
-      if (record?.jid !== jid) {
+      const isReturning = record?.jid === jid;
+      if (!isReturning) {
         await this.#wipe();
       }
-      return this.#db;
+      return { db: this.#db, isReturning };
     } catch (error) {
       report(error);
       throw new SignInFailure('storage-unavailable');

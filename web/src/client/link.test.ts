@@ -134,7 +134,6 @@ describe('connecting', () => {
 
   it.each([
     [{ kind: 'refused', condition: 'not-authorized', details: [] }, 'signed-out-elsewhere'],
-    [{ kind: 'stream-error', condition: 'not-authorized' }, 'signed-out-elsewhere'],
     [{ kind: 'refused', condition: 'account-disabled', details: [] }, 'suspended'],
   ] as const)('ends for good with %j', async (end, expected) => {
     const stream = await online();
@@ -143,6 +142,16 @@ describe('connecting', () => {
     clock.advance(600_000);
     await settle();
     expect(streams).toHaveLength(1);
+  });
+
+  it('asks again before it believes that it is signed out', async () => {
+    const stream = await online();
+    stream.events.onEnd({ kind: 'stream-error', condition: 'not-authorized' });
+    expect(refused).toEqual([]);
+    clock.advance(250);
+    await settle();
+    streams[1]?.events.onEnd({ kind: 'refused', condition: 'account-disabled', details: [] });
+    expect(refused).toEqual(['suspended']);
   });
 
   it('waits and tries again when it is throttled', async () => {

@@ -339,7 +339,7 @@ export class Link {
       reject(new SignInFailure(error ?? (end.kind === 'network' ? 'no-connection' : 'server-error')));
       return;
     }
-    const final = finalErrorOf(end, error);
+    const final = finalErrorOf(error);
     if (final) {
       this.#phase = 'idle';
       this.#attempt += 1;
@@ -384,9 +384,12 @@ const THROTTLING = new Set(['policy-violation', 'resource-constraint']);
 
 const INTERNAL_ERROR = { condition: 'internal-server-error', type: 'cancel' };
 
-/** What ends the session for good: a credential that is void, a suspended account, "sign out everywhere". */
-function finalErrorOf(end: StreamEnd, error: SignInError | null): SignInError | null {
-  if (error === 'wrong-credentials' || (end.kind === 'stream-error' && end.condition === 'not-authorized')) {
+/**
+ * What ends the session for good: a void credential, or a suspended account. A stream that the server ends does not say
+ * which of them it is; the next try does.
+ */
+function finalErrorOf(error: SignInError | null): SignInError | null {
+  if (error === 'wrong-credentials') {
     return 'signed-out-elsewhere';
   }
   return error === 'suspended' ? 'suspended' : null;
