@@ -2,6 +2,8 @@ import errno
 import hashlib
 import os
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -169,3 +171,52 @@ async def test_a_new_start_never_writes_to_what_was_stored(blobs: LocalBlobs, tm
     await partial.write(b"something else")
     await partial.close()
     assert await read(blobs, 0, 10) == [CONTENT[:10]]
+
+
+SYNCED = """
+import asyncio, sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from parley.storage.blobs import LocalBlobs
+
+async def main():
+    with ThreadPoolExecutor(1) as pool:
+        await LocalBlobs(Path(sys.argv[1]), pool).put_file(bytes(32), sys.argv[2])
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_a_content_is_synced_before_and_its_name_after_the_link(tmp_path: Path, source: Path):
+    trace, folder = tmp_path / "trace", tmp_path / "blobs"
+    subprocess.run(
+        [
+            "strace",
+            "-f",
+            "-y",
+            "-e",
+            "trace=fsync,link,linkat,mkdir",
+            "-o",
+            str(trace),
+            sys.executable,
+            "-c",
+            SYNCED,
+            str(folder),
+            str(source),
+        ],
+        check=True,
+        timeout=60,
+    )
+    calls = [line.split(" ", 1)[1].strip() for line in trace.read_text().splitlines() if " = 0" in line]
+    steps = [
+        ("mkdir", f"{folder}/00"),
+        ("fsync", f"<{folder}>"),
+        ("fsync", f"<{source}>"),
+        ("link", f"{folder}/00/{'0' * 64}"),
+        ("fsync", f"<{folder}/00>"),
+    ]
+    mine = [call for call in calls if str(tmp_path) in call and f'"{folder}"' not in call]
+    assert [
+        (name, what) for (name, what), call in zip(steps, mine, strict=True) if call.startswith(name) and what in call
+    ] == steps

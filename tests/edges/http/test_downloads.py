@@ -226,7 +226,7 @@ async def test_a_long_content_waits_for_the_client_and_stops_when_it_goes(site: 
             await taken.acquire()
         await wire.send(message)
 
-    async with asyncio.TaskGroup() as group:
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
         done = group.create_task(site.app(wire.scope, wire.receive, send))
         taken.release()
         while len(wire.sent) < 1:

@@ -120,6 +120,16 @@ async def test_more_than_the_slot_is_refused_and_nothing_of_it_kept(site: Site):
         assert site.partial_bytes() == 100
 
 
+async def test_a_chunked_body_that_grows_too_long_leaves_nothing_behind(tmp_path: Path):
+    site = Site(tmp_path, checkpoint_bytes=1000)
+    slot = await site.slot(bytes(1_000_000))
+    pieces = [bytes(300_000)] * 4
+    reply = await site.request("PATCH", path_of(slot.put_url), at(0), body=pieces, is_chunked=True)
+    assert (reply.status, reply.code) == (413, "too-large")
+    assert (site.row(slot).offset_bytes, site.partial_bytes()) == (0, 0)
+    site.close()
+
+
 async def test_a_chunked_patch_works(site: Site):
     slot = await site.slot(CONTENT)
     reply = await site.request("PATCH", path_of(slot.put_url), at(0), body=CONTENT, is_chunked=True)
