@@ -1,5 +1,5 @@
 import { Eye, EyeOff } from 'lucide';
-import { useRef, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { type Key, t } from '../i18n';
 import { SignInFailure } from '../model';
 import { useApp } from './app-context';
@@ -17,6 +17,9 @@ export function SignIn() {
   const lastSignOut = parley.lastSignOut.value;
   const shown: Trouble | null = trouble ?? (lastSignOut ? { key: `signInError.${lastSignOut}`, field: null } : null);
 
+  useEffect(() => {
+    document.title = t('app.name');
+  });
   const submit = async (event: Event) => {
     event.preventDefault();
     const element = form.current;

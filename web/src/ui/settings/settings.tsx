@@ -6,6 +6,7 @@ import { useApp } from '../app-context';
 import { Avatar } from '../avatar';
 import { useLoaded } from '../hooks';
 import { Icon } from '../icon';
+import { go } from '../route';
 import { Confirm } from '../sheet';
 import { chooseTheme, theme, themes } from '../theme';
 import { Fingerprint } from '../thread/fingerprint';
@@ -99,7 +100,7 @@ function Account() {
     player.stop();
     voice.apply('delete');
     voice.apply('expire');
-    await attempt(run());
+    if (await attempt(run())) go({ name: 'chats' }, true);
   };
   const ways: readonly Leaving[] = [
     { label: 'settings.signOut', ask: 'settings.signOutAsk', run: () => parley.signOut() },

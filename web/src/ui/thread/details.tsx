@@ -86,7 +86,7 @@ function Device({ device, onChanged }: { readonly device: DeviceInfo; onChanged(
     <details class="device" data-trust={device.trust}>
       <summary>
         <Icon of={isGood ? Check : ShieldX} size={18} />
-        <span>
+        <span class="device-title">
           {name} · {t(`trust.${device.trust}`)}
           {device.isActive ? null : ` · ${t('trust.inactive')}`}
         </span>

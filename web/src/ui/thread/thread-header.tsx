@@ -18,7 +18,9 @@ export function ThreadHeader({ conversation }: { readonly conversation: Conversa
       </button>
       <Avatar jid={jid} name={name} availability={availability} />
       <div class="thread-who">
-        <h1>{name}</h1>
+        <h1 id="thread-title" tabIndex={-1}>
+          {name}
+        </h1>
         <div class="thread-status">
           <ClassChip of={confidentiality} name={name} />
           <span class="thread-doing" aria-live="off">

@@ -20,7 +20,7 @@ export function ThreadPane({ jid }: { readonly jid: string }) {
   );
   useEffect(() => {
     // On a phone the keyboard stays away until it is asked for; the focus still follows to what was opened.
-    if (!hasFinePointer()) document.getElementById('messages')?.focus({ preventScroll: true });
+    if (!hasFinePointer()) document.getElementById('thread-title')?.focus({ preventScroll: true });
   }, [jid]);
   const conversation = conversationOf(parley, jid);
   return (

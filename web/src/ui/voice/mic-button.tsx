@@ -1,16 +1,18 @@
 import { ChevronUp, Lock, Mic, SendHorizontal } from 'lucide';
 import { useRef, useState } from 'preact/hooks';
 import { t } from '../../i18n';
+import { clockOf } from '../../i18n/format';
 import { cancelDistance, slideOf } from '../../voice/gesture';
-import { useApp } from '../app-context';
+import { nameOf, useApp } from '../app-context';
 import { Icon } from '../icon';
+import { go } from '../route';
 
 /**
  * Hold to talk, tap to record hands-free; while a recording is locked, the button that sends it. It stays the same element
  * throughout, because the finger that went down on it has to come up on it.
  */
 export function MicButton({ jid }: { readonly jid: string }) {
-  const { voice } = useApp();
+  const { parley, voice, show } = useApp();
   const origin = useRef<{ x: number; y: number } | null>(null);
   /** The press that is down began a recording: the click it ends with means nothing more. */
   const isOurs = useRef(false);
@@ -19,9 +21,18 @@ export function MicButton({ jid }: { readonly jid: string }) {
   const isSending = phase === 'locked' || phase === 'paused';
   const isHeld = phase === 'opening' || phase === 'holding';
 
+  /** Another conversation's recording has to be sent or deleted first: says so, and leads there. */
+  const isBusy = (): boolean => {
+    const other = voice.jid.peek();
+    if (other === null || other === jid || voice.phase.peek() === 'binned') return false;
+    const time = clockOf(voice.recordedMs.peek());
+    const run = () => go({ name: 'thread', jid: other });
+    show(t('record.elsewhere', { name: nameOf(parley, other), time }), { label: t('record.continue'), run });
+    return true;
+  };
   const down = (event: PointerEvent) => {
     isOurs.current = event.button === 0 && !isSending;
-    if (!isOurs.current) return;
+    if (!isOurs.current || isBusy()) return;
     (event.currentTarget as Element).setPointerCapture(event.pointerId);
     origin.current = { x: event.clientX, y: event.clientY };
     setSlide({ x: 0, y: 0 });
@@ -54,7 +65,7 @@ export function MicButton({ jid }: { readonly jid: string }) {
     isOurs.current = false;
     if (isEnd) return;
     if (isSending) voice.send();
-    else {
+    else if (!isBusy()) {
       // Keyboard and screen reader click without pointer events before: a tap.
       voice.press(jid, event.timeStamp);
       voice.release(event.timeStamp);
