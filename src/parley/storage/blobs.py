@@ -43,6 +43,11 @@ class LocalBlobs:
 
     def __init__(self, folder: Path, pool: Executor) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        # All subfolders at once, so that storing a content never has to make one last.
+        for first in range(256):
+            (folder / f"{first:02x}").mkdir(exist_ok=True)
+        sync_path(folder)
+        sync_path(folder.parent)
         self._folder = folder
         self._disk = Disk(pool)
         self._objects = LocalStore(folder)
@@ -111,9 +116,6 @@ def _name(digest: bytes) -> str:
 
 
 def _place(source: str, target: Path) -> None:
-    if not target.parent.exists():
-        target.parent.mkdir(exist_ok=True)
-        sync_path(target.parent.parent)
     sync_path(source)
     try:
         os.link(source, target)

@@ -39,6 +39,7 @@ class Partials:
 
     def __init__(self, folder: Path, pool: Executor, min_free_bytes: int = 0) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        sync_path(folder.parent)
         self._folder = folder
         self._disk = Disk(pool)
         self.min_free_bytes = min_free_bytes
