@@ -15,7 +15,7 @@ import type {
 import { Archive } from './archive';
 import type { Credentials } from './auth';
 import type { ClientDb } from './db';
-import { StanzaError } from './errors';
+import { OfflineError, StanzaError } from './errors';
 import { Inbox } from './inbox';
 import { bareOf } from './jid';
 import { Link, type LinkOptions } from './link';
@@ -361,6 +361,12 @@ export class Engine {
     sealing.beginCatchUp();
     try {
       await sync.catchUp();
+    } catch (error) {
+      if (error instanceof OfflineError) {
+        throw error;
+      }
+      // What could not be fetched or stored comes with the next session; writing must go on.
+      report(error);
     } finally {
       await sealing.endCatchUp();
     }

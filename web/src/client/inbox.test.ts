@@ -218,6 +218,13 @@ describe('what cannot be opened', () => {
     ]);
   });
 
+  it('does not count as unread when it is for another device', async () => {
+    outcome = { kind: 'unreadable', reason: 'not-for-this-device' };
+    await inbox.take(envelope({ stanzaId: 'a', sealed }), RECENT);
+    expect(store.summaries.value.get(BOB)?.unread).toBe(0);
+    expect(await stored()).toHaveLength(1);
+  });
+
   it('is not shown when it had nothing to show', async () => {
     outcome = { kind: 'unreadable', reason: 'not-for-this-device' };
     await inbox.take(envelope({ stanzaId: 'a', sealed: { ...sealed, payload: null } }), RECENT);

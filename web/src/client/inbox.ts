@@ -194,8 +194,10 @@ export class Inbox {
 
   async #answerReceipt(envelope: Envelope, record: MessageRecord): Promise<void> {
     const isFresh = this.parts.now() - record.at < RECEIPT_AGE_MS;
+    // Who cannot open a message has not received it; perhaps another device has.
+    const isOpened = record.content.kind !== 'unreadable';
     // A receipt shows that we are there: only those who may see that get one (XEP-0184 section 7).
-    if (envelope.wantsReceipt && envelope.id && isFresh && this.parts.isContact(envelope.from)) {
+    if (envelope.wantsReceipt && envelope.id && isFresh && isOpened && this.parts.isContact(envelope.from)) {
       const id = crypto.randomUUID();
       await this.parts.outbox.enqueueControl(envelope.from, id, buildReceipt(envelope.from, id, envelope.id));
     }
@@ -235,6 +237,8 @@ export class Inbox {
     content: StoredContent,
     confidentiality: Confidentiality,
   ): NewMessage {
+    // What this device cannot open was read, or will be, on another.
+    const isForOthers = content.kind === 'unreadable' && content.reason === 'not-for-this-device';
     return {
       id: crypto.randomUUID(),
       conversation: envelope.peer,
@@ -247,7 +251,7 @@ export class Inbox {
       content,
       confidentiality,
       ...(envelope.isOwn && { state: 'sent' as const }),
-      ...(!envelope.isOwn && arrival.kind === 'recent' && { isUnread: true }),
+      ...(!envelope.isOwn && arrival.kind === 'recent' && !isForOthers && { isUnread: true }),
       ...(envelope.isMarkable && { isMarkable: true }),
     };
   }

@@ -80,6 +80,19 @@ describe('a thread', () => {
     expect(thread.messages.value[0]).toBe(before);
   });
 
+  it('shows one line for a run of messages that were for other devices', async () => {
+    const store = await Store.load(await ClientDb.open(`fold-${crypto.randomUUID()}`), new ManualClock());
+    const thread = store.thread('bob@home');
+    await thread.load();
+    const unreadable = { kind: 'unreadable', reason: 'not-for-this-device' } as const;
+    for (const id of ['a', 'b']) {
+      await store.add(messageRecord({ id, content: unreadable }), store.nextOrder());
+    }
+    await store.add(messageRecord({ id: 'c' }), store.nextOrder());
+    await store.add(messageRecord({ id: 'd', content: unreadable }), store.nextOrder());
+    expect(thread.messages.value.map(({ id }) => id)).toEqual(['b', 'c', 'd']);
+  });
+
   it('drafts outlive the page', async () => {
     const name = `draft-${crypto.randomUUID()}`;
     const clock = new ManualClock();

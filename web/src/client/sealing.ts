@@ -76,6 +76,7 @@ export class Sealing {
     this.#listed.clear();
     this.#unreachable.clear();
     this.#healed.clear();
+    await this.device.maintain();
     const ids = await fetchDeviceList(this.link, this.device.jid);
     const change = await this.device.updateDeviceList(this.device.jid, ids, FORMAT);
     if (change.isOwnDeviceMissing) {

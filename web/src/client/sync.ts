@@ -3,6 +3,7 @@
  * away, then what has come over the stream meanwhile.
  */
 
+import { StoreError } from '../e2ee';
 import type { Archive, Page } from './archive';
 import type { ClientDb } from './db';
 import { OfflineError, StanzaError } from './errors';
@@ -26,6 +27,8 @@ export interface SyncParts {
 
 export class Sync {
   #tail: Promise<void> = Promise.resolve();
+  /** A message of this session could not be stored: the next catch-up has to begin before it. */
+  #hasGap = false;
 
   constructor(private readonly parts: SyncParts) {}
 
@@ -43,8 +46,8 @@ export class Sync {
   /** Takes a message that came over the stream. */
   take(envelope: Envelope): void {
     void this.enqueue(async () => {
-      await this.parts.inbox.take(envelope, RECENT);
-      if (envelope.stanzaId !== undefined) {
+      await this.#takeOne(envelope, RECENT);
+      if (envelope.stanzaId !== undefined && !this.#hasGap) {
         await this.parts.db.putMeta(LAST_ID_KEY, envelope.stanzaId);
       }
     }).catch(() => undefined);
@@ -52,6 +55,7 @@ export class Sync {
 
   /** Fetches what the archive has behind the last message we know. To be run by `enqueue`. */
   async catchUp(): Promise<void> {
+    this.#hasGap = false;
     let after = await this.parts.db.getMeta<string>(LAST_ID_KEY);
     if (after === undefined) {
       await this.#first();
@@ -132,7 +136,22 @@ export class Sync {
 
   async #take(entry: Archived, arrival: Arrival): Promise<void> {
     if (entry.envelope) {
-      await this.parts.inbox.take(entry.envelope, arrival);
+      await this.#takeOne(entry.envelope, arrival);
+    }
+  }
+
+  /** A message that we stumble over is left out; one that only the storage refused comes again. */
+  async #takeOne(envelope: Envelope, arrival: Arrival): Promise<void> {
+    try {
+      await this.parts.inbox.take(envelope, arrival);
+    } catch (error) {
+      if (error instanceof StoreError) {
+        this.#hasGap = true;
+        throw error;
+      }
+      if (!(error instanceof OfflineError)) {
+        report(error);
+      }
     }
   }
 }

@@ -127,11 +127,19 @@ export class ThreadModel {
   #draw(): void {
     const known = new Map(this.#drawn);
     this.#drawn.clear();
-    this.#messages.value = this.#records.map((record) => {
+    // A new installation cannot open what came before it: one line says so, not one for each message.
+    const shown = this.#records.filter(
+      (record, index) => !(isForOthers(record) && isForOthers(this.#records[index + 1])),
+    );
+    this.#messages.value = shown.map((record) => {
       // An unchanged message keeps its object, so that only what changed is drawn again.
       const message = known.get(record) ?? this.view(record);
       this.#drawn.set(record, message);
       return message;
     });
   }
+}
+
+function isForOthers(record: MessageRecord | undefined): boolean {
+  return record?.content.kind === 'unreadable' && record.content.reason === 'not-for-this-device';
 }

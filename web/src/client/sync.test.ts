@@ -1,0 +1,119 @@
+import 'fake-indexeddb/auto';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { StoreError } from '../e2ee';
+import type { Archive, Page, PageQuery } from './archive';
+import { ManualClock } from './clock';
+import { ClientDb } from './db';
+import { StanzaError } from './errors';
+import type { Inbox } from './inbox';
+import type { Archived, Envelope } from './stanzas';
+import { Store } from './store';
+import { Sync } from './sync';
+
+let archive: string[];
+let asked: PageQuery[];
+let taken: string[];
+let failing: Map<string, Error>;
+let databaseName: string;
+
+function envelope(id: string): Envelope {
+  return { stanzaId: id } as Envelope;
+}
+
+function page(query: PageQuery): Page {
+  asked.push(query);
+  if (query.after !== undefined && !archive.includes(query.after)) {
+    throw new StanzaError('item-not-found', 'cancel');
+  }
+  const start = query.after === undefined ? 0 : archive.indexOf(query.after) + 1;
+  const end = query.before ? archive.indexOf(query.before) : archive.length;
+  const range = archive.slice(start, end);
+  const ids = query.before === undefined ? range.slice(0, query.max) : range.slice(-query.max);
+  const entries = ids.map((id): Archived => ({ queryId: '', archiveId: id, envelope: envelope(id) }));
+  return { entries, isComplete: ids.length === range.length };
+}
+
+async function sync(): Promise<Sync> {
+  const db = await ClientDb.open(databaseName);
+  return new Sync({
+    db,
+    store: await Store.load(db, new ManualClock()),
+    archive: { page: async (query) => page(query) } as Pick<Archive, 'page'> as Archive,
+    inbox: {
+      take: async ({ stanzaId }) => {
+        const error = failing.get(stanzaId ?? '');
+        if (error) {
+          throw error;
+        }
+        taken.push(stanzaId ?? '');
+      },
+    } as Pick<Inbox, 'take'> as Inbox,
+  });
+}
+
+function ids(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `a${index}`);
+}
+
+beforeEach(() => {
+  archive = [];
+  asked = [];
+  taken = [];
+  failing = new Map();
+  databaseName = `sync-${crypto.randomUUID()}`;
+});
+
+describe('catching up', () => {
+  it('for the first time takes the newest, oldest first, and goes on from there', async () => {
+    archive = ids(450);
+    await (await sync()).catchUp();
+    expect(taken).toEqual(ids(450).slice(150));
+    archive.push('new');
+    taken = [];
+    await (await sync()).catchUp();
+    expect(taken).toEqual(['new']);
+    expect(asked.at(-1)).toMatchObject({ after: 'a449' });
+  });
+
+  it('takes all pages that were missed', async () => {
+    archive = ['a'];
+    await (await sync()).catchUp();
+    archive.push(...ids(250));
+    await (await sync()).catchUp();
+    expect(taken).toEqual(['a', ...ids(250)]);
+  });
+
+  it('begins anew when the archive has forgotten where we were', async () => {
+    archive = ['a'];
+    await (await sync()).catchUp();
+    archive = ['b'];
+    await (await sync()).catchUp();
+    expect(taken).toEqual(['a', 'b']);
+  });
+});
+
+describe('what comes over the stream', () => {
+  it('stands behind the catch-up that is under way', async () => {
+    archive = ['a', 'b'];
+    const running = await sync();
+    const catchUp = running.enqueue(() => running.catchUp());
+    running.take(envelope('live'));
+    await catchUp;
+    await running.enqueue(async () => undefined);
+    expect(taken).toEqual(['a', 'b', 'live']);
+  });
+
+  it('comes again from the archive when it could not be stored', async () => {
+    const running = await sync();
+    running.take(envelope('a'));
+    failing.set('b', new StoreError('store-unavailable', 'full'));
+    running.take(envelope('b'));
+    running.take(envelope('c'));
+    await running.enqueue(async () => undefined);
+    failing.clear();
+    archive = ['a', 'b', 'c'];
+    await (await sync()).catchUp();
+    expect(asked.at(-1)).toMatchObject({ after: 'a' });
+    expect(taken).toEqual(['a', 'c', 'b', 'c']);
+  });
+});
