@@ -220,7 +220,7 @@ class Uploader(Worker):
                     if not file.is_complete:
                         await self.upload(http, file)
                 while not self.is_stopping:
-                    file = await self._slot(client)
+                    file = await slot_of(client, random.randint(1, self.most_bytes))
                     self.files.append(file)
                     await self.upload(http, file)
         finally:
@@ -230,16 +230,28 @@ class Uploader(Worker):
         """Upload it, or what is missing of it."""
         raise NotImplementedError
 
-    async def _slot(self, client: RawClient) -> File:
-        content = secrets.token_bytes(random.randint(1, self.most_bytes))
-        answer = await client.iq(
-            "get",
-            f"<request xmlns='{UPLOAD}' filename='a.bin' size='{len(content)}'/>",
-            f"upload.{self.server.domain}",
-        )
-        slot = answer[0]
-        assert slot.tag == f"{{{UPLOAD}}}slot", etree.tostring(answer)
-        return File(content, slot[0].get("url", ""), slot[1].get("url", ""))
+
+async def slot_of(client: RawClient, size_bytes: int) -> File:
+    """A slot for a random content, asked for by a client that is signed in."""
+    answer = await client.iq(
+        "get",
+        f"<request xmlns='{UPLOAD}' filename='a.bin' size='{size_bytes}'/>",
+        f"upload.{client.domain}",
+    )
+    slot = answer[0]
+    assert slot.tag == f"{{{UPLOAD}}}slot", etree.tostring(answer)
+    return File(secrets.token_bytes(size_bytes), slot[0].get("url", ""), slot[1].get("url", ""))
+
+
+async def request_slot(server: ParleyServer, person: Person, size_bytes: int) -> File:
+    """A slot for a random content, asked for over a connection of its own."""
+    client = await RawClient("127.0.0.1", server.c2s_port).connect()
+    try:
+        await client.login(person.name, person.password)
+        await client.bind("slots")
+        return await slot_of(client, size_bytes)
+    finally:
+        await client.close()
 
 
 class PutUploader(Uploader):

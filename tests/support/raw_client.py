@@ -159,6 +159,11 @@ class RawClient:
         """Break the connection without a word."""
         self._writer.transport.abort()
 
+    @property
+    def local_port(self) -> int:
+        port: int = self._writer.get_extra_info("sockname")[1]
+        return port
+
     async def close(self) -> None:
         if self._pump is not None:
             self._pump.cancel()
