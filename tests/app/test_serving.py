@@ -1,0 +1,213 @@
+"""A real server in its own process: how it starts, refuses to start, reloads and ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from tests.support.limits import until, within
+from tests.support.raw_client import RawClient, StreamClosedError
+from tests.support.server import PROGRAM, ParleyServer
+
+from parley.app.certificates import make_self_signed
+
+
+@pytest.fixture
+def server():
+    with ParleyServer(people=4, is_measured=True) as server:
+        yield server
+
+
+def refused(server: ParleyServer, *further: str) -> tuple[int, str]:
+    """Start a second process with the same settings, which must end by itself; its status and what it said."""
+    command = [PROGRAM, "serve", "--config", str(server.config), *further]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@within(40)
+async def test_it_ends_within_ten_seconds_and_tells_its_clients(server: ParleyServer, number):
+    client = await RawClient("127.0.0.1", server.c2s_port).connect()
+    person = server.person()
+    await client.session(person.name, person.password)
+    # A client that reads nothing, and a half request, must not hold it up.
+    with (
+        socket.create_connection(("127.0.0.1", server.c2s_port)) as idle,
+        socket.create_connection(("127.0.0.1", server.http_port)) as half,
+    ):
+        half.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
+        idle.sendall(b"<?xml version='1.0'?>")
+        assert server.process is not None
+        started = time.monotonic()
+        os.kill(server.pid, number)
+        error = await client.recv_until(lambda element: element.tag.endswith("}error"))
+        assert error[0].tag.endswith("}system-shutdown")
+        await until(lambda: server.process is None or server.process.poll() is not None, 12)
+        assert time.monotonic() - started < 10
+    assert server.process.returncode == 0
+    server.process = None
+    assert not (server.data / "admin.sock").exists()
+    assert not (server.data / "parley.db-wal").exists()
+
+
+def test_a_second_signal_ends_it_at_once(server: ParleyServer):
+    assert server.process is not None
+    # Both arrive before it can act on the first.
+    os.kill(server.pid, signal.SIGSTOP)
+    os.kill(server.pid, signal.SIGINT)
+    os.kill(server.pid, signal.SIGCONT)
+    os.kill(server.pid, signal.SIGTERM)
+    assert server.process.wait(10) == 1
+    server.process = None
+
+
+def test_one_server_per_data_folder(server: ParleyServer):
+    status, said = refused(server)
+    assert status == 1
+    assert f"another Parley process (process {server.pid}) uses {server.data}" in said
+
+
+def test_a_taken_port_is_named(server: ParleyServer, tmp_path: Path):
+    status, said = refused(server, "--set", f"data_dir={tmp_path}/other")
+    assert status == 1
+    assert re.search(r"xmpp\.c2s: cannot listen at 127\.0\.0\.1:\d+: ", said)
+    elsewhere = ["--set", 'xmpp.c2s=["127.0.0.1:0"]', "--set", 'xmpp.c2s_tls=["127.0.0.1:0"]']
+    status, said = refused(server, "--set", f"data_dir={tmp_path}/other", *elsewhere)
+    assert status == 1
+    assert "http.listen: cannot listen" in said
+
+
+def test_what_cannot_be_served_is_said_in_one_line(server: ParleyServer):
+    server.stop()
+    database = server.data / "parley.db"
+    with sqlite3.connect(database) as connection:
+        connection.execute("INSERT INTO schema_version SELECT max(version) + 1, 'later', 0 FROM schema_version")
+    connection.close()
+    status, said = refused(server)
+    assert (status, "install the newer Parley" in said) == (1, True)
+    with sqlite3.connect(database) as connection:
+        connection.execute("DELETE FROM schema_version")
+    connection.close()
+    status, said = refused(server)
+    assert (status, "parley migrate" in said) == (1, True)
+    whole = database.read_bytes()
+    database.write_bytes(whole[:4096] + b"\xff" * 4096 + whole[8192:])
+    status, said = refused(server)
+    assert (status, "is damaged" in said, "backup restore" in said) == (1, True, True)
+    database.unlink()
+    (server.config.parent / "certs/key.pem").write_bytes(make_self_signed(["x"], _now()).private_key)
+    status, said = refused(server)
+    assert (status, "tls.certificate" in said) == (2, True)
+    status, said = refused(server, "--set", "xmpp.c2s=[]", "--set", "nonsense.x=1")
+    assert (status, "nonsense" in said) == (2, True)
+
+
+@within(40)
+async def test_sighup_applies_what_can_be_applied(server: ParleyServer):
+    def said(text: str) -> bool:
+        return text in server.log.read_text()
+
+    async def certificate() -> bytes:
+        reader = await RawClient("127.0.0.1", server.tls_port).connect(direct_tls=True)
+        der = reader._writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        await reader.close()
+        return bytes(der)
+
+    before = await certificate()
+    client = await RawClient("127.0.0.1", server.c2s_port).connect()
+    person = server.person()
+    await client.session(person.name, person.password)
+    settings = server.config.read_text()
+
+    server.config.write_text(settings + "\n[limits\n")
+    os.kill(server.pid, signal.SIGHUP)
+    await until(lambda: said("nothing was reloaded"))
+    assert server.is_ready()
+
+    pair = make_self_signed(["localhost"], _now())
+    (server.config.parent / "certs/fullchain.pem").write_bytes(pair.certificate)
+    os.kill(server.pid, signal.SIGHUP)
+    await until(lambda: server.log.read_text().count("nothing was reloaded") == 2)
+    assert await certificate() == before
+
+    (server.config.parent / "certs/key.pem").write_bytes(pair.private_key)
+    changed = settings.replace(
+        "[login]", '[log]\nlevel = "debug"\n[limits]\nmax_stanza_bytes = 20000\nmax_connections = 7\n[login]'
+    )
+    server.config.write_text(changed)
+    os.kill(server.pid, signal.SIGHUP)
+    await until(lambda: said("settings and certificates were reloaded"))
+    assert said("setting=limits.max_connections")
+    assert not said("setting=limits.max_stanza_bytes")
+    assert await certificate() != before
+
+    # Who is here stays; who comes now gets the new limit.
+    await client.iq("get", "<ping xmlns='urn:xmpp:ping'/>", server.domain)
+    newcomer = await RawClient("127.0.0.1", server.c2s_port).connect()
+    other = server.person()
+    await newcomer.session(other.name, other.password)
+    newcomer.send(f"<message to='{other.address}'><body>{'x' * 30000}</body></message>")
+    with pytest.raises(StreamClosedError):
+        await newcomer.recv_until(lambda element: False)
+
+
+@within(40)
+async def test_accounts_change_while_it_runs(server: ParleyServer):
+    config = ["--config", str(server.config)]
+    server.run("user", "add", "new@localhost", "--password-stdin", *config, given="first\n")
+    client = await RawClient("127.0.0.1", server.c2s_port).connect()
+    await client.session("new", "first", "phone")
+    desk = await RawClient("127.0.0.1", server.c2s_port).connect()
+    await desk.session("new", "first", "desk")
+    assert "phone" in server.run("device", "list", "new@localhost", *config)
+
+    server.run("user", "password", "new@localhost", "--password-stdin", *config, given="second\n")
+    await client.iq("get", "<ping xmlns='urn:xmpp:ping'/>", server.domain)
+    with pytest.raises(PermissionError):
+        await (await RawClient("127.0.0.1", server.c2s_port).connect()).login("new", "first")
+
+    started = time.monotonic()
+    server.run("device", "revoke", "new@localhost", "desk", *config)
+    assert await _condition(desk) == "not-authorized"
+    assert time.monotonic() - started < 5
+    await client.iq("get", "<ping xmlns='urn:xmpp:ping'/>", server.domain)
+
+    half = await RawClient("127.0.0.1", server.c2s_port).connect()
+    await half.login("new", "second")
+    server.run("user", "suspend", "new@localhost", *config)
+    assert await _condition(client) == "not-authorized"
+    assert await _condition(half) == "not-authorized"
+    with pytest.raises(PermissionError, match="account-disabled"):
+        await (await RawClient("127.0.0.1", server.c2s_port).connect()).login("new", "second")
+
+    server.run("user", "resume", "new@localhost", *config)
+    back = await RawClient("127.0.0.1", server.c2s_port).connect()
+    await back.session("new", "second")
+    server.run("user", "password", "new@localhost", "--password-stdin", "--sign-out", *config, given="third\n")
+    assert await _condition(back) == "reset"
+    last = await RawClient("127.0.0.1", server.c2s_port).connect()
+    await last.session("new", "third")
+    server.run("user", "remove", "new@localhost", "--yes", *config)
+    assert await _condition(last) == "not-authorized"
+    with pytest.raises(PermissionError, match="not-authorized"):
+        await (await RawClient("127.0.0.1", server.c2s_port).connect()).login("new", "third")
+
+
+async def _condition(client: RawClient) -> str:
+    error = await client.recv_until(lambda element: element.tag.endswith("streams}error"))
+    return str(error[0].tag).rpartition("}")[2]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
