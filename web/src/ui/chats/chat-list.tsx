@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import { t } from '../../i18n';
 import type { Contact, Conversation } from '../../model';
 import { useApp } from '../app-context';
+import { hasTwoPanes } from '../hooks';
 import { Icon } from '../icon';
 import { go } from '../route';
 import { ChatRow } from './chat-row';
@@ -22,7 +23,8 @@ export function ChatList({ openJid }: { readonly openJid: string | null }) {
       <SearchField query={query} onQuery={setQuery} />
       <div class="list-scroll">
         <Requests />
-        {all.length === 0 && query === '' ? <NoChats /> : null}
+        {/* Beside the list there is room to say so once. */}
+        {all.length === 0 && query === '' && !hasTwoPanes() ? <NoChats /> : null}
         {query !== '' && found.length + others.length === 0 ? (
           <p class="list-none">{t('chats.none', { query })}</p>
         ) : null}
