@@ -46,7 +46,7 @@ LINT = (
     Gate("types of Python files", (f"{BIN}/mypy",)),
     Gate("import contracts", (f"{BIN}/lint-imports", "--no-cache")),
     Gate("names of files", (f"{BIN}/python", "tools/check_tree.py")),
-    Gate("format and lint of web files", (f"{WEB_BIN}/biome", "ci", "--error-on-warnings", "."), "web"),
+    Gate("format and lint of web files", (f"{WEB_BIN}/biome", "ci", "--colors=off", "--error-on-warnings", "."), "web"),
     Gate("types of web files", (f"{WEB_BIN}/tsc", "--noEmit"), "web"),
 )
 WEB_TESTS = Gate(
