@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner, Result
+from tests.support.raw_client import RawClient
 
 from parley.app.cli import main
 
@@ -38,3 +41,12 @@ class Cli:
         assert result.exit_code == status, result.output
         document: dict[str, Any] = json.loads(result.stdout)
         return document
+
+
+async def upload(client: RawClient, content: bytes) -> None:
+    """Ask for a slot and put a content there."""
+    request = f"<request xmlns='urn:xmpp:http:upload:0' filename='a' size='{len(content)}'/>"
+    answer = await client.iq("get", request, f"upload.{client.domain}")
+    url = next(element for element in answer.iter() if str(element.tag).endswith("}put")).get("url") or ""
+    put = urllib.request.Request(url, data=content, method="PUT")
+    await asyncio.to_thread(lambda: urllib.request.urlopen(put, timeout=10).close())

@@ -9,12 +9,11 @@ import json
 import shutil
 import stat
 import tarfile
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.app.calling import DOMAIN, Cli
+from tests.app.calling import DOMAIN, Cli, upload
 from tests.support.limits import within
 from tests.support.raw_client import RawClient
 from tests.support.server import ParleyServer
@@ -222,7 +221,7 @@ async def test_a_backup_under_load_holds_everything_acknowledged_before():
         client = await RawClient("127.0.0.1", server.c2s_port).connect()
         await client.session(alice.name, alice.password)
         content = b"sealed" * 20000
-        await _upload(client, content)
+        await upload(client, content)
 
         async def send(count: int) -> None:
             for _ in range(count):
@@ -247,14 +246,6 @@ async def test_a_backup_under_load_holds_everything_acknowledged_before():
         server.start()
         again = await RawClient("127.0.0.1", server.c2s_port).connect()
         await again.session(bob.name, bob.password)
-
-
-async def _upload(client: RawClient, content: bytes) -> None:
-    request = f"<request xmlns='urn:xmpp:http:upload:0' filename='a' size='{len(content)}'/>"
-    answer = await client.iq("get", request, f"upload.{client.domain}")
-    url = next(element for element in answer.iter() if str(element.tag).endswith("}put")).get("url") or ""
-    put = urllib.request.Request(url, data=content, method="PUT")
-    await asyncio.to_thread(lambda: urllib.request.urlopen(put, timeout=10).close())
 
 
 def _status(server: ParleyServer, file: Path) -> str:

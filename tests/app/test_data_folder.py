@@ -46,6 +46,19 @@ def test_a_file_in_its_place(tmp_path):
         pass
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files that the owner cannot use")
+def test_what_root_makes_is_the_owners(tmp_path):
+    os.chown(tmp_path, 12345, 12345)
+    (tmp_path / "elsewhere").write_text("")
+    with DataFolder(tmp_path) as folder:
+        folder.secret()
+        (tmp_path / "blobs" / "ab").mkdir(parents=True)
+        (tmp_path / "blobs" / "ab" / "link").symlink_to("/etc/hostname")
+    owners = {path.lstat().st_uid for path in tmp_path.rglob("*")}
+    assert owners == {12345}
+    assert os.stat("/etc").st_uid == 0
+
+
 def test_a_link_in_the_place_of_the_lock_is_not_followed(tmp_path):
     (tmp_path / "lock").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(DataUnusable), DataFolder(tmp_path):

@@ -8,11 +8,13 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.app.calling import upload
 from tests.support.limits import until, within
 from tests.support.raw_client import RawClient, StreamClosedError
 from tests.support.server import PROGRAM, ParleyServer
@@ -202,6 +204,46 @@ async def test_accounts_change_while_it_runs(server: ParleyServer):
     assert await _condition(last) == "not-authorized"
     with pytest.raises(PermissionError, match="not-authorized"):
         await (await RawClient("127.0.0.1", server.c2s_port).connect()).login("new", "third")
+
+
+@within(30)
+async def test_the_files_of_a_removed_account_go(server: ParleyServer):
+    person = server.person()
+    client = await RawClient("127.0.0.1", server.c2s_port).connect()
+    await client.session(person.name, person.password)
+    await upload(client, b"sealed" * 1000)
+    blobs = server.data / "blobs"
+    assert len([path for path in blobs.rglob("*") if path.is_file()]) == 1
+    server.run("user", "remove", person.address, "--yes", "--config", str(server.config))
+    await until(lambda: not [path for path in blobs.rglob("*") if path.is_file()], 5)
+
+
+def test_a_part_that_fails_for_good_ends_it(server: ParleyServer):
+    server.stop()
+    program = """
+import sys
+from pathlib import Path
+from parley.app.commands.frame import Group
+from parley.app.serving import serve
+from parley.app.source import SettingsSource
+from parley.base.supervise import ESSENTIAL
+import click
+
+@click.command(cls=Group, invoke_without_command=True)
+def main():
+    async def broken():
+        raise RuntimeError("boom")
+    async def break_it(server):
+        server.supervisor.service("essential part", broken, ESSENTIAL)
+    serve(SettingsSource(Path(CONFIG)), break_it)
+
+main([])
+"""
+    program = program.replace("CONFIG", repr(str(server.config)))
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1
+    assert "parley: service essential part failed" in done.stderr
+    assert not (server.data / "parley.db-wal").exists()
 
 
 async def _condition(client: RawClient) -> str:

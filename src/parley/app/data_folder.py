@@ -69,6 +69,7 @@ class DataFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        _give_to_owner(self.path)
         os.ftruncate(self._descriptor, 0)
         os.close(self._descriptor)
 
@@ -108,6 +109,17 @@ class DataFolder:
 def is_open_to_others(path: Path) -> bool:
     """Tell whether other users of the machine may read, write or enter it."""
     return bool(path.stat().st_mode & _OTHERS)
+
+
+def _give_to_owner(folder: Path) -> None:
+    """Give what root made in somebody else's data folder to that user, whose server could not use it otherwise."""
+    owner = folder.stat()
+    if os.geteuid() != 0 or owner.st_uid == 0:
+        return
+    for path in (folder / name for name in os.listdir(folder)):
+        for below in (path, *(path.rglob("*") if path.is_dir() and not path.is_symlink() else ())):
+            if below.lstat().st_uid == 0:
+                os.chown(below, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _holder(descriptor: int) -> str:

@@ -32,6 +32,7 @@ from parley.base.errors import ConfigError
 from parley.base.ids import Uuid7
 from parley.base.net.tls import TlsCredentials
 from parley.base.supervise import Supervisor
+from parley.domain.errors import StorageUnavailable
 from parley.edges.admin.server import AdminServer
 from parley.edges.http.app import App, Routes
 from parley.edges.http.discovery import Discovery
@@ -114,7 +115,11 @@ class Server:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.xmpp.drain())
             group.create_task(self._http_stack.aclose())
-        await self.storage.flush()
+        try:
+            await self.storage.flush()
+        except StorageUnavailable as error:
+            # Nobody was told that it is safe; what is left is to end.
+            log.error("not everything could be stored", code=error.code)
 
     async def reload(self) -> None:
         """Read settings and certificates again and take over what a running server can; errors change nothing."""
