@@ -54,6 +54,7 @@ class ParleyServer:
         settings: lines of TOML by section ("" for the top), on top of what the ports need.
         domain: what it serves.
         people: how many accounts to make, for `person` to hand out.
+        public_url: under which clients reach it, when that is not its own address.
         wrapper: a program to run the server under, such as strace.
         is_measured: whether coverage may follow the process; it slows the server down.
     """
@@ -64,11 +65,13 @@ class ParleyServer:
         *,
         domain: str = "localhost",
         people: int = 8,
+        public_url: str = "",
         wrapper: Sequence[str] = (),
         is_measured: bool = False,
     ) -> None:
         self.domain = domain
         self.settings = settings or {}
+        self.public_url = public_url
         self.wrapper = wrapper
         self.folder = Path(tempfile.mkdtemp(prefix="parley-test-"))
         self.process: subprocess.Popen[bytes] | None = None
@@ -226,7 +229,7 @@ class ParleyServer:
     def _settings_text(self) -> str:
         sections: dict[str, list[str]] = {
             "": [f'domains = ["{self.domain}"]'],
-            "http": [f'listen = ["127.0.0.1:{self.http_port}"]', f'public_url = "{self.http}"'],
+            "http": [f'listen = ["127.0.0.1:{self.http_port}"]', f'public_url = "{self.public_url or self.http}"'],
             "tls": ['certificate = "certs/fullchain.pem"', 'private_key = "certs/key.pem"'],
             "xmpp": [
                 f'c2s = ["127.0.0.1:{self.c2s_port}"]',
