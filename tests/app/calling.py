@@ -43,10 +43,14 @@ class Cli:
         return document
 
 
-async def upload(client: RawClient, content: bytes) -> None:
-    """Ask for a slot and put a content there."""
-    request = f"<request xmlns='urn:xmpp:http:upload:0' filename='a' size='{len(content)}'/>"
+async def slot(client: RawClient, size_bytes: int) -> str:
+    """Ask for a slot and return where to put the content."""
+    request = f"<request xmlns='urn:xmpp:http:upload:0' filename='a' size='{size_bytes}'/>"
     answer = await client.iq("get", request, f"upload.{client.domain}")
-    url = next(element for element in answer.iter() if str(element.tag).endswith("}put")).get("url") or ""
-    put = urllib.request.Request(url, data=content, method="PUT")
+    return next(element for element in answer.iter() if str(element.tag).endswith("}put")).get("url") or ""
+
+
+async def upload(client: RawClient, content: bytes) -> None:
+    """Put a content into a slot."""
+    put = urllib.request.Request(await slot(client, len(content)), data=content, method="PUT")
     await asyncio.to_thread(lambda: urllib.request.urlopen(put, timeout=10).close())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import re
 import signal
@@ -14,7 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.app.calling import upload
+import websockets
+from tests.app.calling import slot, upload
 from tests.support.limits import until, within
 from tests.support.raw_client import RawClient, StreamClosedError
 from tests.support.server import PROGRAM, ParleyServer
@@ -72,6 +75,36 @@ def test_a_second_signal_ends_it_at_once(server: ParleyServer):
     os.kill(server.pid, signal.SIGTERM)
     assert server.process.wait(10) == 1
     server.process = None
+
+
+@within(40)
+async def test_open_websockets_and_half_uploads_do_not_hold_it_up(server: ParleyServer):
+    address = f"ws://127.0.0.1:{server.http_port}/xmpp"
+    person = server.person()
+    client = await RawClient("127.0.0.1", server.c2s_port).connect()
+    await client.session(person.name, person.password)
+    url = await slot(client, 1_000_000)
+    async with websockets.connect(address, subprotocols=[websockets.Subprotocol("xmpp")]) as browser:
+        await browser.send("<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='localhost' version='1.0'/>")
+        await browser.recv()
+        _, writer = await asyncio.open_connection("127.0.0.1", server.http_port)
+        path = url.removeprefix(server.http)
+        writer.write(f"PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nhalf".encode())
+        await writer.drain()
+        await until(lambda: list((server.data / "partials").iterdir()))
+        assert server.process is not None
+        started = time.monotonic()
+        os.kill(server.pid, signal.SIGTERM)
+        await until(lambda: server.process is None or server.process.poll() is not None, 12)
+        assert time.monotonic() - started < 10
+        writer.close()
+    assert server.process.returncode == 0
+    server.process = None
+
+
+def test_a_running_server_does_not_spoil_the_check(server: ParleyServer):
+    document = json.loads(server.run("check", "--config", str(server.config), "--json"))
+    assert document["problems"] == []
 
 
 def test_one_server_per_data_folder(server: ParleyServer):
