@@ -1,0 +1,224 @@
+/** A person at a window, doing and seeing what people do and see: by role and name. */
+import { join } from 'node:path';
+import { sleep, until } from './stage.mjs';
+
+/** What browsers say on the console about a line that a scenario has cut, and about statuses it has caused. */
+const expected = /ERR_CONNECTION|ERR_EMPTY_RESPONSE|ERR_INTERNET_DISCONNECTED|ERR_NETWORK|WebSocket connection to/u;
+
+export class Person {
+  /** Errors of the page that no scenario expects. */
+  problems = [];
+
+  constructor(name, context, origin, profile) {
+    this.name = name;
+    this.context = context;
+    this.origin = origin;
+    this.profile = profile;
+  }
+
+  get address() {
+    return `${this.name}@localhost`;
+  }
+
+  /** Opens the app in a new tab. */
+  async open(path = '/') {
+    this.page = this.context.pages().find((page) => page.url() === 'about:blank') ?? (await this.context.newPage());
+    this.page.on('pageerror', (error) => this.problems.push(`${this.name}: ${error.stack ?? error.message}`));
+    this.page.on('console', (entry) => {
+      const text = entry.text();
+      if (entry.type() === 'error' && !expected.test(text)) this.problems.push(`${this.name}: console: ${text}`);
+    });
+    await this.page.addInitScript(rememberFiles);
+    await this.page.goto(this.origin + path);
+  }
+
+  async signIn(password, address = this.name) {
+    await this.page.getByLabel('Address').fill(address);
+    await this.page.getByLabel('Password', { exact: true }).fill(password);
+    await this.page.getByRole('button', { name: 'Sign in' }).click();
+    await this.signedIn();
+  }
+
+  async signedIn() {
+    await this.page.getByRole('navigation', { name: 'Sections' }).waitFor();
+  }
+
+  async addContact(name) {
+    await this.page.getByRole('button', { name: 'New chat' }).first().click();
+    const sheet = this.page.getByRole('dialog', { name: 'New chat' });
+    await sheet.getByLabel('Address').fill(name);
+    await sheet.getByRole('button', { name: 'Add and write' }).click();
+    await sheet.waitFor({ state: 'detached' });
+  }
+
+  async accept(name) {
+    const button = this.page.getByRole('button', { name: `Accept ${name}` });
+    await button.click();
+    await button.waitFor({ state: 'detached' });
+  }
+
+  row(name) {
+    return this.page.getByRole('list', { name: 'Conversations' }).getByRole('link', { name });
+  }
+
+  /** Opens the conversation with someone, from wherever one is. */
+  async goTo(name) {
+    await this.page.evaluate((address) => {
+      location.hash = `#/chat/${encodeURIComponent(address)}`;
+    }, `${name}@localhost`);
+    await this.thread(name).waitFor();
+  }
+
+  async goToList() {
+    await this.page.evaluate(() => {
+      location.hash = '#/';
+    });
+    await this.page.getByRole('list', { name: 'Conversations' }).waitFor({ state: 'attached' });
+  }
+
+  async goToSettings() {
+    await this.page.getByRole('link', { name: 'Settings' }).click();
+    await this.page.getByRole('heading', { name: 'Settings' }).waitFor();
+  }
+
+  thread(name) {
+    return this.page.getByRole('region', { name: `Conversation with ${name}` });
+  }
+
+  get field() {
+    return this.page.getByRole('textbox', { name: 'Message' });
+  }
+
+  async send(text) {
+    await this.field.fill(text);
+    await this.page.getByRole('button', { name: 'Send', exact: true }).click();
+  }
+
+  /** The messages on the screen: who, what, how far. */
+  bubbles() {
+    return this.page.evaluate(readBubbles);
+  }
+
+  /** Quiet notes in the thread. */
+  notes() {
+    return this.page.getByRole('log').locator('.note').allTextContents();
+  }
+
+  /** Waits for a message with this text; for own ones optionally until it is in one of `states`. */
+  message(text, states = null, timeoutMs = 20_000) {
+    const what = `${this.name} sees "${text}"${states ? ` as ${states}` : ''}`;
+    return until(
+      what,
+      async () => {
+        const found = (await this.bubbles()).filter((bubble) => bubble.text === text);
+        if (found.length > 1) throw new Error(`${this.name} sees "${text}" ${found.length} times`);
+        return found.find((bubble) => states === null || states.includes(bubble.state));
+      },
+      timeoutMs,
+    );
+  }
+
+  /** Waits until so many voice messages are on the screen with a wave and a length, and returns them. */
+  voices(count, timeoutMs = 30_000) {
+    return until(
+      `${this.name} sees ${count} voice messages`,
+      async () => {
+        const found = (await this.bubbles()).filter(
+          (bubble) => bubble.isVoice && bubble.bars > 0 && bubble.seconds > 0,
+        );
+        if (found.length > count) throw new Error(`${this.name} sees ${found.length} voice messages, not ${count}`);
+        return found.length === count && found;
+      },
+      timeoutMs,
+    );
+  }
+
+  get microphone() {
+    return this.page.getByRole('button', { name: /^Record a voice message/u });
+  }
+
+  /** Puts a finger on the microphone, keeps it there until so much is recorded, moves it, and lifts it. */
+  async hold(ms, { slideX = 0, slideY = 0 } = {}) {
+    const box = await this.microphone.boundingBox();
+    const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+    const { mouse } = this.page;
+    await mouse.move(x, y);
+    await mouse.down();
+    await this.page.getByRole('region', { name: 'Recording', exact: true }).waitFor();
+    await sleep(ms);
+    if (slideX || slideY) await mouse.move(x + slideX, y + slideY, { steps: 8 });
+    await mouse.up();
+  }
+
+  /** What the audio element was given to play, newest last: name of the file's type and its bytes. */
+  async playedFiles() {
+    const files = await this.page.evaluate(() => globalThis.filesForAudio());
+    return files.map(({ type, base64 }) => ({ type, bytes: Buffer.from(base64, 'base64') }));
+  }
+
+  /** Loudness of a file, 50 values a second, decoded by this browser. */
+  envelope(bytes) {
+    return this.page.evaluate(decodeEnvelope, bytes.toString('base64'));
+  }
+
+  /** For a failed scenario: what was on the screen. */
+  async describe(folder) {
+    console.log(`-- ${this.name} --`);
+    for (const problem of this.problems) console.log(problem);
+    if (!this.page || this.page.isClosed()) return;
+    console.log(await this.page.evaluate(() => document.body.innerText));
+    await this.page.screenshot({ path: join(folder, `${this.name}.png`) });
+    console.log(`picture: ${join(folder, `${this.name}.png`)}`);
+  }
+}
+
+function readBubbles() {
+  return [...document.querySelectorAll('[role="log"] [role="article"]')].map((element) => {
+    const text = element.querySelector('.bubble-text')?.cloneNode(true);
+    text?.querySelector('.meta')?.remove();
+    const isOwn = element.hasAttribute('data-own');
+    const label = element.getAttribute('aria-label') ?? '';
+    return {
+      id: element.getAttribute('data-id'),
+      text: text?.textContent?.trim() ?? null,
+      isOwn,
+      state: isOwn ? label.split(', ').at(-1) : null,
+      isVoice: element.querySelector('[role="slider"]') !== null,
+      bars: element.querySelector('.wave-rest')?.getAttribute('d')?.match(/M/gu)?.length ?? 0,
+      seconds: Number(element.querySelector('[role="slider"]')?.getAttribute('aria-valuemax') ?? 0),
+      trouble: element.querySelector('.failure p')?.textContent ?? null,
+    };
+  });
+}
+
+/** Runs in the page before the app: remembers what is made playable. */
+function rememberFiles() {
+  const files = [];
+  const make = URL.createObjectURL.bind(URL);
+  URL.createObjectURL = (blob) => {
+    if (blob instanceof Blob && blob.type.startsWith('audio/')) files.push(blob);
+    return make(blob);
+  };
+  const base64Of = (blob) =>
+    new Promise((resolve) => {
+      const reader = new FileReader();
+      reader.onload = () => resolve(String(reader.result).split(',')[1]);
+      reader.readAsDataURL(blob);
+    });
+  globalThis.filesForAudio = () =>
+    Promise.all(files.map(async (blob) => ({ type: blob.type, base64: await base64Of(blob) })));
+}
+
+async function decodeEnvelope(base64) {
+  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  const audio = await new OfflineAudioContext(1, 48_000, 48_000).decodeAudioData(bytes.buffer);
+  const samples = audio.getChannelData(0);
+  const step = audio.sampleRate / 50;
+  const envelope = [];
+  for (let start = 0; start + step <= samples.length; start += step) {
+    let sum = 0;
+    for (let index = Math.floor(start); index < Math.floor(start + step); index += 1) sum += samples[index] ** 2;
+    envelope.push(Math.sqrt(sum / step));
+  }
+  return { envelope, seconds: audio.duration, channels: audio.numberOfChannels, sampleRate: audio.sampleRate };
+}
