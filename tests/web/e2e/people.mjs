@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { sleep, until } from './stage.mjs';
 
-/** What browsers say on the console about a line that a scenario has cut, and about statuses it has caused. */
-const expected = /ERR_CONNECTION|ERR_EMPTY_RESPONSE|ERR_INTERNET_DISCONNECTED|ERR_NETWORK|WebSocket connection to/u;
+/** What browsers say on the console about a line that a scenario has cut. */
+const expected = /net::ERR_|WebSocket connection to/u;
 
 export class Person {
   /** Errors of the page that no scenario expects. */
@@ -166,7 +166,8 @@ export class Person {
     console.log(`-- ${this.name} --`);
     for (const problem of this.problems) console.log(problem);
     if (!this.page || this.page.isClosed()) return;
-    console.log(await this.page.evaluate(() => document.body.innerText));
+    const shown = await this.page.evaluate(() => document.body.innerText);
+    console.log(shown.replace(/\n+/gu, ' | ').slice(-2000));
     await this.page.screenshot({ path: join(folder, `${this.name}.png`) });
     console.log(`picture: ${join(folder, `${this.name}.png`)}`);
   }

@@ -1,7 +1,7 @@
 /** What every scenario stands on: the line, the browsers, the operator's commands, and what the server has stored. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -80,6 +80,18 @@ class Stage {
     return { alice, bob };
   }
 
+  /** Ends a person's browser as the system does when memory is short: at once, with no chance to store anything. */
+  async kill(person) {
+    // Chromium keeps its process id in its profile, behind the name of the machine.
+    const pid = Number(readlinkSync(join(person.profile, 'SingletonLock')).split('-').at(-1));
+    const isGone = new Promise((resolve) => {
+      person.context.once('close', resolve);
+    });
+    process.kill(pid, 'SIGKILL');
+    await isGone;
+    rmSync(join(person.profile, 'SingletonLock'), { force: true });
+  }
+
   /** Runs a command of the program, for example `command('user', 'suspend', 'alice@localhost')`. */
   command(...words) {
     return execFileSync(this.program, ['--config', this.config, ...words], { encoding: 'utf8' });
@@ -142,8 +154,8 @@ export async function scenario(play) {
     const problems = stage.people.flatMap((person) => person.problems);
     assert.deepEqual(problems, [], 'the pages reported errors');
   } catch (error) {
-    console.log(error.stack ?? String(error));
     for (const person of stage.people) await person.describe(stage.folder).catch(() => {});
+    console.log(error.stack ?? String(error));
     process.exitCode = 1;
   } finally {
     await stage.close();

@@ -1,0 +1,50 @@
+/** No line: what is written waits in sight, over a reload too, and is sent once and in order when the line is back. */
+import assert from 'node:assert/strict';
+import { scenario, sleep, until } from './stage.mjs';
+
+const texts = (person) =>
+  person.bubbles().then((bubbles) => bubbles.filter(({ text }) => text !== null).map(({ text }) => text));
+
+await scenario(async (stage) => {
+  const { alice, bob } = await stage.friends();
+  await Promise.all([alice.goTo('bob'), bob.goTo('alice')]);
+  await alice.send('before');
+  await bob.message('before');
+
+  // The server is gone, not only the line.
+  await stage.server('stop');
+  stage.line.down();
+  await alice.page.getByText(/^(No connection|The server does not answer)\./u).waitFor();
+  await alice.send('one');
+  await alice.message('one', ['waiting']);
+  await alice.page.getByText(/1 message will be sent when it is back\./u).waitFor();
+  await alice.send('two');
+  await alice.page.getByText(/2 messages will be sent when it is back\./u).waitFor();
+
+  await alice.page.reload();
+  await alice.message('two', ['waiting']);
+  await alice.send('three');
+  await alice.message('three', ['waiting']);
+  await alice.page.getByText(/3 messages will be sent when it is back\./u).waitFor();
+  assert.deepEqual(await texts(alice), ['before', 'one', 'two', 'three']);
+  assert.deepEqual(await texts(bob), ['before']);
+
+  await stage.server('start');
+  stage.line.up();
+  await wake(alice);
+  await wake(bob);
+  await alice.message('three', ['delivered', 'read'], 30_000);
+  await until('bob has all', async () => (await texts(bob)).length >= 4);
+  await bob.send('four');
+  await alice.message('four');
+  await sleep(500);
+  for (const person of [alice, bob]) {
+    assert.deepEqual(await texts(person), ['before', 'one', 'two', 'three', 'four'], person.name);
+  }
+  assert.equal(await alice.page.getByText(/when it is back/u).count(), 0);
+});
+
+/** What a browser tells a page when the network is there again, so that nobody waits for the back-off. */
+function wake(person) {
+  return person.page.evaluate(() => dispatchEvent(new Event('online')));
+}
