@@ -4,6 +4,7 @@ import type { Message, Thread } from '../model';
 import { Client } from './client';
 import { ManualClock } from './clock';
 import { ClientDb } from './db';
+import { Engine } from './engine';
 import { FakeServer } from './testing/fake-server';
 
 const ALICE = 'alice@home';
@@ -27,9 +28,12 @@ class Profile {
       random: () => 0.5,
       userAgent: 'Firefox/128.0 (X11; Linux)',
       openDb: () => ClientDb.open(this.databaseName),
-      openStream: this.server.openStream,
+      loadSession: async () => ({
+        Engine,
+        openStream: this.server.openStream,
+        uploadFile: async () => undefined,
+      }),
       discover: async () => ({ url: 'ws://home/xmpp', domain: 'home' }),
-      upload: async () => undefined,
       voice: {
         fetcher: () => Promise.reject(new TypeError('no network')),
         analyse: async () => ({ durationMs: 1, waveform: [] }),

@@ -22,7 +22,7 @@ import type { Clock } from './clock';
 import type { ClientDb } from './db';
 import { listDevices, registerDevice, revokeAllDevices, revokeDevice } from './devices';
 import type { Endpoint } from './discovery';
-import { Engine } from './engine';
+import type { Engine } from './engine';
 import { OfflineError, StanzaError } from './errors';
 import { domainOf, localOf, parseAddress } from './jid';
 import { Leader } from './leader';
@@ -33,15 +33,22 @@ import type { Typing } from './typing';
 import type { Uploader } from './uploads';
 import type { VoiceParts } from './voice';
 
+/** See `session.ts`. */
+export interface SessionParts {
+  readonly Engine: Pick<typeof Engine, 'open'>;
+  readonly openStream: StreamFactory;
+  readonly uploadFile: Uploader;
+}
+
 /** What the client needs from the browser; tests give their own. */
 export interface Environment {
   readonly clock: Clock;
   readonly random: () => number;
   readonly userAgent: string;
   readonly openDb: () => Promise<ClientDb>;
-  readonly openStream: StreamFactory;
+  /** Fetches the larger part of the client; asked for early, needed with a session. */
+  readonly loadSession: () => Promise<SessionParts>;
   readonly discover: () => Promise<Endpoint>;
-  readonly upload: Uploader;
   readonly voice: Omit<VoiceParts, 'store'>;
   readonly locks: LockManager | undefined;
   /** Asks the browser not to throw the data away. */
@@ -256,6 +263,7 @@ export class Client implements Parley {
 
   /** This tab has the floor: take up the stored session, if there is one. */
   async #begin(): Promise<void> {
+    this.#session.value = undefined;
     this.#connection.value = { kind: 'signed-out' };
     try {
       this.#db ??= await this.environment.openDb();
@@ -269,7 +277,7 @@ export class Client implements Parley {
       engine.start({ kind: 'device', ...record });
     } catch (error) {
       report(error);
-      this.#lastSignOut.value = 'storage-unavailable';
+      this.#lastSignOut.value = error instanceof SignInFailure ? error.code : 'storage-unavailable';
       this.#session.value = null;
     }
   }
@@ -277,15 +285,20 @@ export class Client implements Parley {
   /** Another tab takes over. */
   async #leave(): Promise<void> {
     const engine = this.#engine.value;
+    // The screens go first: nothing shall be seen of the session being emptied.
+    this.#connection.value = { kind: 'elsewhere' };
     this.#engine.value = null;
     await engine?.stop();
     this.#db?.close();
     this.#db = null;
-    this.#connection.value = { kind: 'elsewhere' };
   }
 
-  #openEngine(session: Pick<SessionRecord, 'jid' | 'resource' | 'deviceName'>): Promise<Engine> {
-    const { clock, random, openStream, upload, voice, discover } = this.environment;
+  async #openEngine(session: Pick<SessionRecord, 'jid' | 'resource' | 'deviceName'>): Promise<Engine> {
+    const { clock, random, voice, discover } = this.environment;
+    const { Engine, openStream, uploadFile } = await this.environment.loadSession().catch((error: unknown) => {
+      report(error);
+      throw new SignInFailure('no-connection');
+    });
     if (!this.#db) {
       throw new SignInFailure('storage-unavailable');
     }
@@ -293,7 +306,7 @@ export class Client implements Parley {
       clock,
       random,
       openStream,
-      upload,
+      upload: uploadFile,
       voice,
       db: this.#db,
       session,

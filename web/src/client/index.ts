@@ -1,6 +1,6 @@
 /*
  * Everything behind the screens: connection, accounts, messages, storage. `client.ts` is the front door, `engine.ts` puts
- * the parts of a session together, `stream.ts` alone knows Strophe. No user interface here, and no cryptography but
+ * the parts of a session together, `stream.ts` alone knows Strophe; both come with `session.ts`, which is fetched apart. No user interface here, and no cryptography but
  * through `../e2ee`. To add a kind of stanza, look at `stanzas.ts` and `inbox.ts`.
  */
 import type { Parley } from '../model';
@@ -9,19 +9,26 @@ import { Client } from './client';
 import { systemClock } from './clock';
 import { ClientDb } from './db';
 import { discover } from './discovery';
-import { openStream } from './stream';
-import { uploadFile } from './uploads';
 
 /** The client of this page. One for each page. */
 export function createParley(): Parley {
+  // Begun at once and beside everything else: it is there before anybody has typed a password.
+  let session: ReturnType<typeof loadSession> | null = null;
+  const load = () => {
+    session ??= loadSession();
+    session.catch(() => {
+      session = null;
+    });
+    return session;
+  };
+  void load().catch(() => undefined);
   return new Client({
     clock: systemClock,
     random: Math.random,
     userAgent: navigator.userAgent,
     openDb: () => ClientDb.open(),
-    openStream,
+    loadSession: load,
     discover: () => discover(location.origin),
-    upload: uploadFile,
     voice: {
       fetcher: (...args) => fetch(...args),
       analyse: waveformOf,
@@ -37,4 +44,8 @@ export function createParley(): Parley {
       document.addEventListener('visibilitychange', () => (document.hidden ? onLeaving() : onBack()));
     },
   });
+}
+
+function loadSession() {
+  return import('./session');
 }

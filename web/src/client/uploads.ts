@@ -1,5 +1,5 @@
 /** Files on their way to the server: slots (XEP-0363), resumable upload (tus 1.0), plain PUT where there is no tus. */
-import { type DetailedError, Upload } from 'tus-js-client';
+import type { DetailedError, Upload } from 'tus-js-client';
 import type { FailureCode } from '../model';
 import { ClientError, StanzaError } from './errors';
 import { domainOf } from './jid';
@@ -129,10 +129,20 @@ export const uploadFile: Uploader = async (slot, file, onProgress, signal) => {
 
 class NoTus extends Error {}
 
-const uploadByTus: Uploader = (slot, file, onProgress, signal) =>
-  new Promise((resolve, reject) => {
+/** The library is fetched with the first upload: most visits make none. */
+async function loadTus(): Promise<typeof Upload> {
+  try {
+    return (await import('tus-js-client')).Upload;
+  } catch (error) {
+    throw new UploadError(null, false, { cause: error });
+  }
+}
+
+const uploadByTus: Uploader = async (slot, file, onProgress, signal) => {
+  const Tus = await loadTus();
+  return new Promise((resolve, reject) => {
     const isForeign = new URL(slot.put).origin !== location.origin;
-    const upload = new Upload(file, {
+    const upload = new Tus(file, {
       uploadUrl: slot.put,
       headers: { ...slot.headers },
       retryDelays: isForeign ? [] : [500, 2000, 5000],
@@ -143,12 +153,15 @@ const uploadByTus: Uploader = (slot, file, onProgress, signal) =>
       onSuccess: () => resolve(),
       onError: (error) => reject(tusErrorOf(error as DetailedError, isForeign)),
     });
-    signal.addEventListener('abort', () => {
+    const abort = () => {
       void upload.abort();
       reject(new UploadError(null));
-    });
+    };
+    if (signal.aborted) return abort();
+    signal.addEventListener('abort', abort);
     upload.start();
   });
+};
 
 function tusErrorOf(error: DetailedError, isForeign: boolean): Error {
   const response = error.originalResponse;

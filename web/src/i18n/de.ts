@@ -8,6 +8,11 @@ export const de: Catalogue = {
   'app.updateNow': 'Aktualisieren',
   'app.loading': 'Parley wird geöffnet …',
 
+  'elsewhere.title': 'Parley ist in einem anderen Tab geöffnet',
+  'elsewhere.text': 'Senden und empfangen kann immer nur ein Tab.',
+  'elsewhere.take': 'Hier verwenden',
+  'elsewhere.busy': 'Einen Moment …',
+
   'nav.label': 'Bereiche',
   'nav.chats': 'Chats',
   'nav.contacts': 'Kontakte',

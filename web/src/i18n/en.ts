@@ -6,6 +6,11 @@ export const en = {
   'app.updateNow': 'Update',
   'app.loading': 'Opening Parley…',
 
+  'elsewhere.title': 'Parley is open in another tab',
+  'elsewhere.text': 'Only one tab at a time can send and receive.',
+  'elsewhere.take': 'Use it here',
+  'elsewhere.busy': 'One moment…',
+
   'nav.label': 'Sections',
   'nav.chats': 'Chats',
   'nav.contacts': 'Contacts',

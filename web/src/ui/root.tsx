@@ -4,6 +4,7 @@ import { createPlayer } from '../voice/browser-player';
 import { openRecorder } from '../voice/recorder';
 import { VoiceSession } from '../voice/session';
 import { type App, AppProvider, createNotices, nameOf } from './app-context';
+import { Elsewhere } from './elsewhere';
 import { Notices } from './notices';
 import { Shell } from './shell';
 import { SignIn } from './sign-in';
@@ -42,6 +43,7 @@ export function Root({ app }: { readonly app: App }) {
 
 function Screen({ app }: { readonly app: App }) {
   const session = app.parley.session.value;
+  if (app.parley.connection.value.kind === 'elsewhere') return <Elsewhere />;
   if (session === undefined) return <main class="splash" aria-busy="true" aria-label={t('app.loading')} />;
   return session === null ? <SignIn /> : <Shell key={session.jid} session={session} />;
 }
