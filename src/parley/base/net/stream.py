@@ -29,6 +29,7 @@ class StreamDriver(asyncio.Protocol):
         self._queue: list[bytes] = []
         self._is_flush_due = False
         self._is_switching = False
+        self._early: list[bytes] = []
         self._cut: asyncio.TimerHandle | None = None
         self.kind = "tcp"
         self.peer = ""
@@ -51,8 +52,13 @@ class StreamDriver(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Called by the event loop."""
-        # Bytes sent in clear behind <starttls/> are dropped: they may be an attacker's (CVE-2011-0411).
-        if self._receiver is not None and not self._is_switching:
+        if self._receiver is None:
+            return
+        if self._is_switching or self._early:
+            # Read under TLS already: the peer sent it together with the end of its handshake. What it had sent in
+            # clear before (which may be an attacker's, CVE-2011-0411) went to the receiver, which drops it.
+            self._early.append(data)
+        else:
             self._receiver.received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -60,6 +66,7 @@ class StreamDriver(asyncio.Protocol):
         if self._cut is not None:
             self._cut.cancel()
         self._queue.clear()
+        self._early.clear()
         receiver, self._receiver = self._receiver, None
         self._transport = None
         if receiver is not None:
@@ -98,6 +105,14 @@ class StreamDriver(asyncio.Protocol):
         """See `Wire.resume_reading`."""
         if self._transport is not None and not self._transport.is_closing() and not self._transport.is_reading():
             self._transport.resume_reading()
+        if self._early:
+            asyncio.get_running_loop().call_soon(self._deliver_early)
+
+    def _deliver_early(self) -> None:
+        if self._receiver is not None and self._early and not self._is_switching:
+            data = b"".join(self._early)
+            self._early.clear()
+            self._receiver.received(data)
 
     async def start_tls(self, context: ssl.SSLContext, timeout_s: float) -> None:
         """See `Wire.start_tls`; `timeout_s` limits the handshake."""
