@@ -202,7 +202,9 @@ export class OmemoDevice {
     return this.changeContact(jid, (contact) => {
       const { policy, now } = this.context;
       const updated = updateList(contact, others, format, policy, now());
-      return { contact: updated.contact, result: { ...updated.change, isOwnDeviceMissing } };
+      // A list with this device alone is a list too: the next device is a new one, not one of the first.
+      const hasList = updated.contact.hasList || ids.length > 0;
+      return { contact: { ...updated.contact, hasList }, result: { ...updated.change, isOwnDeviceMissing } };
     });
   }
 

@@ -229,6 +229,15 @@ describe('what trust does to messages', () => {
     expect(second.isNewDevice).toBe(false);
   });
 
+  test('a second device of one’s own is announced to the first, not the first to the second', async () => {
+    const first = await person(ALICE);
+    const second = await person(ALICE);
+    const [one, two] = [first.address.deviceId, second.address.deviceId];
+    await first.device.updateDeviceList(ALICE, [one], 'legacy');
+    expect((await first.device.updateDeviceList(ALICE, [one, two], 'legacy')).announced).toEqual([two]);
+    expect((await second.device.updateDeviceList(ALICE, [one], 'legacy')).announced).toEqual([]);
+  });
+
   test('the plan sorts the listed devices', async () => {
     const { alice, bob } = await pair();
     const tablet = await person(ALICE);
