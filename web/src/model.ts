@@ -94,20 +94,33 @@ export interface FileContent {
   readonly kind: 'file';
   readonly name: string;
   readonly mediaType: string;
+  /** 0 until it is known. */
   readonly sizeBytes: number;
+  /** Download under way: 0 to 1. */
   readonly progress?: number;
+  /** The file is on this device. */
+  readonly isStored: boolean;
+  /** The file is gone or cannot be opened. */
+  readonly isUnavailable?: boolean;
 }
 
 /** A message that was sealed for other devices than this one, or cannot be opened. */
 export interface UnreadableContent {
   readonly kind: 'unreadable';
-  readonly reason: 'not-for-this-device' | 'broken' | 'unsupported';
+  /** `key-changed` and `distrusted` can be opened once the person trusts the device. */
+  readonly reason: 'not-for-this-device' | 'broken' | 'unsupported' | 'key-changed' | 'distrusted';
 }
 
 /** A quiet centred note in the thread. */
 export interface NoteContent {
   readonly kind: 'note';
-  readonly note: 'new-device' | 'device-removed' | 'key-changed' | 'class-changed' | 'first-contact';
+  readonly note:
+    | 'new-device'
+    | 'device-removed'
+    | 'key-changed'
+    | 'class-changed'
+    | 'plain-from-them'
+    | 'first-contact';
   readonly jid: string;
   readonly deviceId?: number;
   readonly deviceName?: string;
@@ -136,6 +149,8 @@ export interface Conversation {
   readonly jid: string;
   readonly name: string;
   readonly confidentiality: Confidentiality;
+  /** What they write comes unsealed just now; what we write does not. */
+  readonly isPlainFromThem: boolean;
   readonly lastMessage?: Message;
   readonly unread: number;
   readonly isTyping: boolean;
@@ -233,6 +248,8 @@ export interface Parley {
 
   /** Decrypted Ogg Opus (or whatever the sender used) of a voice message; downloads when not cached. */
   voiceFile(messageId: string): Promise<Blob>;
+  /** A file that was sent to us, decrypted; downloads when not cached. */
+  file(messageId: string): Promise<Blob>;
   /** Remembers where playback stands. */
   setPosition(messageId: string, positionMs: number): void;
   /** Played to the end, or nearly: tells the sender "heard". */

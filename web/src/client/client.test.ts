@@ -252,6 +252,25 @@ describe('sealed means sealed', () => {
   });
 });
 
+describe('a device that is not trusted', () => {
+  it('is not heard until it is, and then all it said', async () => {
+    const [alice, bob] = [await signedIn(ALICE), await signedIn(BOB)];
+    const [toBob, toAlice] = [alice.thread(BOB), bob.thread(ALICE)];
+    await alice.client.sendText(BOB, 'hello');
+    await until(() => texts(toAlice).length === 1);
+    const [device] = await alice.client.devices(BOB);
+    await alice.client.setTrust(BOB, device?.deviceId ?? 0, 'distrusted');
+    await bob.client.sendText(ALICE, 'one');
+    await bob.client.sendText(ALICE, 'two');
+    const closed = { kind: 'unreadable', reason: 'distrusted' };
+    await until(() => toBob.messages.value.filter(({ content }) => content.kind === 'unreadable').length === 2);
+    expect(last(toBob)?.content).toEqual(closed);
+    await alice.client.setTrust(BOB, device?.deviceId ?? 0, 'verified');
+    await until(() => texts(toBob).length === 3);
+    expect(texts(toBob)).toEqual(['hello', 'one', 'two']);
+  });
+});
+
 describe('several devices', () => {
   it('all see all, and a new one is announced', async () => {
     const [alice, bob] = [await signedIn(ALICE), await signedIn(BOB)];

@@ -24,6 +24,7 @@ import { listDevices, registerDevice, revokeAllDevices, revokeDevice } from './d
 import type { Endpoint } from './discovery';
 import type { Engine } from './engine';
 import { OfflineError, StanzaError } from './errors';
+import type { FileParts } from './files';
 import { domainOf, localOf, parseAddress } from './jid';
 import { Leader } from './leader';
 import type { SessionRecord } from './records';
@@ -31,7 +32,6 @@ import { report } from './report';
 import type { StreamFactory } from './stream';
 import type { Typing } from './typing';
 import type { Uploader } from './uploads';
-import type { VoiceParts } from './voice';
 
 /** See `session.ts`. */
 export interface SessionParts {
@@ -49,7 +49,7 @@ export interface Environment {
   /** Fetches the larger part of the client; asked for early, needed with a session. */
   readonly loadSession: () => Promise<SessionParts>;
   readonly discover: () => Promise<Endpoint>;
-  readonly voice: Omit<VoiceParts, 'store'>;
+  readonly voice: Omit<FileParts, 'store'>;
   readonly locks: LockManager | undefined;
   /** Asks the browser not to throw the data away. */
   readonly persist: () => Promise<unknown>;
@@ -234,7 +234,11 @@ export class Client implements Parley {
   }
 
   voiceFile(messageId: string): Promise<Blob> {
-    return this.#require().recordings.file(messageId);
+    return this.#require().files.get(messageId);
+  }
+
+  file(messageId: string): Promise<Blob> {
+    return this.#require().files.get(messageId);
   }
 
   setPosition(messageId: string, positionMs: number): void {

@@ -16,6 +16,7 @@ import { Archive } from './archive';
 import type { Credentials } from './auth';
 import type { ClientDb } from './db';
 import { OfflineError, StanzaError } from './errors';
+import { type FileParts, Files } from './files';
 import { Inbox } from './inbox';
 import { bareOf } from './jid';
 import { Link, type LinkOptions } from './link';
@@ -33,14 +34,13 @@ import { Store } from './store';
 import { Sync } from './sync';
 import { type Doing, Typing } from './typing';
 import { Slots, type Uploader } from './uploads';
-import { Recordings, type VoiceParts } from './voice';
 import { find, type XmlNode, x } from './xml';
 
 export interface EngineOptions extends LinkOptions {
   readonly db: ClientDb;
   readonly session: Pick<SessionRecord, 'jid' | 'resource' | 'deviceName'>;
   readonly upload: Uploader;
-  readonly voice: Omit<VoiceParts, 'store'>;
+  readonly voice: Omit<FileParts, 'store'>;
   readonly onState: (state: ConnectionState) => void;
   /** The server ended the session for good. */
   readonly onRefused: (error: SignInError) => void;
@@ -52,7 +52,7 @@ interface Parts {
   readonly outbox: Outbox;
   readonly inbox: Inbox;
   readonly sync: Sync;
-  readonly recordings: Recordings;
+  readonly files: Files;
 }
 
 /** A thread that has fewer messages is filled up from the archive at once. */
@@ -117,7 +117,7 @@ export class Engine {
       retryAfter: (delayMs, task) => void clock.after(delayMs, task),
       report,
     });
-    const recordings = new Recordings({ ...voice, store });
+    const files = new Files({ ...voice, store });
     const inbox = new Inbox({
       own: session.jid,
       store,
@@ -125,10 +125,10 @@ export class Engine {
       sealing,
       now: () => clock.now(),
       isContact: (jid) => this.#isSeenBy(jid),
-      onStored: (record) => recordings.fetchLater(record),
+      onStored: (record) => files.fetchLater(record),
     });
     const sync = new Sync({ db, store, archive: this.#archive, inbox });
-    this.#parts = { sealing, outbox, inbox, sync, recordings };
+    this.#parts = { sealing, outbox, inbox, sync, files };
   }
 
   get outbox(): Outbox {
@@ -139,8 +139,8 @@ export class Engine {
     return this.#assembled.sync;
   }
 
-  get recordings(): Recordings {
-    return this.#assembled.recordings;
+  get files(): Files {
+    return this.#assembled.files;
   }
 
   get #assembled(): Parts {
@@ -237,7 +237,7 @@ export class Engine {
     } else if (message.content.kind === 'voice' && message.content.url) {
       await this.outbox.retry(message, { body: message.content.url });
     } else if (message.content.kind === 'voice') {
-      const { ciphertext, upload } = await encrypted(await this.recordings.file(messageId));
+      const { ciphertext, upload } = await encrypted(await this.files.get(messageId));
       await db.write([await db.sealBlob(uploadBlobId({ messageId }), ciphertext)]);
       await this.outbox.retry(message, { upload });
     }
@@ -247,7 +247,7 @@ export class Engine {
   async markRead(jid: string): Promise<void> {
     const newest = this.store.thread(jid).newest;
     const read = newest ? await this.store.markRead(jid, newest.order) : [];
-    const marked = read.filter((record) => record.isMarkable && record.wireId !== undefined).at(-1);
+    const marked = read.filter((record) => record.isMarkable && record.content.kind !== 'unreadable').at(-1);
     if (marked?.wireId !== undefined && this.#isSeenBy(jid)) {
       const id = crypto.randomUUID();
       await this.outbox.enqueueControl(jid, id, buildDisplayed(jid, id, marked.wireId));
@@ -268,7 +268,7 @@ export class Engine {
     const thread = this.store.thread(jid);
     await thread.load();
     for (const record of thread.records) {
-      this.recordings.fetchLater(record);
+      this.files.fetchLater(record);
     }
     if (thread.records.length < SHORT_THREAD && !this.store.conversation(jid).isComplete && this.link.isOpen) {
       await this.loadOlder(jid);
@@ -299,8 +299,11 @@ export class Engine {
     return this.#assembled.sealing.devices(jid);
   }
 
-  setTrust(jid: string, deviceId: number, trust: Trust): Promise<void> {
-    return this.#assembled.sealing.setTrust(jid, deviceId, trust);
+  async setTrust(jid: string, deviceId: number, trust: Trust): Promise<void> {
+    const { sealing, sync, inbox } = this.#assembled;
+    await sealing.setTrust(jid, deviceId, trust);
+    // Failures are reported there; the decision stands.
+    void sync.enqueue(() => inbox.reopen(jid)).catch(() => undefined);
   }
 
   tellDoing(jid: string, what: Doing | null): void {

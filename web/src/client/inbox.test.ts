@@ -41,7 +41,7 @@ beforeEach(async () => {
       enqueueControl: async (_jid, _id, stanza) => void controls.push(JSON.stringify(stanza)),
     },
     sealing: {
-      unseal: async (envelope, _sealed, commit) => {
+      unseal: async (envelope: Partial<Envelope>, _sealed, commit) => {
         if (outcome !== 'opens') {
           return outcome;
         }
@@ -202,8 +202,16 @@ describe('classes', () => {
       'managed',
       'sealed',
     ]);
-    expect(await notes()).toEqual(['first-contact', 'class-changed', 'class-changed']);
+    expect(await notes()).toEqual(['first-contact', 'plain-from-them', 'class-changed']);
     expect(store.conversation(BOB).confidentiality).toBe('sealed');
+  });
+
+  it('what we write sealed in between does not have it noted again', async () => {
+    await inbox.take(envelope({ stanzaId: 'a', body: 'in clear' }), RECENT);
+    expect(store.summaries.value.get(BOB)?.isPlainFromThem).toBe(true);
+    await inbox.take(envelope({ from: ALICE, stanzaId: 'b', sealed, source: 'carbon' }), RECENT);
+    await inbox.take(envelope({ stanzaId: 'c', body: 'in clear' }), RECENT);
+    expect(await notes()).toEqual(['plain-from-them']);
   });
 });
 
@@ -223,6 +231,29 @@ describe('what cannot be opened', () => {
     await inbox.take(envelope({ stanzaId: 'a', sealed }), RECENT);
     expect(store.summaries.value.get(BOB)?.unread).toBe(0);
     expect(await stored()).toHaveLength(1);
+  });
+
+  it('is opened later when the device was refused and is trusted now', async () => {
+    outcome = { kind: 'refused', reason: 'key-changed' };
+    await inbox.take(envelope({ stanzaId: 'a', sealed, isMarkable: true }), RECENT);
+    await inbox.take(envelope({ stanzaId: 'b', sealed }), RECENT);
+    await store.markRead(BOB, Number.MAX_SAFE_INTEGER);
+    await inbox.reopen(BOB);
+    expect((await stored())[0]?.content).toEqual({ kind: 'unreadable', reason: 'key-changed' });
+    outcome = 'opens';
+    await inbox.reopen(BOB);
+    const records = await stored();
+    expect(records.map(({ content }) => content)).toEqual(Array(2).fill({ kind: 'text', text: 'opened' }));
+    expect(records.map(({ refused: left }) => left)).toEqual([undefined, undefined]);
+    expect(store.summaries.value.get(BOB)?.unread).toBe(2);
+  });
+
+  it('stays closed for good when trusting the device did not help', async () => {
+    outcome = { kind: 'refused', reason: 'distrusted' };
+    await inbox.take(envelope({ stanzaId: 'a', sealed }), RECENT);
+    outcome = { kind: 'unreadable', reason: 'broken' };
+    await inbox.reopen(BOB);
+    expect((await stored())[0]?.content).toEqual({ kind: 'unreadable', reason: 'broken' });
   });
 
   it('is not shown when it had nothing to show', async () => {

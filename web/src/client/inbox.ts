@@ -1,12 +1,12 @@
 /** What arrives: each message once, opened, in the order of the archive; receipts and markers where they belong. */
 import type { Confidentiality, NoteContent } from '../model';
+import { contentOf } from './files';
 import { heard, markedMessage, raised } from './marks';
 import type { Outbox } from './outbox';
 import type { MessageRecord, StoredContent } from './records';
 import type { Sealing } from './sealing';
 import { buildReceipt, type Envelope, failureOf } from './stanzas';
 import type { NewMessage, Planned, Store } from './store';
-import { contentOf } from './voice';
 
 export interface InboxParts {
   readonly own: string;
@@ -29,6 +29,13 @@ export const RECENT: Arrival = { kind: 'recent' };
 
 /** A receipt for a message older than this would tell nobody anything. */
 const RECEIPT_AGE_MS = 14 * 24 * 3600_000;
+
+/** How far back in a conversation refused messages are looked for. */
+const REOPEN_LIMIT = 1000;
+
+function changeNote(confidentiality: Confidentiality): Pick<NoteContent, 'note' | 'confidentiality'> {
+  return confidentiality === 'managed' ? { note: 'plain-from-them' } : { note: 'class-changed', confidentiality };
+}
 
 export class Inbox {
   constructor(private readonly parts: InboxParts) {}
@@ -163,9 +170,52 @@ export class Inbox {
     if (opened.planned && outcome.kind === 'opened') {
       opened.planned.apply();
       await this.#afterAdd(envelope, arrival, opened.planned.record);
+    } else if (outcome.kind === 'refused' && sealed.payload) {
+      const content = { kind: 'unreadable', reason: outcome.reason } as const;
+      const message = this.#messageOf(envelope, arrival, content, 'sealed');
+      await this.#take(envelope, arrival, { ...message, refused: sealed });
     } else if (outcome.kind === 'unreadable' && sealed.payload) {
       await this.#add(envelope, arrival, { kind: 'unreadable', reason: outcome.reason }, 'sealed');
     }
+  }
+
+  /** Opens what was refused from devices of a person, now that something was decided about them. One at a time, too. */
+  async reopen(jid: string): Promise<void> {
+    const { store, own } = this.parts;
+    for (const conversation of jid === own ? store.summaries.value.keys() : [jid]) {
+      const recent = await store.db.messagesBefore(conversation, Number.POSITIVE_INFINITY, REOPEN_LIMIT);
+      for (const record of recent) {
+        if (record.refused && record.sender === jid) {
+          await store.exclusively(() => this.#reopen(record.id));
+        }
+      }
+    }
+  }
+
+  async #reopen(id: string): Promise<void> {
+    const { store, sealing, onStored } = this.parts;
+    const record = await store.db.getMessage(id);
+    if (!record?.refused) {
+      return;
+    }
+    const { refused, ...rest } = record;
+    const opened: { planned?: Planned } = {};
+    const outcome = await sealing.unseal({ from: rest.sender, isOwn: rest.isOwn }, refused, async (text) => {
+      // Only now it can be read, so it counts as new.
+      const after = { ...rest, content: contentOf(text), ...(!rest.isOwn && { isUnread: true }) };
+      opened.planned = await store.planChange(record, after);
+      return opened.planned.writes;
+    });
+    if (outcome.kind === 'refused') {
+      return;
+    }
+    const lost = { ...rest, content: { kind: 'unreadable', reason: 'broken' } as const };
+    const planned = opened.planned ?? (await store.planChange(record, lost));
+    if (outcome.kind !== 'opened') {
+      await store.db.write(planned.writes);
+    }
+    planned.apply();
+    onStored(planned.record);
   }
 
   async #add(
@@ -174,7 +224,10 @@ export class Inbox {
     content: StoredContent,
     confidentiality: Confidentiality,
   ): Promise<void> {
-    const message = this.#messageOf(envelope, arrival, content, confidentiality);
+    await this.#take(envelope, arrival, this.#messageOf(envelope, arrival, content, confidentiality));
+  }
+
+  async #take(envelope: Envelope, arrival: Arrival, message: NewMessage): Promise<void> {
     const record = await this.parts.store.add(message, this.#orderOf(arrival));
     await this.#afterAdd(envelope, arrival, record);
   }
@@ -205,14 +258,19 @@ export class Inbox {
 
   /** Says in the thread that from here on other machines can read what comes, or no longer. */
   async #noteClass(envelope: Envelope, arrival: Arrival, confidentiality: Confidentiality): Promise<void> {
+    const { store } = this.parts;
+    const { peer, isOwn } = envelope;
     if (arrival.kind === 'older') {
       return;
     }
-    const last = this.parts.store.summaries.value.get(envelope.peer)?.lastMessage;
-    if (!last && confidentiality === 'sealed') {
-      await this.note(envelope.peer, { note: 'first-contact' });
-    } else if ((last?.confidentiality ?? 'sealed') !== confidentiality) {
-      await this.note(envelope.peer, { note: 'class-changed', confidentiality });
+    const { theirClass = 'sealed' } = store.conversation(peer);
+    if (!store.summaries.value.get(peer)?.lastMessage && confidentiality === 'sealed') {
+      await this.note(peer, { note: 'first-contact' });
+    } else if (!isOwn && theirClass !== confidentiality) {
+      await this.note(peer, { ...changeNote(confidentiality) });
+    }
+    if (!isOwn && theirClass !== confidentiality) {
+      await store.setTheirClass(peer, confidentiality);
     }
   }
 

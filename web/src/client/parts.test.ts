@@ -1,9 +1,10 @@
 import 'fake-indexeddb/auto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { encryptFile, toAesGcmUrl } from '../e2ee';
 import { ManualClock } from './clock';
 import { ClientDb } from './db';
 import { parseDevice } from './devices';
+import { contentOf, Files, fileNameOf } from './files';
 import type { Link } from './link';
 import { buildPresence, capsVersion, discoInfo, FEATURES, Presences } from './presence';
 import { parseItem, Roster } from './roster';
@@ -13,7 +14,6 @@ import { Store } from './store';
 import { messageRecord } from './testing/records';
 import { Typing } from './typing';
 import { parseSlot, uploadErrorOf } from './uploads';
-import { contentOf, Recordings } from './voice';
 import { find, type XmlNode, x } from './xml';
 
 const CLIENT = 'jabber:client';
@@ -110,11 +110,23 @@ describe('voice messages', () => {
   it.each([
     [`aesgcm://host/f.ogg#${digits}`, 'voice'],
     [`  aesgcm://host/a/b.M4A#${digits}\n`, 'voice'],
-    [`aesgcm://host/f.jpg#${digits}`, 'text'],
+    [`aesgcm://host/f.jpg#${digits}`, 'file'],
+    [`aesgcm://host/f.pdf#${digits}\ndata:image/jpeg,/9j/4A`, 'file'],
+    [`aesgcm://host/f.pdf#${digits}\nlook at this`, 'text'],
+    [`aesgcm://host/#${digits}`, 'text'],
     [`listen: aesgcm://host/f.ogg#${digits}`, 'text'],
     ['https://host/f.ogg', 'text'],
   ])('%s is %s', (text, kind) => {
     expect(contentOf(text).kind).toBe(kind);
+  });
+
+  it.each([
+    ['report%20May.pdf', 'report May.pdf'],
+    ['a%2F..%2Fb.pdf', 'a..b.pdf'],
+    ['x%E2%80%AEfdp.exe', 'xfdp.exe'],
+    ['%E0%A4%A', '%E0%A4%A'],
+  ])('the name in %s is %s', (segment, name) => {
+    expect(fileNameOf(segment)).toBe(name);
   });
 
   it('keys survive the way through the outbox', async () => {
@@ -128,7 +140,7 @@ describe('voice messages', () => {
     const content = contentOf(toAesGcmUrl('https://host/f.ogg', secret));
     const record = await store.add(messageRecord({ id: 'v', content }), store.nextOrder());
     const asked: string[] = [];
-    const files = new Recordings({
+    const files = new Files({
       store,
       fetcher: async (url) => {
         asked.push(String(url));
@@ -144,34 +156,43 @@ describe('voice messages', () => {
 
   it('are fetched once, opened, measured and kept', async () => {
     const { store, files, asked } = await recordings(ok);
-    const [first, second] = await Promise.all([files.file('v'), files.file('v')]);
+    const [first, second] = await Promise.all([files.get('v'), files.get('v')]);
     expect(new Uint8Array(await first.arrayBuffer())).toEqual(new Uint8Array([1, 2, 3]));
     expect(second.size).toBe(first.size);
-    expect((await files.file('v')).size).toBe(3);
+    expect((await files.get('v')).size).toBe(3);
     expect(asked).toEqual(['https://host/f.ogg']);
     expect((await store.db.getMessage('v'))?.content).toMatchObject({ durationMs: 1500, sizeBytes: 3 });
   });
 
   it('that were changed on the way are unavailable', async () => {
     const { store, files } = await recordings(() => new Response(new Uint8Array(40)));
-    await expect(files.file('v')).rejects.toMatchObject({ code: 'content-corrupt' });
+    await expect(files.get('v')).rejects.toMatchObject({ code: 'content-corrupt' });
     expect((await store.db.getMessage('v'))?.content).toMatchObject({ isUnavailable: true });
   });
 
   it('that are gone are unavailable, and a server in trouble means nothing', async () => {
     const gone = await recordings(() => new Response('', { status: 404 }));
-    await expect(gone.files.file('v')).rejects.toThrow();
+    await expect(gone.files.get('v')).rejects.toThrow();
     expect((await gone.store.db.getMessage('v'))?.content).toMatchObject({ isUnavailable: true });
     const ill = await recordings(() => new Response('', { status: 503 }));
-    await expect(ill.files.file('v')).rejects.toThrow();
+    await expect(ill.files.get('v')).rejects.toThrow();
     expect((await ill.store.db.getMessage('v'))?.content).not.toHaveProperty('isUnavailable');
+  });
+
+  it('that are no recordings are kept as they are; of those that nobody asked for, only the size is', async () => {
+    const { store, files, asked } = await recordings(ok);
+    const content = contentOf(`aesgcm://host/plan.pdf#${'ab'.repeat(44)}`);
+    const record = await store.add(messageRecord({ id: 'f', content }), store.nextOrder());
+    files.fetchLater(record);
+    await vi.waitFor(() => expect(asked).toEqual(['https://host/plan.pdf']));
+    expect((await store.db.getMessage('f'))?.content).toMatchObject({ name: 'plan.pdf', isStored: false });
   });
 
   it('that are too large are not fetched unasked', async () => {
     const { files, record, store } = await recordings(ok, new Uint8Array(5 * 1024 * 1024 + 1));
     files.fetchLater(record);
     await Promise.resolve();
-    await expect(files.file('v')).resolves.toBeInstanceOf(Blob);
+    await expect(files.get('v')).resolves.toBeInstanceOf(Blob);
     expect((await store.db.getMessage('v'))?.content).toMatchObject({ durationMs: 1500 });
   });
 });

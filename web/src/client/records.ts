@@ -1,5 +1,6 @@
 /** What the client keeps: the shapes of the values in the database. Everything here is sealed at rest, see `db.ts`. */
 import type { Confidentiality, FailureCode, NoteContent, SendState, TextContent, UnreadableContent } from '../model';
+import type { SealedPayload } from './stanzas';
 
 /** The signed-in account of this browser profile. */
 export interface SessionRecord {
@@ -24,7 +25,19 @@ export interface StoredVoice {
   readonly isUnavailable?: boolean;
 }
 
-export type StoredContent = TextContent | StoredVoice | UnreadableContent | NoteContent;
+/** A file of another kind that somebody sent, as stored; its bytes are in the `blobs` store once they were fetched. */
+export interface StoredFile {
+  readonly kind: 'file';
+  /** `aesgcm:` address with key and nonce (XEP-0454). */
+  readonly url: string;
+  readonly name: string;
+  readonly mediaType: string;
+  readonly sizeBytes: number;
+  readonly isStored: boolean;
+  readonly isUnavailable?: boolean;
+}
+
+export type StoredContent = TextContent | StoredVoice | StoredFile | UnreadableContent | NoteContent;
 
 export interface MessageRecord {
   /** Local id. */
@@ -43,6 +56,8 @@ export interface MessageRecord {
   readonly at: number;
   readonly content: StoredContent;
   readonly confidentiality: Confidentiality;
+  /** As it came, while the device that sealed it is not trusted; opened when the person decides otherwise. */
+  readonly refused?: SealedPayload;
   readonly isUnread?: boolean;
   /** Theirs: they asked to be told when it is read. */
   readonly isMarkable?: boolean;
@@ -55,6 +70,8 @@ export interface ConversationRecord {
   readonly jid: string;
   readonly confidentiality: Confidentiality;
   readonly draft: string;
+  /** The class of the last message of theirs. */
+  readonly theirClass?: Confidentiality;
   /** The archive holds nothing older than what is cached. */
   readonly isComplete: boolean;
 }

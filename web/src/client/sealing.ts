@@ -31,7 +31,9 @@ export type UnsealOutcome =
   | { readonly kind: 'opened' }
   /** Opened before, or nothing to show. */
   | { readonly kind: 'nothing' }
-  | { readonly kind: 'unreadable'; readonly reason: 'not-for-this-device' | 'broken' };
+  | { readonly kind: 'unreadable'; readonly reason: 'not-for-this-device' | 'broken' }
+  /** Nothing was changed: it can be opened as soon as the person trusts the device. */
+  | { readonly kind: 'refused'; readonly reason: 'key-changed' | 'distrusted' };
 
 export interface SealingEvents {
   onNote(jid: string, note: NoteContent['note'], deviceId: number): void;
@@ -45,6 +47,8 @@ export class Sealing {
   /** Devices whose bundle cannot be had in this session. */
   readonly #unreachable = new Set<string>();
   readonly #healed = new Set<string>();
+  /** Devices whose changed key was announced. */
+  readonly #warned = new Set<string>();
   #replies = new Map<string, Address>();
   #isCatchingUp = false;
   #isRetired = false;
@@ -183,7 +187,7 @@ export class Sealing {
    * @param commit Makes the writes that store the content: they become durable together with the ratchet.
    */
   async unseal(
-    envelope: Envelope,
+    envelope: Pick<Envelope, 'from' | 'isOwn'>,
     sealed: SealedPayload,
     commit: (text: string) => Promise<readonly ExtraWrite[]>,
   ): Promise<UnsealOutcome> {
@@ -226,6 +230,7 @@ export class Sealing {
     if (key) {
       await this.device.setTrust(jid, formatFingerprint(key), trust);
       this.#unreachable.delete(`${jid}/${deviceId}`);
+      this.#warned.delete(`${jid}/${deviceId}`);
       this.events.onDevicesChanged(jid);
     }
   }
@@ -285,7 +290,10 @@ export class Sealing {
     if (error instanceof SessionError && !error.shouldRebuild) {
       return { kind: 'nothing' };
     }
-    this.#noteChangedKey(error, from);
+    if (error instanceof TrustError) {
+      this.#noteChangedKey(error, from);
+      return { kind: 'refused', reason: error.code === 'device-distrusted' ? 'distrusted' : 'key-changed' };
+    }
     if (error instanceof SessionError && !this.#healed.has(keyOf(from))) {
       this.#healed.add(keyOf(from));
       await this.#heal(from).catch(() => undefined);
@@ -320,7 +328,9 @@ export class Sealing {
   }
 
   #noteChangedKey(error: unknown, address: Address): void {
-    if (error instanceof TrustError && error.code === 'identity-changed') {
+    const isChanged = error instanceof TrustError && error.code === 'identity-changed';
+    if (isChanged && !this.#warned.has(keyOf(address))) {
+      this.#warned.add(keyOf(address));
       this.events.onNote(address.jid, 'key-changed', address.deviceId);
     }
   }
@@ -357,7 +367,7 @@ function deviceInfoOf(record: DeviceRecord): DeviceInfo {
   return {
     jid: record.jid,
     deviceId: record.deviceId,
-    name: `Device ${record.deviceId}`,
+    name: '',
     isThisDevice: false,
     isActive: record.active.includes(FORMAT),
     trust: effectiveTrust(record),

@@ -11,6 +11,7 @@ export interface Summary {
   readonly jid: string;
   readonly confidentiality: Confidentiality;
   readonly draft: string;
+  readonly isPlainFromThem: boolean;
   readonly unread: number;
   readonly lastMessage?: Message;
 }
@@ -137,6 +138,17 @@ export class Store {
     });
   }
 
+  /** Runs a task that changes messages by `planChange`: changes never overlap. */
+  exclusively<T>(task: () => Promise<T>): Promise<T> {
+    return this.#exclusively(task);
+  }
+
+  /** Prepares a change of a stored message for a transaction with other things; within `exclusively` only. */
+  async planChange(before: MessageRecord, after: MessageRecord): Promise<Planned> {
+    const writes = [await this.db.sealMessage(after)];
+    return { record: after, writes, apply: () => this.#show(before, after) };
+  }
+
   remove(id: string, extra: readonly DbWrite[] = []): Promise<void> {
     return this.#exclusively(async () => {
       const before = await this.db.getMessage(id);
@@ -166,11 +178,9 @@ export class Store {
     return this.#changeConversation(jid, (record) => ({ ...record, isComplete: true }));
   }
 
-  /** @returns Whether it was another class before. */
-  async setConfidentiality(jid: string, confidentiality: Confidentiality): Promise<boolean> {
-    const before = this.conversation(jid).confidentiality;
-    await this.#changeConversation(jid, (record) => ({ ...record, confidentiality }));
-    return before !== confidentiality;
+  /** Remembers the class in which they write just now. */
+  async setTheirClass(jid: string, theirClass: Confidentiality): Promise<void> {
+    await this.#changeConversation(jid, (record) => ({ ...record, theirClass }));
   }
 
   setDraft(jid: string, draft: string): void {
@@ -231,10 +241,10 @@ export class Store {
   }
 
   #viewContent(record: MessageRecord): Content {
-    if (record.content.kind !== 'voice') {
+    if (record.content.kind !== 'voice' && record.content.kind !== 'file') {
       return record.content;
     }
-    const { url: _, mediaType: __, ...content } = record.content;
+    const { url: _, ...content } = record.content;
     const progress = this.#progress.get(record.id);
     return progress === undefined ? content : { ...content, progress };
   }
@@ -256,8 +266,8 @@ export class Store {
   }
 
   #patchSummary(jid: string, patch: Partial<Summary>): void {
-    const { confidentiality, draft } = this.conversation(jid);
-    const before = this.#summaries.value.get(jid) ?? { jid, confidentiality, draft, unread: 0 };
+    const record = this.conversation(jid);
+    const before = this.#summaries.value.get(jid) ?? { ...shownOf(record), unread: 0 };
     this.#summaries.value = new Map(this.#summaries.value).set(jid, { ...before, ...patch });
   }
 
@@ -266,7 +276,8 @@ export class Store {
       const record = change(this.conversation(jid));
       this.#records.set(jid, record);
       await this.db.write([await this.db.sealConversation(record)]);
-      this.#patchSummary(jid, { confidentiality: record.confidentiality });
+      const { draft: _, ...shown } = shownOf(record);
+      this.#patchSummary(jid, shown);
     });
   }
 
@@ -284,9 +295,7 @@ export class Store {
       this.#newest.set(record.jid, last);
     }
     return {
-      jid: record.jid,
-      confidentiality: record.confidentiality,
-      draft: record.draft,
+      ...shownOf(record),
       unread: await this.db.countUnread(record.jid),
       ...(last && { lastMessage: this.view(last) }),
     };
@@ -297,6 +306,11 @@ export class Store {
     this.#tail = result.catch(() => undefined);
     return result;
   }
+}
+
+function shownOf(record: ConversationRecord): Pick<Summary, 'jid' | 'confidentiality' | 'draft' | 'isPlainFromThem'> {
+  const { jid, confidentiality, draft, theirClass } = record;
+  return { jid, confidentiality, draft, isPlainFromThem: confidentiality !== 'managed' && theirClass === 'managed' };
 }
 
 function isUnheardVoice(record: MessageRecord): boolean {

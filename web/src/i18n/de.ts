@@ -120,6 +120,15 @@ export const de: Catalogue = {
   'thread.fromYou': 'Sie, {time}, {state}',
   'thread.incoming': '{name}: {text}',
   'thread.file': 'Datei, {size}',
+  'thread.plain': 'Nicht versiegelt',
+
+  'file.save': '{name} speichern',
+  'file.load': 'Bild {name} laden',
+  'file.open': 'Bild {name} öffnen',
+  'file.loading': 'Wird geladen, {percent}',
+  'file.unknown': 'Datei',
+  'file.unavailable': 'Diese Datei gibt es nicht mehr.',
+  'file.failed': 'Die Datei konnte nicht geladen werden. Versuchen Sie es später noch einmal.',
 
   'compose.label': 'Nachricht',
   'compose.send': 'Senden',
@@ -134,8 +143,11 @@ export const de: Catalogue = {
   'state.failed': 'nicht gesendet',
 
   'waiting.connection': 'Wird gesendet, sobald die Verbindung wieder da ist.',
-  'waiting.trust': 'Wartet: Einem Gerät von {name} wird nicht vertraut. In den Details entscheiden.',
-  'waiting.devices': 'Wartet: {name} hat noch kein Gerät, das versiegelte Nachrichten öffnen kann.',
+  'waiting.trust': 'Wartet auf Sie: Einem Gerät von {name} oder einem Ihrer eigenen wird nicht vertraut.',
+  'waiting.devices':
+    '{name} hat sich noch mit keiner App angemeldet, die versiegelte Nachrichten öffnen kann. Sobald das geschieht, geht dies von selbst hinaus.',
+  'waiting.devices.requested':
+    '{name} hat Ihre Anfrage noch nicht angenommen oder sich noch nicht angemeldet. Sobald das geschieht, geht dies von selbst hinaus.',
   'waiting.upload': 'Wird hochgeladen …',
   'failure.untrusted-devices': 'Nicht gesendet: Keinem Gerät von {name} wird vertraut.',
   'failure.no-devices': 'Nicht gesendet: {name} hat kein Gerät, das versiegelte Nachrichten öffnen kann.',
@@ -153,6 +165,11 @@ export const de: Catalogue = {
   'unreadable.broken': 'Diese Nachricht ließ sich nicht öffnen. Bitten Sie {name}, sie noch einmal zu senden.',
   'unreadable.unsupported': 'Diese Nachricht braucht eine neuere Version von Parley.',
 
+  'unreadable.key-changed':
+    'Versiegelt mit einem neuen Schlüssel von {name}, den Sie noch nicht geprüft haben. Lesbar, sobald Sie dem Schlüssel vertrauen.',
+  'unreadable.distrusted':
+    'Von einem Gerät von {name}, dem Sie nicht vertrauen. Lesbar, sobald Sie dem Gerät vertrauen.',
+
   'note.new-device': '{name} hat ein neues Gerät hinzugefügt.',
   'note.new-device.named': '{name} hat ein neues Gerät hinzugefügt: {device}.',
   'note.new-device.you': 'Sie haben sich auf einem neuen Gerät angemeldet.',
@@ -163,6 +180,8 @@ export const de: Catalogue = {
   'note.class-changed.sealed': 'Ab hier ist diese Unterhaltung versiegelt.',
   'note.class-changed.sealed+archive': 'Ab hier wird diese Unterhaltung archiviert.',
   'note.class-changed.managed': 'Ab hier wird diese Unterhaltung verwaltet.',
+  'note.plain-from-them':
+    '{name} schreibt jetzt unversiegelt: Der Server kann lesen, was ankommt. Was Sie schreiben, bleibt versiegelt.',
   'note.first-contact': 'Nachrichten mit {name} sind versiegelt: Nur Ihre Geräte können sie öffnen.',
 
   'class.sealed': 'Versiegelt',
@@ -173,6 +192,9 @@ export const de: Catalogue = {
     'Sie, {name} und die Archivbeauftragten Ihrer Organisation, mehrere gemeinsam, können das lesen. Der Server allein kann es nicht.',
   'class.managed.text':
     'Sie, {name} und, während er eine Nachricht weitergibt, der Server können das lesen. Gespeichert wird es verschlossen.',
+  'class.plain': 'Nicht alles versiegelt',
+  'class.plain.text':
+    'Was {name} schreibt, kommt ohne Siegel an, der Server könnte es also lesen; jede dieser Nachrichten ist gekennzeichnet. Was Sie schreiben, ist versiegelt oder wartet, bis es das sein kann.',
   'class.explain': '{class}: Wer kann das lesen?',
 
   'details.title': 'Details',
@@ -180,7 +202,7 @@ export const de: Catalogue = {
   'details.noDevices': 'Noch kein Gerät, das versiegelte Nachrichten öffnen kann.',
   'details.devicesFailed': 'Die Geräte konnten nicht geladen werden.',
   'details.kept': 'Aufbewahrt',
-  'details.kept.sealed': 'Auf Ihren Geräten',
+  'details.kept.sealed': 'Auf Geräten; versiegelt am Server',
   'details.kept.sealed+archive': 'Geräte und Archiv',
   'details.kept.managed': 'Geräte und Server',
   'details.rename': 'Umbenennen',
@@ -201,6 +223,7 @@ export const de: Catalogue = {
   'trust.verify': 'Stimmt überein',
   'trust.distrust': 'Nicht vertrauen',
   'trust.trust': 'Wieder vertrauen',
+  'trust.open': 'Geräte prüfen',
   'trust.failed': 'Die Entscheidung konnte nicht gespeichert werden.',
 
   'voice.label': 'Sprachnachricht',
@@ -248,6 +271,7 @@ export const de: Catalogue = {
   'settings.fingerprint': 'Ihr Fingerabdruck auf diesem Gerät',
   'settings.fingerprintHint': 'Andere vergleichen ihn mit dem, was sie bei Ihnen sehen.',
   'settings.noFingerprint': 'Noch keine Schlüssel auf diesem Gerät.',
+  'settings.otherKeys': 'Ihre anderen Geräte',
   'settings.appearance': 'Darstellung',
   'settings.theme': 'Farben',
   'settings.theme.system': 'System',

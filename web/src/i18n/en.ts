@@ -115,6 +115,15 @@ export const en = {
   'thread.fromYou': 'You, {time}, {state}',
   'thread.incoming': '{name}: {text}',
   'thread.file': 'File, {size}',
+  'thread.plain': 'Not sealed',
+
+  'file.save': 'Save {name}',
+  'file.load': 'Load picture {name}',
+  'file.open': 'Open picture {name}',
+  'file.loading': 'Downloading, {percent}',
+  'file.unknown': 'File',
+  'file.unavailable': 'This file is no longer there.',
+  'file.failed': 'The file could not be downloaded. Try again later.',
 
   'compose.label': 'Message',
   'compose.send': 'Send',
@@ -129,8 +138,11 @@ export const en = {
   'state.failed': 'not sent',
 
   'waiting.connection': 'Sent when the connection is back.',
-  'waiting.trust': 'Waits: a device of {name} is not trusted. Open the details to decide.',
-  'waiting.devices': 'Waits: {name} has no device yet that can open sealed messages.',
+  'waiting.trust': 'Waits for you: a device of {name}, or one of yours, is not trusted.',
+  'waiting.devices':
+    '{name} has not signed in with an app that can open sealed messages. This goes out by itself as soon as that happens.',
+  'waiting.devices.requested':
+    '{name} has not accepted your request or not signed in yet. This goes out by itself as soon as that happens.',
   'waiting.upload': 'Uploading…',
   'failure.untrusted-devices': 'Not sent: no device of {name} is trusted.',
   'failure.no-devices': 'Not sent: {name} has no device that can open sealed messages.',
@@ -146,6 +158,9 @@ export const en = {
   'unreadable.not-for-this-device': 'This message was sealed for your other devices, before this one was there.',
   'unreadable.broken': 'This message could not be opened. Ask {name} to send it again.',
   'unreadable.unsupported': 'This message needs a newer version of Parley.',
+  'unreadable.key-changed':
+    'Sealed with a new key of {name} that you have not checked. It opens when you trust the key.',
+  'unreadable.distrusted': 'Sent from a device of {name} that you do not trust. It opens when you trust the device.',
 
   'note.new-device': '{name} added a new device.',
   'note.new-device.named': '{name} added a new device: {device}.',
@@ -157,6 +172,8 @@ export const en = {
   'note.class-changed.sealed': 'From here on this conversation is sealed.',
   'note.class-changed.sealed+archive': 'From here on this conversation is archived.',
   'note.class-changed.managed': 'From here on this conversation is managed.',
+  'note.plain-from-them':
+    '{name} now writes without sealing: the server can read what arrives. What you write stays sealed.',
   'note.first-contact': 'Messages with {name} are sealed: only your devices can open them.',
 
   'class.sealed': 'Sealed',
@@ -167,6 +184,9 @@ export const en = {
     'You, {name} and your organisation’s archive officers, several of them together, can read this. The server alone cannot.',
   'class.managed.text':
     'You, {name} and, while it passes a message on, the server can read this. It is kept locked when stored.',
+  'class.plain': 'Not all sealed',
+  'class.plain.text':
+    'What {name} writes arrives without a seal, so the server could read it; each of those messages is marked. What you write is sealed, or waits until it can be.',
   'class.explain': '{class}: who can read this',
 
   'details.title': 'Details',
@@ -174,7 +194,7 @@ export const en = {
   'details.noDevices': 'No device that can open sealed messages yet.',
   'details.devicesFailed': 'The devices could not be loaded.',
   'details.kept': 'Kept',
-  'details.kept.sealed': 'On your devices',
+  'details.kept.sealed': 'Devices; sealed on the server',
   'details.kept.sealed+archive': 'Devices and archive',
   'details.kept.managed': 'Devices and server',
   'details.rename': 'Rename',
@@ -194,6 +214,7 @@ export const en = {
   'trust.verify': 'They match',
   'trust.distrust': 'Do not trust',
   'trust.trust': 'Trust again',
+  'trust.open': 'Check devices',
   'trust.failed': 'The decision could not be stored.',
 
   'voice.label': 'Voice message',
@@ -241,6 +262,7 @@ export const en = {
   'settings.fingerprint': 'Your fingerprint on this device',
   'settings.fingerprintHint': 'Others compare it with what they see for you.',
   'settings.noFingerprint': 'No keys on this device yet.',
+  'settings.otherKeys': 'Your other devices',
   'settings.appearance': 'Appearance',
   'settings.theme': 'Theme',
   'settings.theme.system': 'System',

@@ -92,6 +92,7 @@ export function conversationOf(parley: Parley, jid: string): Conversation {
     jid,
     name: contact?.name || localPartOf(jid),
     confidentiality: 'sealed',
+    isPlainFromThem: false,
     unread: 0,
     isTyping: false,
     isRecording: false,

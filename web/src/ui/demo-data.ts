@@ -107,6 +107,7 @@ export function jonasMessages(): Message[] {
       name: 'handover-ward-3.pdf',
       mediaType: 'application/pdf',
       sizeBytes: 412_000,
+      isStored: false,
     }),
     message(jonas, false, at('17:25'), { kind: 'note', note: 'key-changed', jid: jonas }),
     message(jonas, true, at('17:30'), text('This one did not get through.'), {
@@ -126,6 +127,33 @@ export function jonasMessages(): Message[] {
     ),
   ];
 }
+
+/** From an app that does not seal, with a picture, and from a device that was replaced. */
+export function veraMessages(): Message[] {
+  const vera = 'vera@partner.example';
+  const picture = {
+    kind: 'file',
+    name: 'chart.png',
+    mediaType: 'image/png',
+    sizeBytes: 48_000,
+    isStored: true,
+  } as const;
+  return [
+    message(vera, false, at('09:10', 2), picture),
+    message(vera, false, at('09:12', 2), { ...picture, name: 'ward-plan.jpg', isStored: false }),
+    message(vera, true, at('09:15', 2), text('Got both.')),
+    message(vera, false, at('10:01', 1), { kind: 'note', note: 'key-changed', jid: vera }),
+    message(vera, false, at('10:02', 1), { kind: 'unreadable', reason: 'key-changed' }),
+    message(vera, false, at('11:40'), { kind: 'note', note: 'plain-from-them', jid: vera }),
+    { ...message(vera, false, at('11:40'), text('My new app does not seal yet.')), confidentiality: 'managed' },
+    message(vera, true, at('11:42'), text('No matter, mine still does.'), { state: 'waiting', waitingFor: 'devices' }),
+  ];
+}
+
+/** A picture for the demonstration. */
+export const chart =
+  '<svg xmlns="http://www.w3.org/2000/svg" width="640" height="480"><rect width="640" height="480" fill="#dfe8ea"/>' +
+  '<path d="M20 400 140 300 260 340 380 180 500 220 620 60" fill="none" stroke="#006d77" stroke-width="12"/></svg>';
 
 /** A long thread, for scrolling and measuring. */
 export function manyMessages(jid: string, count: number): Message[] {

@@ -155,6 +155,11 @@ class DemoParley implements Parley {
     return this.recorded.get(id) ?? murmur(this.find(id));
   }
 
+  async file(): Promise<Blob> {
+    await pause(300);
+    return new Blob([data.chart], { type: 'image/svg+xml' });
+  }
+
   setPosition(id: string, positionMs: number): void {
     this.changeVoice(id, { positionMs });
   }
@@ -190,6 +195,7 @@ class DemoParley implements Parley {
     this.few('theo@hospital.example', at('13:47'), "I'll call you after the round", 'sealed', {
       draft: 'Wait for the',
     });
+    this.add('vera@partner.example', data.veraMessages(), { isPlainFromThem: true });
     this.few('dispatch@partner.example', at('11:02', 2), text('Unit 4 is back at the station.'), 'managed');
     this.add('elif@hospital.example', data.manyMessages('elif@hospital.example', many), {});
   }
@@ -215,6 +221,7 @@ class DemoParley implements Parley {
       jid,
       name: contact?.name ?? jid,
       confidentiality: 'sealed',
+      isPlainFromThem: false,
       unread: 0,
       isTyping: false,
       isRecording: false,

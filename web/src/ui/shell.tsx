@@ -29,7 +29,9 @@ export function Shell({ session }: { readonly session: Session }) {
   useReturningFocus(jid);
   useEffect(() => {
     const title = jid === null ? t('app.name') : `${conversationOf(app.parley, jid).name} · ${t('app.name')}`;
-    document.title = title;
+    // The tab tells how much waits, without asking for anything.
+    const unread = app.parley.conversations.value.reduce((sum, { unread: count }) => sum + count, 0);
+    document.title = unread > 0 ? `(${unread}) ${title}` : title;
   });
   return (
     <div class="shell" data-view={viewOf(at)} data-side={side && jid !== null ? '' : undefined}>

@@ -3,9 +3,9 @@ import type { ContactRequest } from '../../model';
 import { useApp } from '../app-context';
 import { Avatar } from '../avatar';
 
-/** People who want to write to us, on top of the lists. */
-export function Requests() {
-  const requests = useApp().parley.requests.value;
+/** People who want to write to us, on top of the lists; with `from`, only that person, on top of what they wrote. */
+export function Requests({ from }: { readonly from?: string }) {
+  const requests = useApp().parley.requests.value.filter(({ jid }) => from === undefined || jid === from);
   if (requests.length === 0) return null;
   return (
     <section class="requests" aria-label={t('requests.title')}>

@@ -9,6 +9,7 @@ import { Icon } from '../icon';
 import { go } from '../route';
 import { Confirm } from '../sheet';
 import { chooseTheme, theme, themes } from '../theme';
+import { Device } from '../thread/details';
 import { Fingerprint } from '../thread/fingerprint';
 import { SignedInDevices } from './signed-in-devices';
 
@@ -75,8 +76,10 @@ function Appearance() {
 
 function ThisDevice({ session }: { readonly session: Session }) {
   const { parley } = useApp();
-  const { state } = useLoaded(() => parley.devices(session.jid), session.jid);
-  const own = state.kind === 'ready' ? state.value.find((device) => device.isThisDevice) : undefined;
+  const { state, reload } = useLoaded(() => parley.devices(session.jid), session.jid);
+  const all = state.kind === 'ready' ? state.value : [];
+  const own = all.find((device) => device.isThisDevice);
+  const others = all.filter((device) => !device.isThisDevice && device.isActive);
   return (
     <section class="card" aria-labelledby="settings-device">
       <h3 id="settings-device">{t('settings.thisDevice')}</h3>
@@ -87,6 +90,14 @@ function ThisDevice({ session }: { readonly session: Session }) {
       <p class="card-text">
         {t(own || state.kind === 'loading' ? 'settings.fingerprintHint' : 'settings.noFingerprint')}
       </p>
+      {others.length > 0 ? (
+        <>
+          <h4>{t('settings.otherKeys')}</h4>
+          {others.map((device) => (
+            <Device key={device.deviceId} device={device} onChanged={reload} />
+          ))}
+        </>
+      ) : null}
     </section>
   );
 }

@@ -1,27 +1,30 @@
-import { FileText, LockKeyhole, RotateCw, ShieldCheck, TriangleAlert } from 'lucide';
+import { type IconNode, LockKeyhole, LockOpen, ShieldCheck, TriangleAlert } from 'lucide';
 import type { ComponentChildren } from 'preact';
 import { t } from '../../i18n';
-import { sizeOf, timeOf } from '../../i18n/format';
-import type { FileContent, Message, NoteContent, UnreadableContent } from '../../model';
-import { useApp } from '../app-context';
+import { timeOf } from '../../i18n/format';
+import type { Message, NoteContent, UnreadableContent } from '../../model';
 import { memo } from '../hooks';
 import { Icon } from '../icon';
 import { shortNameOf } from '../identity';
 import { VoiceBody } from '../voice/voice-body';
+import { FileBody } from './file-body';
 import { linkify } from './linkify';
 import { noteText } from './note-text';
 import type { Place } from './rows';
 import { StateIcon, shownStateOf } from './state-icon';
+import { DetailsButton, Trouble } from './trouble';
 
 interface BubbleProps {
   readonly message: Message;
   readonly place: Place;
   /** Of the contact. */
   readonly name: string;
+  /** The message came unsealed into a conversation that is sealed. */
+  readonly isPlain: boolean;
 }
 
 /** One message. */
-export const Bubble = memo(({ message, place, name }: BubbleProps) => {
+export const Bubble = memo(({ message, place, name, isPlain }: BubbleProps) => {
   const { content, isOwn } = message;
   const time = timeOf(message.at);
   const label = isOwn
@@ -38,12 +41,23 @@ export const Bubble = memo(({ message, place, name }: BubbleProps) => {
       aria-label={label}
     >
       <div class={`bubble bubble-${content.kind}`}>
+        {isPlain ? <PlainMark /> : null}
         <Body message={message} name={name} />
         {isOwn ? <Trouble message={message} name={name} /> : null}
       </div>
     </div>
   );
 });
+
+/** Stands in front of what is said: one knows before one reads. */
+function PlainMark() {
+  return (
+    <p class="plain-mark">
+      <Icon of={LockOpen} size={14} />
+      {t('thread.plain')}
+    </p>
+  );
+}
 
 function Body({ message, name }: { readonly message: Message; readonly name: string }) {
   const { content } = message;
@@ -66,9 +80,9 @@ function Body({ message, name }: { readonly message: Message; readonly name: str
     case 'voice':
       return <VoiceBody message={{ ...message, content }} meta={<Meta message={message} />} />;
     case 'file':
-      return <FileBody content={content} meta={<Meta message={message} />} />;
+      return <FileBody message={{ ...message, content }} meta={<Meta message={message} />} />;
     case 'unreadable':
-      return <UnreadableBody content={content} name={name} meta={<Meta message={message} />} />;
+      return <UnreadableBody message={message} content={content} name={name} meta={<Meta message={message} />} />;
     case 'note':
       return null;
   }
@@ -85,69 +99,27 @@ function Meta({ message }: { readonly message: Message }) {
   );
 }
 
-function FileBody({ content, meta }: { readonly content: FileContent; readonly meta: ComponentChildren }) {
-  return (
-    <div class="file">
-      <Icon of={FileText} />
-      <div class="file-words">
-        <span class="file-name">{content.name}</span>
-        <span class="file-size">{t('thread.file', { size: sizeOf(content.sizeBytes) })}</span>
-      </div>
-      {meta}
-    </div>
-  );
-}
-
 interface UnreadableProps {
+  readonly message: Message;
   readonly content: UnreadableContent;
   readonly name: string;
   readonly meta: ComponentChildren;
 }
 
-function UnreadableBody({ content, name, meta }: UnreadableProps) {
+function UnreadableBody({ message, content, name, meta }: UnreadableProps) {
+  const isUpToPerson = content.reason === 'key-changed' || content.reason === 'distrusted';
   return (
-    <p class="bubble-text unreadable">
-      <Icon of={LockKeyhole} size={16} /> {t(`unreadable.${content.reason}`, { name: shortNameOf(name) })}
-      {meta}
-    </p>
-  );
-}
-
-/** Why an own message waits or failed, and what can be done. */
-function Trouble({ message, name }: { readonly message: Message; readonly name: string }) {
-  const { parley, attempt } = useApp();
-  const values = { name: shortNameOf(name) };
-  if (message.state === 'failed') {
-    return (
-      <div class="failure">
-        <p>
-          <Icon of={TriangleAlert} size={16} />
-          <span>{t(`failure.${message.failure ?? 'server-error'}`, values)}</span>
-        </p>
+    <>
+      <p class="bubble-text unreadable">
+        <Icon of={LockKeyhole} size={16} /> {t(`unreadable.${content.reason}`, { name: shortNameOf(name) })}
+        {meta}
+      </p>
+      {isUpToPerson ? (
         <div class="failure-actions">
-          <button type="button" onClick={() => void attempt(parley.discard(message.id))}>
-            {t('common.delete')}
-          </button>
-          <button type="button" class="failure-retry" onClick={() => void attempt(parley.retry(message.id))}>
-            <Icon of={RotateCw} size={16} />
-            {t('common.retry')}
-          </button>
+          <DetailsButton jid={message.conversation} />
         </div>
-      </div>
-    );
-  }
-  const reason = message.waitingFor;
-  // A lost connection is said once, above the list; an upload shows its progress.
-  if (reason !== 'trust' && reason !== 'devices') return null;
-  return (
-    <div class="failure failure-waits">
-      <p>{t(`waiting.${reason}`, values)}</p>
-      <div class="failure-actions">
-        <button type="button" onClick={() => void attempt(parley.discard(message.id))}>
-          {t('common.delete')}
-        </button>
-      </div>
-    </div>
+      ) : null}
+    </>
   );
 }
 
@@ -158,11 +130,16 @@ interface NoteProps {
   readonly name: string;
 }
 
+const noteIcons: Partial<Record<NoteContent['note'], IconNode>> = {
+  'key-changed': TriangleAlert,
+  'plain-from-them': LockOpen,
+};
+
 /** A quiet centred note. */
 export const Note = memo(({ message, note, name }: NoteProps) => (
   <div class="note-row" data-id={message.id}>
     <p class={`note note-${note.note}`}>
-      <Icon of={note.note === 'key-changed' ? TriangleAlert : ShieldCheck} size={18} />
+      <Icon of={noteIcons[note.note] ?? ShieldCheck} size={18} />
       <span>{noteText(note, name)}</span>
     </p>
   </div>

@@ -1,4 +1,4 @@
-import { Archive, Building2, type IconNode, ShieldCheck } from 'lucide';
+import { Archive, Building2, type IconNode, LockOpen, ShieldCheck } from 'lucide';
 import { useState } from 'preact/hooks';
 import { t } from '../../i18n';
 import type { Confidentiality } from '../../model';
@@ -17,25 +17,33 @@ export function classStyleOf(of: Confidentiality): string {
   return of === 'sealed+archive' ? 'archive' : of;
 }
 
+interface ClassChipProps {
+  readonly of: Confidentiality;
+  /** They write unsealed, whatever the class says about what we write. */
+  readonly isPlainFromThem: boolean;
+  readonly name: string;
+}
+
 /** The class of a conversation, always in its header; a tap explains who can read it. */
-export function ClassChip({ of, name }: { readonly of: Confidentiality; readonly name: string }) {
+export function ClassChip({ of, isPlainFromThem, name }: ClassChipProps) {
   const [isExplained, setExplained] = useState(false);
-  const label = t(`class.${of}`);
+  const label = t(isPlainFromThem ? 'class.plain' : `class.${of}`);
+  const values = { name: shortNameOf(name) };
   return (
     <>
       <button
         type="button"
-        class={`chip chip-${classStyleOf(of)}`}
+        class={`chip chip-${isPlainFromThem ? 'plain' : classStyleOf(of)}`}
         aria-label={t('class.explain', { class: label })}
         aria-haspopup="dialog"
         onClick={() => setExplained(true)}
       >
-        <Icon of={classIcons[of]} size={14} />
+        <Icon of={isPlainFromThem ? LockOpen : classIcons[of]} size={14} />
         {label}
       </button>
       {isExplained ? (
         <Sheet title={label} onClose={() => setExplained(false)}>
-          <p class="sheet-text">{t(`class.${of}.text`, { name: shortNameOf(name) })}</p>
+          <p class="sheet-text">{t(isPlainFromThem ? 'class.plain.text' : `class.${of}.text`, values)}</p>
         </Sheet>
       ) : null}
     </>

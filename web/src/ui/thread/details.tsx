@@ -1,5 +1,5 @@
 import { Check, ChevronDown, Pencil, ShieldX, UserMinus } from 'lucide';
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { t } from '../../i18n';
 import type { DeviceInfo, Trust } from '../../model';
 import { conversationOf, useApp } from '../app-context';
@@ -32,7 +32,7 @@ export function DetailsSheet({ jid }: { readonly jid: string }) {
 
 function DetailsBody({ jid }: { readonly jid: string }) {
   const { parley } = useApp();
-  const { name, confidentiality, availability } = conversationOf(parley, jid);
+  const { name, confidentiality, isPlainFromThem, availability } = conversationOf(parley, jid);
   const contact = parley.contacts.value.find((one) => one.jid === jid);
   const style = classStyleOf(confidentiality);
   return (
@@ -48,6 +48,7 @@ function DetailsBody({ jid }: { readonly jid: string }) {
           {t(`class.${confidentiality}`)}
         </h3>
         <p class="card-text">{t(`class.${confidentiality}.text`, { name: shortNameOf(name) })}</p>
+        {isPlainFromThem ? <p class="card-text">{t('class.plain.text', { name: shortNameOf(name) })}</p> : null}
         {confidentiality === 'managed' ? null : <Devices jid={jid} name={name} />}
       </div>
       <dl class="card card-line">
@@ -62,6 +63,9 @@ function DetailsBody({ jid }: { readonly jid: string }) {
 function Devices({ jid, name }: { readonly jid: string; readonly name: string }) {
   const { parley } = useApp();
   const { state, reload } = useLoaded(() => parley.devices(jid), jid);
+  // A new device or key comes with a note in the thread: the list is true from then on.
+  const last = conversationOf(parley, jid).lastMessage?.id;
+  useEffect(reload, [last]);
   return (
     <div class="devices">
       <h4>{t('details.devices', { name: shortNameOf(name) })}</h4>
@@ -75,7 +79,8 @@ function Devices({ jid, name }: { readonly jid: string; readonly name: string })
   );
 }
 
-function Device({ device, onChanged }: { readonly device: DeviceInfo; onChanged(): void }) {
+/** One device, and what one decides about it. */
+export function Device({ device, onChanged }: { readonly device: DeviceInfo; onChanged(): void }) {
   const { parley, show } = useApp();
   const name = device.name || t('trust.unnamed', { id: String(device.deviceId) });
   const isGood = device.trust === 'verified' || device.trust === 'trusted-first-use';

@@ -9,7 +9,7 @@ import { ClassChip } from './class-chip';
 
 /** Who, which class, what they do just now. */
 export function ThreadHeader({ conversation }: { readonly conversation: Conversation }) {
-  const { jid, name, confidentiality, availability } = conversation;
+  const { jid, name, confidentiality, isPlainFromThem, availability } = conversation;
   const showDetails = () => go({ name: 'details', jid });
   return (
     <header class="thread-header">
@@ -22,7 +22,7 @@ export function ThreadHeader({ conversation }: { readonly conversation: Conversa
           {name}
         </h1>
         <div class="thread-status">
-          <ClassChip of={confidentiality} name={name} />
+          <ClassChip of={confidentiality} isPlainFromThem={isPlainFromThem} name={name} />
           <span class="thread-doing" aria-live="off">
             {doing(conversation)}
           </span>

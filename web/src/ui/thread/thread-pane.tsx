@@ -1,7 +1,8 @@
 import { useEffect, useMemo } from 'preact/hooks';
 import { t } from '../../i18n';
 import { conversationOf, useApp } from '../app-context';
-import { hasFinePointer } from '../hooks';
+import { Requests } from '../chats/requests';
+import { hasFinePointer, hasTwoPanes } from '../hooks';
 import { Composer } from './composer';
 import { ThreadHeader } from './thread-header';
 import { Timeline } from './timeline';
@@ -26,6 +27,7 @@ export function ThreadPane({ jid }: { readonly jid: string }) {
   return (
     <section class="thread" aria-label={t('thread.label', { name: conversation.name })}>
       <ThreadHeader conversation={conversation} />
+      {hasTwoPanes() ? null : <Requests from={jid} />}
       <Timeline thread={thread} name={conversation.name} />
       <Composer jid={jid} draft={conversation.draft} />
     </section>

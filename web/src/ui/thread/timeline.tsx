@@ -2,8 +2,8 @@ import { ArrowDown } from 'lucide';
 import { useMemo } from 'preact/hooks';
 import { t } from '../../i18n';
 import { dayOf, today } from '../../i18n/format';
-import type { Thread } from '../../model';
-import { nameOf, useApp } from '../app-context';
+import type { Message, Thread } from '../../model';
+import { conversationOf, nameOf, useApp } from '../app-context';
 import { memo } from '../hooks';
 import { Icon } from '../icon';
 import { shortNameOf } from '../identity';
@@ -66,7 +66,14 @@ function TimelineRow({ row, name }: { readonly row: Row; readonly name: string }
       return <Note message={row.message} note={note} name={about} />;
     }
     case 'bubble':
-      return <Bubble message={row.message} place={row.place} name={name} />;
+      return <Bubble message={row.message} place={row.place} name={name} isPlain={isPlain(row.message)} />;
+  }
+  /** In a managed conversation nothing is sealed, and nobody expects it. */
+  function isPlain(message: Message): boolean {
+    return (
+      message.confidentiality === 'managed' &&
+      conversationOf(parley, message.conversation).confidentiality !== 'managed'
+    );
   }
 }
 
