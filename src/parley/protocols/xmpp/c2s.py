@@ -10,11 +10,12 @@ is there from the start.
     any ──error or close──▶ CLOSED
 
 Credentials, sessions and stanzas are the caller's: it answers `AuthRequested`, `BindRequested` and the rest by calling
-the method of the same name.
+the method of the same name. Answers that come when the stream has ended meanwhile change nothing.
 """
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from parley.protocols.xmpp.builder import attribute
 from parley.protocols.xmpp.element import Element, text, to_frame, xml
 from parley.protocols.xmpp.errors import (
     JIDError,
+    PayloadError,
     SASLCondition,
     SASLError,
     StanzaError,
@@ -78,7 +80,7 @@ class AuthResponded:
 
 @dataclass(frozen=True, slots=True)
 class AuthAborted:
-    """The client gave the exchange up; the failure has been sent."""
+    """A try to sign in ended before anybody was asked about it: given up or malformed. The failure has been sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,8 @@ Event = (
 )
 
 _STANZAS: Final = frozenset({"message", "presence", "iq"})
+# RFC 5646 §2.1, as far as its shape goes; it is stamped on stanzas, so nothing longer gets in.
+_LANGUAGE: Final = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8}){0,7}")
 _STREAM_OPEN: Final = (
     b"<?xml version='1.0'?><stream:stream xmlns='jabber:client' "
     b"xmlns:stream='http://etherx.jabber.org/streams' version='1.0' xml:lang='en'"
@@ -185,6 +189,7 @@ class ClientStream:
         self.is_authenticated = False
         self.domain = ""
         self.lang = ""
+        """The language of stanzas that name none (RFC 6120 §4.7.4), "" when the client gave none either."""
         self.offered: tuple[str, ...] = ()
         self._framer = self._new_framer()
 
@@ -199,11 +204,16 @@ class ClientStream:
             self._held.append(data)
             return []
         self._framed += self._framer.feed(data)
-        return self._drain()
+        events = self._drain()
+        # Behind an element of SASL that was answered at once, the framer goes on where it stopped.
+        while self._may_go_on and self._framer.pending():
+            self._framed += self._framer.feed(b"")
+            events += self._drain()
+        return events
 
     def proceed(self) -> list[Event]:
         """After an answer: what had come in behind the question."""
-        if self._is_waiting or self.state is StreamState.CLOSED:
+        if not self._may_go_on:
             return []
         held, self._held = self._held, []
         if not self._config.is_framed:
@@ -218,12 +228,16 @@ class ClientStream:
         """Bytes that wait behind an unanswered event."""
         return sum(map(len, self._held))
 
+    @property
+    def _may_go_on(self) -> bool:
+        return not self._is_waiting and self.state is not StreamState.CLOSED
+
     def _drain(self) -> list[Event]:
         events: list[Event] = []
-        while self._framed and not self._is_waiting and self.state is not StreamState.CLOSED:
+        while self._framed and self._may_go_on:
             event = self._framed.popleft()
             if type(event) is ElementReceived:
-                events += self._handlers[self.state](event.element)
+                events += self._element(event.element)
             elif type(event) is StreamOpened:
                 events += self._opened(event)
             elif type(event) is StreamClosed:
@@ -231,6 +245,13 @@ class ClientStream:
             elif type(event) is FramingFailed:
                 events += self.fail(event.condition, event.text)
         return events
+
+    def _element(self, element: Element) -> list[Event]:
+        try:
+            return self._handlers[self.state](element)
+        except PayloadError as error:
+            # Only negotiation looks inside elements here.
+            return self.fail(StreamCondition.NOT_WELL_FORMED, str(error))
 
     def _ask(self, event: Event) -> list[Event]:
         self._is_waiting = True
@@ -269,6 +290,8 @@ class ClientStream:
 
     def tls_established(self, channel_bindings: Mapping[str, bytes]) -> None:
         """TLS is up: the client opens a new stream (RFC 6120 §5.4.3.3)."""
+        if self.state is StreamState.CLOSED:
+            return
         self.is_secure = True
         self.channel_bindings = channel_bindings
         # RFC 6120 §5.4.3.3: what came in clear behind <starttls/> is not part of the secured stream.
@@ -277,23 +300,30 @@ class ClientStream:
 
     def challenge(self, data: bytes) -> None:
         """Send a SASL challenge."""
-        self._out.append(self._sasl("challenge", data))
-        self._is_waiting = False
+        if self.state is not StreamState.CLOSED:
+            self._out.append(self._sasl("challenge", data))
+            self._is_waiting = False
 
     def auth_succeeded(self, data: bytes = b"") -> None:
         """Send success, with `data` for the client to check; the client opens a new stream."""
+        if self.state is StreamState.CLOSED:
+            return
         self._out.append(self._sasl("success", data) if data else xml("success", {"xmlns": ns.NS_SASL}))
         self.is_authenticated = True
         self._restart(self._framer.pending())
 
     def auth_failed(self, condition: SASLCondition, reason: str = "") -> None:
         """Send a failure; the client may try again."""
+        if self.state is StreamState.CLOSED:
+            return
         self._out.append(sasl_failure(condition, reason))
         self._is_waiting = False
         self.state = StreamState.NEGOTIATING
 
     def bound(self, request_id: str, jid: JID) -> None:
         """Answer resource binding with the full address; stanzas may flow."""
+        if self.state is StreamState.CLOSED:
+            return
         bind = xml("bind", {"xmlns": ns.NS_BIND}, xml("jid", None, str(jid)))
         self.send(xml("iq", {"type": "result", "id": request_id}, bind))
         self._is_waiting = False
@@ -301,12 +331,15 @@ class ClientStream:
 
     def bind_refused(self, request_id: str, error: StanzaError) -> None:
         """Answer resource binding with an error; the client may try again."""
+        if self.state is StreamState.CLOSED:
+            return
         self.send(xml("iq", {"type": "error", "id": request_id}, error.to_bytes()))
         self._is_waiting = False
 
     def resumed(self) -> None:
         """A session was resumed instead of a resource being bound (XEP-0198 §5)."""
-        self.state = StreamState.ESTABLISHED
+        if self.state is not StreamState.CLOSED:
+            self.state = StreamState.ESTABLISHED
 
     def _new_framer(self) -> Framer:
         limits = self._config.authenticated_limits if self.is_authenticated else self._config.limits
@@ -342,7 +375,7 @@ class ClientStream:
         if self.domain not in ("", domain.domain):
             return self.fail(StreamCondition.HOST_UNKNOWN, "another host than before")
         self.domain = domain.domain
-        self.lang = event.lang or ""
+        self.lang = event.lang if event.lang and _LANGUAGE.fullmatch(event.lang) else ""
         self._send_open(event.attrs.get("from"))
         # RFC 6120 §4.7.5: a version of "1.0" or newer is wanted; streams from before XMPP 1.0 are not spoken here.
         if not _is_supported_version(event.attrs.get("version", "")):
@@ -432,14 +465,14 @@ class ClientStream:
             is_early = self._config.is_tls_required and not self.is_secure
             refused = SASLCondition.ENCRYPTION_REQUIRED if is_early else SASLCondition.INVALID_MECHANISM
             self.auth_failed(refused)
-            return []
+            return [AuthAborted()]
         payload = element.tree().text or ""
         if not payload:
             self.state = StreamState.AUTHENTICATING
             return self._ask(AuthRequested(mechanism, None))
         data = self._decoded(payload)
         if data is None:
-            return []
+            return [AuthAborted()]
         self.state = StreamState.AUTHENTICATING
         return self._ask(AuthRequested(mechanism, data))
 
