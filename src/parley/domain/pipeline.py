@@ -91,9 +91,12 @@ class Pipeline:
             return
 
         def committed(outcome: Appended | StorageUnavailable) -> None:
-            if type(outcome) is Appended and not outcome.is_duplicate:
-                self._follow(submission, outcome)
-            done(outcome)
+            try:
+                if type(outcome) is Appended and not outcome.is_duplicate:
+                    self._follow(submission, outcome)
+            finally:
+                # It is committed, whatever a follower makes of it.
+                done(outcome)
 
         self._log.append(message, committed)
 
