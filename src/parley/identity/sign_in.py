@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from parley.base.net.peers import network_of
 from parley.domain.accounts import Account, Credential
 from parley.domain.errors import DomainError
 from parley.identity.throttle import Throttle
@@ -97,29 +98,40 @@ class SignIn:
             Throttled: the account or the peer has failed too often of late.
         """
         self.check(address, peer)
-        credential: Credential | None
-        if resource:
-            credential = await self._devices.credential(address, resource)
-            if credential is not None and credential.mechanism != mechanism:
-                credential = None
-        else:
-            kept = await self._accounts.credentials(address)
-            credential = next((each for each in kept if each.mechanism == mechanism), None)
+        credential = await self._credential(address, resource, mechanism)
         account = await self._accounts.find(address)
         if account is None or credential is None:
             return Claim(address, resource, None, self._invented(address, resource, mechanism))
         return Claim(address, resource, account, credential)
 
+    async def confirmed(self, claim: Claim) -> Account | None:
+        """The account of a claim whose proof was right, as it is now.
+
+        None when there is none, or when the credential was changed or revoked while the client made its proof.
+        """
+        if claim.account is None:
+            return None
+        credential = await self._credential(claim.address, claim.resource, claim.credential.mechanism)
+        account = await self._accounts.find(claim.address)
+        return account if credential == claim.credential else None
+
+    async def _credential(self, address: str, resource: str, mechanism: str) -> Credential | None:
+        if resource:
+            credential = await self._devices.credential(address, resource)
+            return credential if credential is not None and credential.mechanism == mechanism else None
+        kept = await self._accounts.credentials(address)
+        return next((each for each in kept if each.mechanism == mechanism), None)
+
     def check(self, address: str, peer: str) -> None:
         """Raises `Throttled` when the account or the peer must wait."""
-        wait_s = max(self._by_account.retry_after_s(address), self._by_peer.retry_after_s(peer))
+        wait_s = max(self._by_account.retry_after_s(address), self._by_peer.retry_after_s(network_of(peer)))
         if wait_s > 0:
             raise Throttled(wait_s)
 
     def failed(self, address: str, peer: str) -> None:
         """The proof was wrong."""
         self._by_account.failed(address)
-        self._by_peer.failed(peer)
+        self._by_peer.failed(network_of(peer))
 
     def succeeded(self, address: str) -> None:
         """The proof was right. The peer's failures with other accounts still count."""

@@ -1,5 +1,6 @@
 """Drivers: one per transport, each turning a socket into calls of a `Receiver` and back.
 
-Here: `wire.py` (what an edge sees of any connection), `stream.py` (TCP and TLS), `websocket.py` (ASGI WebSockets). Not
-here: anything about what the bytes mean. To add a transport, copy `stream.py`.
+Here: `wire.py` (what an edge sees of any connection), `stream.py` (TCP and TLS), `websocket.py` (ASGI WebSockets),
+`peers.py` (which addresses count as one). Not here: anything about what the bytes mean. To add a transport, copy
+`stream.py`.
 """

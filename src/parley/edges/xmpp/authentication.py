@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from parley.base import log as logs
+from parley.domain.errors import StorageUnavailable
 from parley.identity.sign_in import Claim, SignIn, Throttled, fits
 from parley.protocols.xmpp.errors import JIDError, SASLCondition, SASLError
 from parley.protocols.xmpp.jid import JID
@@ -16,7 +18,7 @@ from parley.protocols.xmpp.sasl import parse_plain
 from parley.protocols.xmpp.scram import ScramKeys, ScramServer
 
 if TYPE_CHECKING:
-    from parley.domain.accounts import Account
+    from parley.domain.accounts import Account, Credential
     from parley.edges.xmpp.host import Host
     from parley.protocols.xmpp.c2s import ClientStream
 
@@ -24,12 +26,25 @@ log = logs.get(__name__)
 
 _SCRAM: Final = ("SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1")
 _NONCE_BYTES: Final = 24
+_CHECKS_AT_ONCE: Final = max(1, (os.cpu_count() or 1) // 2)
 
 
 def mechanisms(channel_bindings: Mapping[str, bytes], is_secure: bool) -> tuple[str, ...]:
     """What to offer, strongest first. PLAIN only where TLS hides it (RFC 6120 §13.8.3)."""
     plus = tuple(f"{name}-PLUS" for name in _SCRAM) if channel_bindings else ()
     return (*plus, *_SCRAM, *(("PLAIN",) if is_secure else ()))
+
+
+class PasswordChecks:
+    """Checks passwords in threads, a few at a time: a flood of guesses waits its turn and leaves others the machine."""
+
+    def __init__(self, _host: Host) -> None:
+        self._turns = asyncio.Semaphore(_CHECKS_AT_ONCE)
+
+    async def fits(self, password: str, credential: Credential) -> bool:
+        """Whether a password is the one."""
+        async with self._turns:
+            return await asyncio.to_thread(fits, password, credential)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +87,9 @@ class Authentication:
             return await self._step(data)
         except Throttled as error:
             self._refuse(SASLCondition.TEMPORARY_AUTH_FAILURE, "too many failures, try again later", error.code)
+        except StorageUnavailable as error:
+            log.error("sign-in failed", mechanism=self._mechanism, code=error.code)
+            self._refuse(SASLCondition.TEMPORARY_AUTH_FAILURE, "try again later", error.code)
         except SASLError as error:
             if self._claim is not None and error.condition is SASLCondition.NOT_AUTHORIZED:
                 self._sign_in.failed(self._claim.address, self._peer)
@@ -100,15 +118,17 @@ class Authentication:
         # The throttle may have closed since the challenge: many exchanges can be open at once.
         self._sign_in.check(self._claim.address, self._peer)
         final = scram.final(data)
-        return self._succeed(self._claim, final)
+        return await self._succeed(self._claim, final)
 
     async def _plain(self, data: bytes) -> SignedIn | None:
         given = parse_plain(data)
         claim = self._claim = await self._claimed(given.username, given.authzid, "SHA-256")
-        is_right = await asyncio.to_thread(fits, given.password, claim.credential)
-        if not is_right or claim.account is None:
+        is_right = await self._host.memory(PasswordChecks).fits(given.password, claim.credential)
+        # As above: of many guesses made at once no more are answered than one by one.
+        self._sign_in.check(claim.address, self._peer)
+        if not is_right:
             raise SASLError(SASLCondition.NOT_AUTHORIZED)
-        return self._succeed(claim, b"")
+        return await self._succeed(claim, b"")
 
     async def _claimed(self, username: str, authzid: str, hash_name: str) -> Claim:
         local, _, resource = username.partition("/")
@@ -124,13 +144,14 @@ class Authentication:
             raise SASLError(SASLCondition.INVALID_AUTHZID)
         return await self._sign_in.claim(str(jid.bare), jid.resource, hash_name, self._peer)
 
-    def _succeed(self, claim: Claim, data: bytes) -> SignedIn:
-        if claim.account is None:
+    async def _succeed(self, claim: Claim, data: bytes) -> SignedIn:
+        account = await self._sign_in.confirmed(claim)
+        if account is None:
             raise SASLError(SASLCondition.NOT_AUTHORIZED)
         self._sign_in.succeeded(claim.address)
-        if claim.account.is_suspended:
+        if account.is_suspended:
             raise SASLError(SASLCondition.ACCOUNT_DISABLED)
         self._host.metrics.login("accepted")
         log.info("signed in", mechanism=self._mechanism, pii={"address": claim.address, "peer": self._peer})
         self._stream.auth_succeeded(data)
-        return SignedIn(claim.account, claim.resource)
+        return SignedIn(account, claim.resource)

@@ -130,6 +130,8 @@ class Extension:
     account_features: tuple[str, ...] = ()
     account_identities: tuple[Identity, ...] = ()
     services: tuple[Service, ...] = ()
+    secret_namespaces: tuple[str, ...] = ()
+    """Namespaces whose elements hold credentials: transcripts leave out stanzas that name them."""
     iq: tuple[IqHandler, ...] = ()
     stream_features: Callable[[Host, bool], bytes] | None = None
     """XML for the stream's features; the flag says whether the client has signed in."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from parley.base import log as logs
+from parley.base.net.peers import network_of
 from parley.edges.xmpp.authentication import mechanisms
 from parley.edges.xmpp.connection import Connection
 from parley.protocols.xmpp.c2s import StreamConfig
@@ -39,7 +40,7 @@ class Doorkeeper:
             self.host.metrics.refused("too-many-connections")
             log.warning("connection refused", reason="too-many-connections")
             return False
-        if self.by_peer[peer] >= limits.max_connections_per_address:
+        if self.by_peer[network_of(peer)] >= limits.max_connections_per_address:
             self.host.metrics.refused("too-many-connections-from-address")
             log.warning("connection refused", reason="too-many-connections-from-address", pii={"peer": peer})
             return False
@@ -65,6 +66,8 @@ class Listener:
         self.sign_in = sign_in
         self.tls_context = tls_context
         self.nonzas = nonzas
+        self.secrets = tuple(name.encode() for extension in host.extensions for name in extension.secret_namespaces)
+        """Namespaces of elements that transcripts leave out."""
         self.configure()
 
     def configure(self) -> None:
@@ -87,8 +90,8 @@ class Listener:
             return None
         connection = Connection(self._host, self)
         self._host.sessions.connections.add(connection)
-        self._doorkeeper.by_peer[peer] += 1
-        connection.counted_peer = peer
+        connection.counted_peer = network_of(peer)
+        self._doorkeeper.by_peer[connection.counted_peer] += 1
         return connection
 
     def closed(self, connection: Connection) -> None:

@@ -70,5 +70,7 @@ EXTENSION = Extension(
     name="HTTP File Upload",
     version="1.1.0",
     services=(Service(_NAME, Identity("store", "file", "Upload of files"), (NS_HTTP_UPLOAD,), _form),),
+    # A slot's addresses are all it takes to use it.
+    secret_namespaces=(NS_HTTP_UPLOAD,),
     iq=(IqHandler("get", NS_HTTP_UPLOAD, "request", frozenset({Target.SERVER}), _request, service=_NAME),),
 )
