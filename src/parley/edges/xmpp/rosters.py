@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from weakref import WeakValueDictionary
 
 from parley.domain.contacts import Contact, Roster
 from parley.protocols.xmpp.element import text, xml
@@ -33,7 +34,7 @@ class Rosters:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._cache: OrderedDict[int, Roster] = OrderedDict()
-        self._locks: dict[int, asyncio.Lock] = {}
+        self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     def cached(self, account_id: int) -> Roster | None:
         """The roster if it is in memory."""
@@ -45,13 +46,13 @@ class Rosters:
         if roster is None:
             async with self._lock(account_id):
                 roster = self._cache.get(account_id) or await self._load(account_id)
-        self._cache.move_to_end(account_id)
+        if account_id in self._cache:
+            self._cache.move_to_end(account_id)
         return roster
 
     def forget(self, account_id: int) -> None:
         """The account is gone, or its roster was changed from outside."""
         self._cache.pop(account_id, None)
-        self._locks.pop(account_id, None)
 
     async def update(
         self, account: Account, address: str, change: Callable[[Contact | None], Contact | None]
@@ -90,7 +91,11 @@ class Rosters:
         return roster
 
     def _lock(self, account_id: int) -> asyncio.Lock:
-        return self._locks.setdefault(account_id, asyncio.Lock())
+        # It is in the table for as long as somebody holds or awaits it.
+        lock = self._locks.get(account_id)
+        if lock is None:
+            lock = self._locks[account_id] = asyncio.Lock()
+        return lock
 
     def _push(
         self, account: Account, version: int, address: str, before: Contact | None, after: Contact | None

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _MAX_HANDLE_BYTES: Final = 1023
 _MAX_GROUPS: Final = 100
+# Beyond this a whole roster is less work for everybody than its changes.
+_MAX_PUSHES: Final = 100
 _VERSION_DIGITS: Final = 18
 
 
@@ -41,7 +43,7 @@ async def _get(request: IqRequest) -> bytes | None:
             break
     # From here on nothing waits, so what changes next is pushed behind this answer.
     session.is_roster_requested = True
-    if changes is None or len(changes) > len(roster.contacts):
+    if changes is None or len(changes) > min(len(roster.contacts), _MAX_PUSHES):
         listed = [roster_item(contact) for contact in roster.contacts.values() if contact.is_listed]
         return xml("query", {"xmlns": NS_ROSTER, "ver": str(roster.version)}, *listed)
     request.answer()
