@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from parley.edges.xmpp.session import Presence
 from parley.edges.xmpp.subscribing import Subscribing
-from parley.protocols.xmpp.element import Element, restamp, xml
+from parley.protocols.xmpp.element import Element, xml
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 from parley.protocols.xmpp.jid import JID
 from parley.protocols.xmpp.namespaces import NS_CLIENT
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from parley.edges.xmpp.session import Session
 
 _SUBSCRIPTION_TYPES: Final = frozenset({"subscribe", "subscribed", "unsubscribe", "unsubscribed"})
+_MAX_DIRECTED: Final = 1000
+_PRIORITY: Final = re.compile(r"[+-]?[0-9]{1,3}")
 _SHOWS: Final = frozenset({"", "away", "chat", "dnd", "xa"})
 
 
@@ -49,7 +52,7 @@ class Presences:
         elif kind is None:
             session.run(self._available(session, element), element, token)
         elif kind == "unavailable":
-            session.run(self._unavailable(session, restamp(element, from_=str(session.jid))), element, token)
+            session.run(self._unavailable(session, session.stamped(element, to=None)), element, token)
         else:
             session.handled(token)
 
@@ -63,10 +66,13 @@ class Presences:
 
     async def _available(self, session: Session, element: Element) -> None:
         host = self._host
+        presence = _read(element, session.stamped(element, to=None))
+        roster = await host.rosters.get(session.account.id)
+        if session.is_ended:
+            return
         is_first = session.presence is None
         was_ready = session.presence is not None and session.presence.priority >= 0
-        session.presence = _read(element, restamp(element, from_=str(session.jid)))
-        roster = await host.rosters.get(session.account.id)
+        session.presence = presence
         self._broadcast(session, session.presence.stanza, roster)
         if is_first:
             await self._first(session, roster)
@@ -87,6 +93,9 @@ class Presences:
     async def _first(self, session: Session, roster: Roster) -> None:
         """RFC 6121 §4.2.2 and §4.3: learn who is there; §3.1.3: requests that wait."""
         for contact in roster.contacts.values():
+            await session.room()
+            if session.is_ended:
+                return
             if contact.state.to:
                 await self._answer_probe(session, JID.parse(contact.address))
             if contact.state.pending_in and contact.request:
@@ -100,12 +109,17 @@ class Presences:
         session.presence = None
         session.notify_nodes = frozenset()
         directed, session.directed = session.directed, set()
+        told: set[str] = set()
         if was_available:
             self._host.mail.lost(session)
             roster = await self._host.rosters.get(session.account.id)
             self._broadcast(session, stanza, roster)
+            told = {session.account.address}
+            told |= {contact.address for contact in roster.contacts.values() if contact.state.from_}
         for jid in directed:
-            self._send(stanza, jid)
+            # RFC 6121 §4.6.3: those who hear it by the broadcast need not hear it twice.
+            if str(jid.bare) not in told:
+                self._send(stanza, jid)
 
     def _broadcast(self, session: Session, stanza: bytes, roster: Roster) -> None:
         for contact in roster.contacts.values():
@@ -149,10 +163,12 @@ class Presences:
         if not self._host.router.is_account(to):
             return  # RFC 6121 §8.5.1: presence for nobody is silently ignored
         if element.type is None:
+            if to not in session.directed and len(session.directed) >= _MAX_DIRECTED:
+                raise StanzaError(StanzaCondition.RESOURCE_CONSTRAINT, "too many have directed presence")
             session.directed.add(to)
         elif element.type == "unavailable":
             session.directed.discard(to)
-        self._send(restamp(element, from_=str(session.jid), to=None), to)
+        self._send(session.stamped(element, to=None), to)
 
     # For rosters and subscriptions.
 
@@ -177,12 +193,9 @@ def _to(stanza: bytes, to: JID) -> bytes:
 
 
 def _read(element: Element, stanza: bytes) -> Presence:
-    priority = element.text_of(NS_CLIENT, "priority")
+    priority = (element.text_of(NS_CLIENT, "priority") or "0").strip()
     show = element.text_of(NS_CLIENT, "show") or ""
-    try:
-        number = int(priority) if priority else 0
-    except ValueError:
-        number = -129
-    if not -128 <= number <= 127 or show not in _SHOWS:
+    number = int(priority) if _PRIORITY.fullmatch(priority) else None
+    if number is None or not -128 <= number <= 127 or show not in _SHOWS:
         raise StanzaError(StanzaCondition.BAD_REQUEST, "malformed priority or show")
     return Presence(stanza, number, show)

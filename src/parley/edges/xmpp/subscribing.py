@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from parley.base import log as logs
 from parley.domain.contacts import Contact
+from parley.domain.errors import LimitReached
 from parley.domain.subscriptions import INBOUND, NOT_SUBSCRIBED, OUTBOUND, Reply, Transition
-from parley.protocols.xmpp.element import Element, restamp, xml
+from parley.protocols.xmpp.element import Element, xml
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 from parley.protocols.xmpp.jid import JID
 
@@ -16,6 +18,12 @@ if TYPE_CHECKING:
     from parley.edges.xmpp.host import Host
     from parley.edges.xmpp.rosters import RosterUpdate
     from parley.edges.xmpp.session import Session
+
+
+log = logs.get(__name__)
+
+# A request waits in the contact's roster until it is answered, and strangers may send it.
+_MAX_REQUEST_BYTES: Final = 4096
 
 
 class Subscribing:
@@ -29,8 +37,13 @@ class Subscribing:
         if contact == session.jid.bare:
             raise StanzaError(StanzaCondition.NOT_ALLOWED, "nobody subscribes to themselves")
         if not self._host.router.is_account(contact):
-            raise StanzaError(StanzaCondition.REMOTE_SERVER_NOT_FOUND)
-        stanza = restamp(element, from_=session.account.address, to=str(contact))
+            is_local = self._host.router.is_local(contact)
+            raise StanzaError(
+                StanzaCondition.SERVICE_UNAVAILABLE if is_local else StanzaCondition.REMOTE_SERVER_NOT_FOUND
+            )
+        stanza = session.stamped(element, from_=session.account.address, to=str(contact))
+        if len(stanza) > _MAX_REQUEST_BYTES:
+            raise StanzaError(StanzaCondition.NOT_ACCEPTABLE, "a request is not that long")
         await self.outbound(session.account, contact, element.type or "", stanza)
 
     async def outbound(self, account: Account, contact: JID, kind: str, stanza: bytes) -> None:
@@ -67,7 +80,12 @@ class Subscribing:
                 after = replace(after, request=stanza)
             return _kept(after)
 
-        update = await self._host.rosters.update(account, str(contact), change)
+        try:
+            update = await self._host.rosters.update(account, str(contact), change)
+        except LimitReached:
+            # A request that is one too many is dropped: how full a roster is concerns nobody but its owner.
+            log.info("a subscription request was dropped", pii={"address": account.address, "contact": contact})
+            return
         if transition is None:
             return
         if transition.goes_on:
