@@ -53,6 +53,7 @@ class RecordingConnection:
         self.sent: list[bytes] = []
         self.failure: tuple[StreamCondition, str] | None = None
         self.pauses: set[str] = set()
+        self.unsent_bytes = 0
 
     def send(self, data: bytes) -> None:
         self.sent.append(data)

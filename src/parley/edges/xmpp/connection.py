@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from parley.base import log as logs
 from parley.base.throttle import TokenBucket
-from parley.domain.errors import DomainError
+from parley.domain.errors import DomainError, NotFound, StorageUnavailable
 from parley.edges.xmpp.authentication import Authentication, SignedIn
 from parley.edges.xmpp.resumption import resume
 from parley.edges.xmpp.session import Session
 from parley.protocols.xmpp import c2s
-from parley.protocols.xmpp.c2s import ClientStream
+from parley.protocols.xmpp.c2s import ClientStream, StreamState
 from parley.protocols.xmpp.element import xml
 from parley.protocols.xmpp.errors import JIDError, LocalProtocolError, StanzaCondition, StanzaError, StreamCondition
 from parley.protocols.xmpp.jid import JID
@@ -22,6 +22,7 @@ from parley.protocols.xmpp.stream_management import REQUEST
 
 if TYPE_CHECKING:
     from parley.base.net.wire import Wire
+    from parley.domain.accounts import Account
     from parley.edges.xmpp.host import Host
     from parley.edges.xmpp.listener import Listener
     from parley.protocols.xmpp.element import Element
@@ -61,7 +62,12 @@ class Connection:
     @property
     def is_open(self) -> bool:
         """Whether anything can still be sent."""
-        return self._wire is not None
+        return self._wire is not None and self._stream.state is not StreamState.CLOSED
+
+    @property
+    def unsent_bytes(self) -> int:
+        """Bytes that the client has not taken yet."""
+        return self._wire.unsent_bytes if self._wire is not None else 0
 
     @property
     def account_id(self) -> int | None:
@@ -92,8 +98,6 @@ class Connection:
         """See `Receiver.received`."""
         self.heard_at = self._host.clock.monotonic()
         self.asked_at = None
-        if log.is_tracing:
-            self._trace("received", data)
         wait_s = self._bucket.take(len(data))
         if wait_s > 0:
             self._slow_down(wait_s)
@@ -115,10 +119,14 @@ class Connection:
     def _handle(self, events: Iterable[c2s.Event]) -> None:
         for event in events:
             if isinstance(event, c2s.StanzaReceived):
+                if log.is_tracing:
+                    self._trace("received", event.element.raw)
                 if self.session is not None:
                     self._host.metrics.stanza_in(event.element.name)
                     self.session.receive(event.element)
             elif isinstance(event, c2s.NonzaReceived):
+                if log.is_tracing:
+                    self._trace("received", event.element.raw)
                 self._nonza(event.element)
             elif isinstance(event, c2s.StreamEnded):
                 self._ended(event)
@@ -135,6 +143,7 @@ class Connection:
             self._wait("sasl", self._authenticate(self._authentication.respond(event.data)))
         elif isinstance(event, c2s.AuthAborted):
             self._authentication.failures += 1
+            self._check_attempts()
         elif isinstance(event, c2s.BindRequested):
             self._wait("bind", self._bind(event.id, event.resource))
 
@@ -167,6 +176,9 @@ class Connection:
 
     async def _authenticate(self, step: Awaitable[SignedIn | None]) -> None:
         self._signed_in = await step or self._signed_in
+        self._check_attempts()
+
+    def _check_attempts(self) -> None:
         if self._authentication.failures >= self._host.settings.login.attempts_per_stream:
             # RFC 6120 §6.4.5: after some tries the stream ends.
             self.fail(StreamCondition.POLICY_VIOLATION, "too many attempts to sign in")
@@ -183,20 +195,36 @@ class Connection:
         except JIDError:
             self._stream.bind_refused(request_id, StanzaError(StanzaCondition.BAD_REQUEST))
             return
-        held = self._host.router.of(account.address)
-        if resource not in held and len(held) >= self._host.settings.limits.max_resources_per_account:
-            self._stream.bind_refused(request_id, StanzaError(StanzaCondition.RESOURCE_CONSTRAINT))
+        if not await self._may_bind(account, jid.resource):
+            self.fail(StreamCondition.NOT_AUTHORIZED, "the account is closed")
             return
-        await self._host.stores.devices.seen(account.id, jid.resource, "", self.peer, self._host.clock.now_us())
-        if self._wire is None:
+        if not self.is_open:
+            return
+        held = self._host.router.of(account.address)
+        if jid.resource not in held and len(held) >= self._host.settings.limits.max_resources_per_account:
+            self._stream.bind_refused(request_id, StanzaError(StanzaCondition.RESOURCE_CONSTRAINT))
             return
         before = self._host.router.find(jid)
         if before is not None:
             # RFC 6120 §7.7.2.2, first way: the new stream takes the resource over.
             before.close(StreamCondition.CONFLICT, "replaced by a new connection")
         self.session = Session(self._host, account, jid, self)
+        self.session.lang = self._stream.lang
         self._host.sessions.opened(self.session)
         self._stream.bound(request_id, jid)
+
+    async def _may_bind(self, account: Account, resource: str) -> bool:
+        """Note that the device is here; False when the account was suspended or removed since the client signed in."""
+        stores = self._host.stores
+        try:
+            await stores.devices.seen(account.id, resource, "", self.peer, self._host.clock.now_us())
+        except StorageUnavailable as error:
+            # Who is there can be told later; people can still read, and are told what cannot be stored.
+            log.error("a device's sign-in was not noted", code=error.code)
+        except NotFound:
+            return False
+        known = await stores.directory.find(account.address)
+        return known is not None and known.id == account.id and not known.is_suspended
 
     def _nonza(self, element: Element) -> None:
         if self.session is not None:
@@ -226,6 +254,7 @@ class Connection:
         """The stream carries on a session that was begun on another one."""
         self.session = session
         session.connection = self
+        session.lang = self._stream.lang
         self._stream.resumed()
 
     def send(self, data: bytes) -> None:
@@ -316,6 +345,7 @@ class Connection:
             self._wire.send(items)
 
     def _trace(self, what: str, data: bytes) -> None:
-        # Before the session is bound there may be credentials in it.
-        content = data.decode(errors="replace") if self.session is not None else f"{len(data)} bytes"
+        # Before the session is bound there may be credentials in it; behind that some extensions carry them.
+        is_secret = self.session is None or any(name in data for name in self._listener.secrets)
+        content = f"{len(data)} bytes" if is_secret else data.decode(errors="replace")
         log.trace(what, transport=self._listener.kind, pii={"peer": self.peer, "content": content})

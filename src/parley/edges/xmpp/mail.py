@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 from parley.base import log as logs
 from parley.domain.errors import StorageUnavailable
-from parley.domain.mailboxes import Mailbox, MailboxState
+from parley.domain.mailboxes import Mailbox
 from parley.edges.xmpp.decoration import delayed, with_stanza_id
 
 if TYPE_CHECKING:
     from parley.domain.accounts import Account
+    from parley.domain.messages import StoredMessage
     from parley.edges.xmpp.host import Host
     from parley.edges.xmpp.session import Session
 
@@ -18,6 +19,8 @@ log = logs.get(__name__)
 
 _PAGE: Final = 100
 _RETRY_S: Final = 1.0
+_LONGEST_RETRY_S: Final = 60.0
+_ROOM_S: Final = 0.05
 
 
 class Mail:
@@ -56,7 +59,7 @@ class Mail:
         """The session is over, or takes no more messages."""
         account = session.account
         box = self._boxes.get(account.id)
-        if box is None or box.state is MailboxState.IDLE:
+        if box is None:
             return
         is_orphaned = box.lost(session)
         if not self._host.router.mail_ready(account.address):
@@ -71,14 +74,15 @@ class Mail:
         self._host.supervisor.spawn("catch up", self._catch_up(account, box))
 
     async def _catch_up(self, account: Account, box: Mailbox[Session]) -> None:
-        run = box.run
+        run, retry_s = box.run, _RETRY_S
         while box.is_catching_up(run):
             box.fetching()
             try:
                 page = await self._host.stores.messages.pending(account.id, box.fetched, _PAGE)
             except StorageUnavailable as error:
                 log.error("waiting messages cannot be read", code=error.code)
-                await self._host.clock.sleep(_RETRY_S)
+                await self._host.clock.sleep(retry_s)
+                retry_s = min(retry_s * 2, _LONGEST_RETRY_S)
                 continue
             if not box.is_catching_up(run):
                 return
@@ -86,10 +90,30 @@ class Mail:
                 box.sleep()
                 return
             for message in page:
+                await self._room(account)
+                if not box.is_catching_up(run):
+                    return
                 if box.take(message.seq):
-                    stanza = with_stanza_id(message.content, account.address, message.id)
-                    stanza = delayed(stanza, account.domain, message.received_at)
-                    for session in self._host.router.mail_ready(account.address):
-                        session.send(stanza, message.seq)
+                    self._hand_out(account, message)
             if len(page) < _PAGE and box.caught_up():
                 return
+
+    async def _room(self, account: Account) -> None:
+        """Wait until one of the sessions has room; those that take nothing must not hold up the others."""
+        deadline = self._host.clock.monotonic() + self._host.settings.limits.ping_timeout_s
+        while self._host.clock.monotonic() < deadline:
+            ready = self._host.router.mail_ready(account.address)
+            if not ready or any(session.has_room for session in ready):
+                return
+            await self._host.clock.sleep(_ROOM_S)
+
+    def _hand_out(self, account: Account, message: StoredMessage) -> None:
+        stanza = with_stanza_id(message.content, account.address, message.id)
+        stanza = delayed(stanza, account.domain, message.received_at)
+        sessions = self._host.router.mail_ready(account.address)
+        device = message.recipient.partition("/")[2]
+        exact = self._host.router.of(account.address).get(device)
+        if exact is not None and exact not in sessions:
+            sessions.append(exact)
+        for session in sessions:
+            session.send(stanza, message.seq)

@@ -8,13 +8,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from parley.domain.errors import DomainError, StorageUnavailable
+from parley.domain.errors import StorageUnavailable
 from parley.domain.messages import Appended, Submission
 from parley.edges.xmpp.decoration import carbon, with_stanza_id
 from parley.edges.xmpp.refusals import stanza_error
 from parley.edges.xmpp.traits import Traits, traits_of
-from parley.protocols.xmpp.element import Element, restamp
-from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
+from parley.protocols.xmpp.element import Element
+from parley.protocols.xmpp.errors import JIDError, StanzaCondition, StanzaError
 from parley.protocols.xmpp.jid import JID
 from parley.protocols.xmpp.namespaces import NS_STANZA_IDS
 
@@ -107,9 +107,9 @@ class Messages:
         session.in_flight()
         try:
             self._host.pipeline.accept(submission, done)
-        except DomainError as error:
-            session.reply_error(letter.element, stanza_error(error))
-            session.committed(token)
+        except Exception:
+            session.not_in_flight()
+            raise
 
     def _submission(self, letter: Letter, recipient: Account) -> Submission:
         session, to, traits = letter.session, letter.to, letter.traits
@@ -122,7 +122,7 @@ class Messages:
             recipient=recipient.address,
             recipient_device=to.resource,
             recipient_id=recipient.id,
-            content=_stamped(letter),
+            content=self._stamped(letter),
             origin_id=_origin_id(letter.element),
             is_archived=traits.is_archived,
             is_mailed=not is_exact,
@@ -142,19 +142,23 @@ class Messages:
     def route(self, submission: Submission, appended: Appended) -> None:
         """Deliver a committed message: a follower of the pipeline."""
         host = self._host
+        sender = host.router.of(submission.sender).get(submission.sender_device)
+        own = () if sender is None else (sender,)
         if submission.recipient_id is not None:
-            targets: Sequence[Session] = ()
-            if not submission.is_mailed or host.mail.arrived(submission.recipient_id, appended.seq):
-                targets = self._targets(submission.recipient, submission.recipient_device)
-            copies = self._copied(submission, submission.recipient, targets)
+            is_now = not submission.is_mailed or host.mail.arrived(submission.recipient_id, appended.seq)
+            targets = self._targets(submission.recipient, submission.recipient_device)
+            # Who is still being sent older messages gets this one behind them, and no copy before; XEP-0280 §6: who
+            # sent it to another device of the same account gets none either.
+            copies = self._copied(submission, submission.recipient, (*targets, *own))
+            if not is_now:
+                targets = ()
             if targets or copies:
                 stanza = with_stanza_id(submission.content, submission.recipient, appended.id)
                 for target in targets:
                     target.send(stanza, appended.seq)
                 _send_copies("received", stanza, copies, appended.seq)
         if submission.sender != submission.recipient:
-            sender = host.router.of(submission.sender).get(submission.sender_device)
-            copies = self._copied(submission, submission.sender, () if sender is None else (sender,))
+            copies = self._copied(submission, submission.sender, own)
             if copies:
                 _send_copies("sent", with_stanza_id(submission.content, submission.sender, appended.id), copies, 0)
 
@@ -173,11 +177,29 @@ class Messages:
         # RFC 6121 §8.5.3.2.1: a chat for a device that is gone is treated as one for the account.
         return self._host.router.mail_ready(address)
 
+    def _stamped(self, letter: Letter) -> bytes:
+        element = letter.element
+        if letter.traits.claims_stanza_id:
+            element = self._without_stanza_ids(element)
+        return letter.session.stamped(element, to=str(letter.to))
+
+    def _without_stanza_ids(self, element: Element) -> Element:
+        # XEP-0359 §5: ids that claim to be from an archive of ours are removed, however the address is written.
+        tree = copy.deepcopy(element.tree())
+        for child in tree.findall(f"{{{NS_STANZA_IDS}}}stanza-id"):
+            try:
+                is_ours = self._host.router.is_local(JID.parse(child.get("by", "")))
+            except JIDError:
+                is_ours = True
+            if is_ours:
+                tree.remove(child)
+        return Element.from_tree(tree)
+
     # What is not kept: typing, headlines, errors.
 
     def _pass_on(self, letter: Letter, recipient: Account) -> None:
         session, to, kind = letter.session, letter.to, letter.kind
-        stanza = _stamped(letter)
+        stanza = self._stamped(letter)
         exact = self._host.router.find(to) if to.is_full else None
         if exact is not None:
             targets: Sequence[Session] = (exact,)
@@ -192,7 +214,7 @@ class Messages:
         for target in targets:
             target.send(stanza)
         if letter.traits.is_copied:
-            _send_copies("received", stanza, self._carbon_sessions(recipient.address, targets), 0)
+            _send_copies("received", stanza, self._carbon_sessions(recipient.address, (*targets, session)), 0)
             if recipient.address != session.account.address:
                 _send_copies("sent", stanza, self._carbon_sessions(session.account.address, (session,)), 0)
 
@@ -204,22 +226,6 @@ def _send_copies(direction: str, stanza: bytes, sessions: Sequence[Session], seq
 
 def _takes_mail(session: Session) -> bool:
     return session.presence is not None and session.presence.priority >= 0
-
-
-def _stamped(letter: Letter) -> bytes:
-    element = letter.element
-    if letter.traits.claims_stanza_id:
-        element = _without_stanza_ids(element, {letter.session.account.address, str(letter.to.bare)})
-    return restamp(element, from_=str(letter.session.jid), to=str(letter.to))
-
-
-def _without_stanza_ids(element: Element, by: set[str]) -> Element:
-    # XEP-0359 §5: ids that claim to be from an archive of ours are removed.
-    tree = copy.deepcopy(element.tree())
-    for child in tree.findall(f"{{{NS_STANZA_IDS}}}stanza-id"):
-        if child.get("by") in by:
-            tree.remove(child)
-    return Element.from_tree(tree)
 
 
 def _origin_id(element: Element) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from parley.edges.xmpp.extension import ANY_SERVICE, Extension, IqHandler, IqRequest, Target
-from parley.protocols.xmpp.element import Element, restamp
-from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
+from parley.protocols.xmpp.element import Element
+from parley.protocols.xmpp.errors import StanzaCondition, StanzaError, error_reply, may_be_answered
 from parley.protocols.xmpp.jid import JID
 
 if TYPE_CHECKING:
@@ -76,8 +76,21 @@ class Requests:
     def _forward(self, session: Session, element: Element, to: JID) -> bool:
         target = self._host.router.find(to)
         if target is not None:
-            target.send(restamp(element, from_=str(session.jid), to=str(to)))
+            target.send(session.stamped(element, to=str(to)))
         return target is not None
+
+    def bounce(self, stanza: bytes) -> None:
+        """A stanza sent to a client that is gone was never acknowledged: if it was a request, its sender is told.
+
+        XEP-0198 §5: what is unacknowledged at the end is treated as if the client had not been there.
+        """
+        if not stanza.startswith(b"<iq "):
+            return
+        element = Element.from_bytes(stanza)
+        if element.from_ and may_be_answered(element):
+            asker = self._host.router.find(JID.parse(element.from_))
+            if asker is not None:
+                asker.send(error_reply(element, StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)))
 
     async def _answer(self, session: Session, element: Element, to: JID) -> None:
         payload = element.children[0]

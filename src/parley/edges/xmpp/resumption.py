@@ -24,9 +24,11 @@ def resume(host: Host, connection: Connection, account: Account, element: Elemen
         # XEP-0198 §3: enabling is for bound streams.
         connection.send(failed(StanzaCondition.UNEXPECTED_REQUEST))
         return
-    session = host.sessions.resumable(element.attrs.get("previd", ""), account.id)
+    sm_id = element.attrs.get("previd", "")
+    session = host.sessions.resumable(sm_id, account.id)
     if session is None or session.sm is None:
-        connection.send(failed(StanzaCondition.ITEM_NOT_FOUND))
+        # XEP-0198 §5: with the count the client need not send again what was handled.
+        connection.send(failed(StanzaCondition.ITEM_NOT_FOUND, host.sessions.ended_at(sm_id, account.id)))
         return
     try:
         session.acknowledged(parse_h(element))
@@ -50,7 +52,8 @@ def _complete(host: Host, connection: Connection, session: Session) -> None:
     if session.sm is None or session.is_ended:
         connection.send(failed(StanzaCondition.ITEM_NOT_FOUND))
         return
-    if not connection.is_open:
+    if not connection.is_open or connection.session is not None:
+        # Gone, or it did not wait and bound a resource.
         host.sessions.connection_lost(session)
         return
     connection.resumed(session)

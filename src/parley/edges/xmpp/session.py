@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from parley.base import log as logs
 from parley.domain.errors import DomainError
 from parley.edges.xmpp.refusals import stanza_error
-from parley.protocols.xmpp.element import Element
+from parley.protocols.xmpp.element import Element, restamp
 from parley.protocols.xmpp.errors import (
     JIDError,
     RemoteProtocolError,
@@ -37,6 +37,11 @@ log = logs.get(__name__)
 
 _BACKLOG_HIGH = 64
 _BACKLOG_LOW = 16
+_IN_FLIGHT_HIGH = 512
+_IN_FLIGHT_LOW = 128
+_ROOM_S = 0.05
+# The first letter of a stanza's name tells which it is.
+_KINDS = {ord("m"): "message", ord("p"): "presence", ord("i"): "iq"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,8 @@ class Session:
         self.connection: Connection | None = connection
         self.sm: StreamManagement[Sent] | None = None
         self.sm_id = ""
+        self.lang = ""
+        """The language of stanzas that name none, as the stream's header said."""
         self.presence: Presence | None = None
         self.directed: set[JID] = set()
         self.is_carbons_enabled = False
@@ -90,13 +97,37 @@ class Session:
                 return
             self.host.mail.sent(self, seq)
             if self.connection is not None:
+                self.host.metrics.stanza_out(_KINDS[stanza[1]])
                 self.connection.send(stanza)
                 self.connection.acknowledgement_due(sm.outstanding)
         elif self.connection is not None:
             self.host.mail.sent(self, seq)
+            self.host.metrics.stanza_out(_KINDS[stanza[1]])
             self.connection.send(stanza)
             # Without stream management nobody ever says that a stanza arrived: given to the socket must do.
             self.host.mail.delivered(self.account, seq)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether many stanzas in a row may go out: half of what may wait for the client does not wait yet."""
+        limits = self.host.settings.limits
+        if self.sm is not None and self.sm.outstanding * 2 >= limits.sm_max_unacked:
+            return False
+        return self.connection is None or self.connection.unsent_bytes * 2 < limits.max_unsent_bytes
+
+    async def room(self) -> None:
+        """Wait until there is room, before each stanza of a long answer; not for long for who takes nothing."""
+        deadline = self.host.clock.monotonic() + self.host.settings.limits.ping_timeout_s
+        while not self.is_ended and not self.has_room and self.host.clock.monotonic() < deadline:
+            await self.host.clock.sleep(_ROOM_S)
+
+    def stamped(self, element: Element, *, to: str | None, from_: str | None = None) -> bytes:
+        """A stanza of this client as it goes on; `from_` is the full address when not given.
+
+        RFC 6120 §8.1.5: where it names no language, that of the client's stream holds, which its reader cannot see.
+        """
+        lang = {"lang": self.lang} if self.lang and element.lang is None else {}
+        return restamp(element, from_=from_ or str(self.jid), to=to, **lang)
 
     def send_nonza(self, element: bytes) -> None:
         """Send an element that stream management does not count."""
@@ -106,9 +137,19 @@ class Session:
     def reply_error(self, element: Element, error: StanzaError) -> None:
         """Answer a stanza of this client with an error, if it may be answered."""
         if may_be_answered(element):
-            attrs_from = element.to or (str(self.jid.bare) if element.name == "iq" else None)
-            self.send(_addressed(element, error, attrs_from, self.jid))
+            self.send(_addressed(element, error, self._asked(element), self.jid))
             self.host.metrics.refused(error.code)
+
+    def _asked(self, element: Element) -> str | None:
+        """Who answers a stanza of this client."""
+        if not element.to:
+            return str(self.jid.bare) if element.name == "iq" else None
+        try:
+            JID.parse(element.to)
+        except JIDError:
+            # RFC 6120 §8.3.3.8: nothing can answer from an address that is none.
+            return self.account.domain
+        return element.to
 
     def acknowledged(self, h: int) -> None:
         """The client has handled `h` stanzas; raises HandledCountTooHigh."""
@@ -131,15 +172,23 @@ class Session:
             self._backlog.append((element, token))
 
     def in_flight(self) -> None:
-        """One more message is on its way to the log."""
+        """One more message is on its way to the log; the client is read no further when there are very many."""
         self._in_flight += 1
+        if self._in_flight == _IN_FLIGHT_HIGH and self.connection is not None:
+            self.connection.pause("log")
 
     def committed(self, token: int) -> None:
         """A message reached the log, or was refused by it."""
-        self._in_flight -= 1
+        self.not_in_flight()
         self.handled(token)
         if self._backlog and not self._is_busy:
             self._drain()
+
+    def not_in_flight(self) -> None:
+        """A message is not on its way to the log any more."""
+        self._in_flight -= 1
+        if self._in_flight == _IN_FLIGHT_LOW and self.connection is not None:
+            self.connection.unpause("log")
 
     @property
     def is_waiting_for_log(self) -> bool:
@@ -175,8 +224,7 @@ class Session:
         except (DomainError, RemoteProtocolError) as error:
             self.reply_error(element, stanza_error(error))
         except Exception as error:
-            log.defect("stanza failed", error, kind=element.name, pii={"jid": self.jid})
-            self.reply_error(element, StanzaError(StanzaCondition.INTERNAL_SERVER_ERROR))
+            self._failed(element, error)
         finally:
             self._is_busy = False
             self.handled(token)
@@ -213,7 +261,14 @@ class Session:
         except (DomainError, RemoteProtocolError) as error:
             self.reply_error(element, stanza_error(error))
             self.handled(token)
+        except Exception as error:
+            self._failed(element, error)
+            self.handled(token)
         return True
+
+    def _failed(self, element: Element, error: Exception) -> None:
+        log.defect("stanza failed", error, kind=element.name, pii={"jid": self.jid})
+        self.reply_error(element, StanzaError(StanzaCondition.INTERNAL_SERVER_ERROR))
 
     def _check_from(self, element: Element) -> bool:
         # RFC 6120 §8.1.2.1: a client may name itself, bare or full, and nobody else.
@@ -253,6 +308,9 @@ class Session:
             settled, self._settled = self._settled, None
             settled()
         host.sessions.closed(self)
+        if self.sm is not None:
+            for sent in self.sm.unacked():
+                host.requests.bounce(sent.stanza)
         host.presences.ended(self)
         for extension in host.extensions:
             if extension.on_ended is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 from parley.base import log as logs
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 log = logs.get(__name__)
 
 _TICK_S: Final = 1.0
+_ENDED_KEPT: Final = 10_000
 
 
 class Sessions:
@@ -25,6 +27,7 @@ class Sessions:
         self._host = host
         self._resumable: dict[str, Session] = {}
         self._detached: dict[Session, None] = {}
+        self._ended: OrderedDict[tuple[int, str], int] = OrderedDict()
         self.connections: set[Connection] = set()
 
     def opened(self, session: Session) -> None:
@@ -34,7 +37,10 @@ class Sessions:
 
     def closed(self, session: Session) -> None:
         """The session is over."""
-        self._resumable.pop(session.sm_id, None)
+        if self._resumable.pop(session.sm_id, None) is not None and session.sm is not None:
+            self._ended[session.account.id, session.sm_id] = session.sm.h
+            while len(self._ended) > _ENDED_KEPT:
+                self._ended.popitem(last=False)
         self._detached.pop(session, None)
         self._host.router.remove(session)
         self._host.metrics.session_closed()
@@ -49,6 +55,10 @@ class Sessions:
         """The session with that id, if it is the account's."""
         session = self._resumable.get(sm_id)
         return session if session is not None and session.account.id == account_id else None
+
+    def ended_at(self, sm_id: str, account_id: int) -> int | None:
+        """How many stanzas of the client a session had handled that is over; None when that is not known any more."""
+        return self._ended.get((account_id, sm_id))
 
     def reattached(self, session: Session) -> None:
         """The session was resumed."""

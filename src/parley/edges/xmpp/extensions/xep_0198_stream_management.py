@@ -61,6 +61,11 @@ def _acknowledged(_host: Host, session: Session, element: Element) -> None:
         connection.fail(error.condition, error.text, error.application)
 
 
+def _resume(_host: Host, session: Session, _element: Element) -> None:
+    # §5: resumption takes the place of binding.
+    session.send_nonza(failed(StanzaCondition.UNEXPECTED_REQUEST))
+
+
 EXTENSION = Extension(
     spec="XEP-0198",
     name="Stream Management",
@@ -69,6 +74,7 @@ EXTENSION = Extension(
     stream_features=_features,
     nonzas={
         (NS_SM, "enable"): _enable,
+        (NS_SM, "resume"): _resume,
         (NS_SM, "r"): _requested,
         (NS_SM, "a"): _acknowledged,
     },

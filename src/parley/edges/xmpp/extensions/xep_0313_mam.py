@@ -42,7 +42,7 @@ async def _query(request: IqRequest) -> bytes:
         # XEP-0059 §2.5: only the count is wanted.
         return _fin(ArchivePage((), page.total == 0, page.total, 0), None)
     is_flipped = tree.find(f"{{{NS_MAM}}}flip-page") is not None
-    _send(request, reversed(page.messages) if is_flipped else page.messages, tree.get("queryid"))
+    await _send(request, reversed(page.messages) if is_flipped else page.messages, tree.get("queryid"))
     # XEP-0059 §2.6 leaves the index to us. slixmpp, whichever way it pages, takes a page that ends at the count for
     # the last one, and so would stop after the first page of a backward query.
     return _fin(page, None if query.is_backward else page.index)
@@ -84,10 +84,11 @@ async def _page(request: IqRequest, query: ArchiveQuery) -> ArchivePage:
         raise StanzaError(StanzaCondition.ITEM_NOT_FOUND) from error
 
 
-def _send(request: IqRequest, messages: Iterable[StoredMessage], query_id: str | None) -> None:
+async def _send(request: IqRequest, messages: Iterable[StoredMessage], query_id: str | None) -> None:
     session = request.session
     attrs = {"from": session.account.address, "to": str(session.jid)}
     for message in messages:
+        await session.room()
         stamp = delay(session.account.domain, message.received_at)
         result = xml(
             "result", {"xmlns": NS_MAM, "queryid": query_id, "id": message.id}, forwarded(message.content, stamp)
