@@ -414,6 +414,7 @@ async def test_malformed_frames_end_the_websocket(server: ParleyServer, said: by
         (frame(1, FRAMED_OPEN.replace(b"localhost", b"elsewhere.example")), "host-unknown"),
         (frame(1, FRAMED_OPEN) + frame(1, b"<message xmlns='jabber:client'/>"), "not-authorized"),
     ],
+    ids=["stream-header", "half-a-stanza", "comment", "unknown-host", "not-signed-in"],
 )
 @within(20)
 async def test_stream_errors_over_websocket(server: ParleyServer, said: bytes, expected: str) -> None:
