@@ -71,6 +71,8 @@ export const de: Catalogue = {
   'chats.typing': 'schreibt …',
   'chats.recording': 'nimmt auf …',
   'chats.voice': 'Sprachnachricht, {duration}',
+  'chats.voiceArriving': 'Sprachnachricht',
+  'chats.broken': 'Nachricht, die nicht geöffnet werden konnte',
   'chats.unreadable': 'Nachricht für ein anderes Gerät',
   'chats.failed': 'Nicht gesendet',
   'chats.pick': 'Chat auswählen',

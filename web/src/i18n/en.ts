@@ -69,6 +69,8 @@ export const en = {
   'chats.typing': 'typing…',
   'chats.recording': 'recording…',
   'chats.voice': 'Voice message, {duration}',
+  'chats.voiceArriving': 'Voice message',
+  'chats.broken': 'Message that could not be opened',
   'chats.unreadable': 'Message for another device',
   'chats.failed': 'Not sent',
   'chats.pick': 'Pick a chat',

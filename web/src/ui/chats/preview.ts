@@ -23,13 +23,15 @@ export function previewOf(message: Message): Preview {
       return { text: message.isOwn ? t('chats.own', { text: line }) : line };
     }
     case 'voice': {
+      // How long it is shows only in the recording itself, which may still be on its way.
+      if (content.durationMs === 0) return { text: t('chats.voiceArriving'), icon: Mic };
       const duration = clockOf(content.durationMs);
       return { text: t('chats.voice', { duration }), icon: Mic, short: duration };
     }
     case 'file':
       return { text: content.name, icon: File };
     case 'unreadable':
-      return { text: t('chats.unreadable'), icon: LockKeyhole };
+      return { text: t(content.reason === 'broken' ? 'chats.broken' : 'chats.unreadable'), icon: LockKeyhole };
     case 'note':
       return { text: noteText(content, message.isOwn ? '' : message.sender) };
   }
