@@ -64,7 +64,7 @@ def play(
             "origin": server.public_url,
             "proxyPort": proxy_port,
             "httpPort": server.http_port,
-            "tlsPort": server.tls_port,
+            "c2sPort": server.c2s_port,
             "folder": str(folder),
             "data": str(server.data),
             "config": str(server.config),

@@ -18,3 +18,11 @@ def test_devices_are_listed_and_signed_out_one_by_one_and_everywhere(tmp_path: P
 
 def test_refused_sign_ins_say_why(tmp_path: Path) -> None:
     play("refused", tmp_path, settings={"login": ["failures_per_account = 4"]})
+
+
+def test_one_tab_at_a_time_has_the_app(tmp_path: Path) -> None:
+    play("tabs", tmp_path)
+
+
+def test_a_changed_key_holds_messages_back_until_the_person_decides(tmp_path: Path) -> None:
+    play("trust", tmp_path)

@@ -168,6 +168,7 @@ export class Person {
     if (!this.page || this.page.isClosed()) return;
     const shown = await this.page.evaluate(() => document.body.innerText);
     console.log(shown.replace(/\n+/gu, ' | ').slice(-2000));
+    console.log(JSON.stringify(await this.bubbles()));
     await this.page.screenshot({ path: join(folder, `${this.name}.png`) });
     console.log(`picture: ${join(folder, `${this.name}.png`)}`);
   }
@@ -175,7 +176,7 @@ export class Person {
 
 function readBubbles() {
   return [...document.querySelectorAll('[role="log"] [role="article"]')].map((element) => {
-    const text = element.querySelector('.bubble-text')?.cloneNode(true);
+    const text = element.querySelector('p.bubble-text')?.cloneNode(true);
     text?.querySelector('.meta')?.remove();
     const isOwn = element.hasAttribute('data-own');
     const label = element.getAttribute('aria-label') ?? '';

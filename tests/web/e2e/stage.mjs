@@ -112,6 +112,11 @@ class Stage {
       .map((path) => ({ path, bytes: readFileSync(path) }));
   }
 
+  /** Has something ended with the scenario, however it ends. */
+  atEnd(end) {
+    this.#closing.push(async () => end());
+  }
+
   figures(values) {
     console.log(`figures: ${JSON.stringify(values)}`);
   }
