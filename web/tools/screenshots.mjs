@@ -46,6 +46,8 @@ const screens = [
   { name: 'thread', path: `/${mara}`, act: (page) => playAt(page, 14) },
   { name: 'thread-states', path: `/${jonas}` },
   { name: 'thread-long', path: '/#/chat/elif%40hospital.example', act: scrollUp },
+  { name: 'thread-plain', path: '/#/chat/vera%40partner.example' },
+  { name: 'picture', path: '/#/chat/vera%40partner.example', act: openPicture },
   { name: 'thread-empty', path: '/#/chat/nina%40hospital.example' },
   { name: 'thread-archive', path: '/#/chat/amira%40clinic.example' },
   { name: 'details', path: `/${mara}/details`, act: openDevice },
@@ -60,6 +62,7 @@ const screens = [
     path: '/#/settings',
     act: (page) => page.getByRole('button', { name: /everywhere|Überall/ }).click(),
   },
+  { name: 'elsewhere', path: '/?elsewhere' },
   { name: 'sign-in', path: '/?signed-out' },
   { name: 'sign-in-error', path: '/?signed-out&error=wrong-credentials', act: signIn },
 ];
@@ -80,6 +83,10 @@ async function scrollUp(page) {
 
 async function openDevice(page) {
   await page.locator('.device summary').nth(1).click();
+}
+
+async function openPicture(page) {
+  await page.locator('.picture-frame').first().click();
 }
 
 async function hold(page) {
@@ -118,7 +125,7 @@ async function draw(context, origin, screen, file) {
   page.on('pageerror', (error) => problems.push(`${file}: ${error.message}`));
   page.on('console', (entry) => entry.type() === 'error' && problems.push(`${file}: ${entry.text()}`));
   await page.goto(origin + screen.path);
-  await page.locator('.shell, .sign-in').waitFor();
+  await page.locator('.shell, .sign-in, .full').waitFor();
   await page.waitForTimeout(150);
   await screen.act?.(page);
   await page.waitForTimeout(250);

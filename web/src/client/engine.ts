@@ -1,8 +1,9 @@
 /** One signed-in account at work: puts the parts together and passes on what happens. */
 
-import { computed } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 import { encryptFile } from '../e2ee';
 import type {
+  Availability,
   ConnectionState,
   Contact,
   Conversation,
@@ -68,6 +69,8 @@ export class Engine {
   readonly typing: Typing;
   readonly #archive: Archive;
   readonly #slots: Slots;
+  /** The line is lost: what was known of others is not known any more. */
+  readonly #isLost = signal(false);
   #parts: Parts | null = null;
 
   private constructor(
@@ -158,7 +161,7 @@ export class Engine {
           name: this.roster.nameOf(item.jid),
           subscription: item.subscription,
           isRequested: item.isRequested,
-          availability: this.presences.of(item.jid),
+          availability: this.#availabilityOf(item.jid),
           ...(item.lastSeen !== undefined && { lastSeen: item.lastSeen }),
         }),
       )
@@ -174,7 +177,7 @@ export class Engine {
           name: this.roster.nameOf(summary.jid),
           isTyping: this.typing.doing.value.get(summary.jid) === 'typing',
           isRecording: this.typing.doing.value.get(summary.jid) === 'recording',
-          availability: this.presences.of(summary.jid),
+          availability: this.#availabilityOf(summary.jid),
         }),
       )
       .sort((a, b) => (b.lastMessage?.at ?? Infinity) - (a.lastMessage?.at ?? Infinity)),
@@ -336,7 +339,14 @@ export class Engine {
     }
   }
 
+  #availabilityOf(jid: string): Availability {
+    return this.#isLost.value ? 'offline' : this.presences.of(jid);
+  }
+
   #onState(state: ConnectionState): void {
+    if (state.kind === 'waiting' || state.kind === 'online') {
+      this.#isLost.value = state.kind === 'waiting';
+    }
     if (state.kind !== 'online') {
       void this.sync.enqueue(() => this.outbox.onOffline()).catch(() => undefined);
     }

@@ -8,10 +8,11 @@ import { signal } from '@preact/signals';
 import { toAesGcmUrl } from '../e2ee';
 import type { FailureCode } from '../model';
 import { type DbWrite, removal } from './db';
-import { OfflineError } from './errors';
+import { OfflineError, StanzaError } from './errors';
 import type { MessageRecord, OutboxRecord, PendingUpload, UploadSlot } from './records';
 import type { SealOutcome } from './sealing';
 import { secretOf } from './secrets';
+import { failureOf } from './stanzas';
 import type { Store } from './store';
 import { UploadError, type Uploader } from './uploads';
 import { serialize, type XmlNode } from './xml';
@@ -371,6 +372,8 @@ export class Outbox {
     } else if (error instanceof UploadError || error instanceof OfflineError) {
       await this.#showWaiting(current, 'connection');
       this.parts.retryAfter(UPLOAD_RETRY_MS, () => this.kick(entry.conversation));
+    } else if (error instanceof StanzaError) {
+      await this.#fail(current, failureOf(error.condition));
     } else {
       this.parts.report(error);
       await this.#fail(current, 'server-error');

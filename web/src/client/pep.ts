@@ -99,7 +99,9 @@ async function fetchItem(link: Link, jid: string, node: string): Promise<XmlNode
     const answer = await link.request('get', x(NS.pubsub, 'pubsub', {}, items), jid);
     return findAll(find(find(answer, NS.pubsub, 'pubsub'), NS.pubsub, 'items'), NS.pubsub, 'item').at(-1);
   } catch (error) {
-    if (error instanceof StanzaError && error.type !== 'wait') {
+    // That the other server is not there says nothing about what it keeps.
+    const isUnreachable = error instanceof StanzaError && error.condition.startsWith('remote-server-');
+    if (error instanceof StanzaError && error.type !== 'wait' && !isUnreachable) {
       return undefined;
     }
     throw error;

@@ -1,6 +1,7 @@
 /**
  * A Parley without a server: the same object the client makes, filled with made-up data. Query parameters of the page:
- * `signed-out`, `empty`, `offline`, `error=CODE` (what signing in answers), `many=COUNT` (a long thread with Elif).
+ * `signed-out`, `empty`, `offline`, `elsewhere`, `error=CODE` (what signing in answers), `many=COUNT` (a long
+ * thread with Elif).
  */
 import { type Signal, signal } from '@preact/signals';
 import type {
@@ -48,13 +49,16 @@ class DemoParley implements Parley {
   constructor(private readonly query: URLSearchParams) {
     if (query.has('empty')) this.requests.value = [];
     else this.fill(Number(query.get('many') ?? '300'));
+    if (query.has('elsewhere')) this.connection.value = { kind: 'elsewhere' };
     if (query.has('offline')) {
       this.connection.value = { kind: 'waiting', retryAt: Date.now() + 9000, reason: 'network' };
       this.waitingCount.value = 2;
     }
   }
 
-  async takeOver(): Promise<void> {}
+  async takeOver(): Promise<void> {
+    this.connection.value = { kind: 'online' };
+  }
 
   async start(): Promise<void> {
     this.session.value = this.query.has('signed-out') ? null : session;

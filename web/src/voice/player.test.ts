@@ -153,6 +153,16 @@ test('seeking stays inside, and is remembered for a message that does not play',
   expect(audio.currentTime).toBe(10);
 });
 
+test('a message starts where it was moved to before', async () => {
+  const message = voice('one');
+  player.seek(message, 3000);
+  expect(player.positionOf(message)).toBe(3000);
+  await player.toggle(message);
+  expect(audio.currentTime).toBe(3);
+  await player.toggle(voice('two'));
+  expect(player.positionOf(message)).toBe(0);
+});
+
 test('speeds go round and are remembered', () => {
   player.nextRate();
   player.nextRate();

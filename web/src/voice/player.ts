@@ -53,6 +53,8 @@ export class VoicePlayer {
     positionMs: signal(0),
     rate: signal<Rate>(1),
     failed: signal<string | null>(null),
+    /** Where messages that do not play were moved to (ms): the store tells it only after a while. */
+    sought: signal<ReadonlyMap<string, number>>(new Map()),
   };
   private free: (() => void) | null = null;
   private storedAt = 0;
@@ -89,13 +91,16 @@ export class VoicePlayer {
     if (this.state.current.peek()?.id === message.id && this.state.status.peek() !== 'loading') {
       this.audio.currentTime = target / 1000;
       this.state.positionMs.value = target;
+    } else {
+      this.state.sought.value = new Map(this.state.sought.peek()).set(message.id, target);
     }
     this.ports.setPosition(message.id, Math.round(target));
   }
 
   /** Where a message stands (ms): live when it is current, remembered otherwise. */
   positionOf(message: VoiceMessage): number {
-    return this.state.current.value?.id === message.id ? this.state.positionMs.value : message.content.positionMs;
+    if (this.state.current.value?.id === message.id) return this.state.positionMs.value;
+    return this.state.sought.value.get(message.id) ?? message.content.positionMs;
   }
 
   /** 1, 1.5, 2, and round again. */
@@ -124,7 +129,9 @@ export class VoicePlayer {
   private async start(message: VoiceMessage): Promise<void> {
     this.pause();
     this.leave();
-    const { durationMs, positionMs } = message.content;
+    const { durationMs } = message.content;
+    const positionMs = this.positionOf(message);
+    this.forgetSought(message.id);
     const from = positionMs > durationMs * nearEndShare ? 0 : positionMs;
     batch(() => {
       this.state.current.value = message;
@@ -146,6 +153,11 @@ export class VoicePlayer {
       if (error instanceof DOMException && error.name === 'NotAllowedError') this.state.status.value = 'paused';
       else this.fail();
     }
+  }
+
+  private forgetSought(id: string): void {
+    const sought = new Map(this.state.sought.peek());
+    if (sought.delete(id)) this.state.sought.value = sought;
   }
 
   private async resume(): Promise<void> {

@@ -63,7 +63,7 @@ function DetailsBody({ jid }: { readonly jid: string }) {
 function Devices({ jid, name }: { readonly jid: string; readonly name: string }) {
   const { parley } = useApp();
   const { state, reload } = useLoaded(() => parley.devices(jid), jid);
-  // A new device or key comes with a note in the thread: the list is true from then on.
+  // Whoever has another device or key shows it with what they write from it.
   const last = conversationOf(parley, jid).lastMessage?.id;
   useEffect(reload, [last]);
   return (
@@ -88,7 +88,7 @@ export function Device({ device, onChanged }: { readonly device: DeviceInfo; onC
     parley.setTrust(device.jid, device.deviceId, trust).then(onChanged, () => show(t('trust.failed')));
   };
   return (
-    <details class="device" data-trust={device.trust}>
+    <details class="device" data-trust={device.trust} data-open-question={isGood ? undefined : ''}>
       <summary>
         <Icon of={isGood ? Check : ShieldX} size={18} />
         <span class="device-title">

@@ -61,14 +61,15 @@ function Picture({ message, meta }: FileBodyProps) {
   const label = t(url === null ? 'file.load' : 'file.open', { name: content.name });
   return (
     <div class="picture">
-      <button type="button" class="picture-frame" aria-label={label} onClick={open}>
+      <button type="button" class="picture-frame" onClick={open}>
         {url === null ? (
           <span class="picture-waits">
             <Icon of={Image} size={28} />
+            <span class="visually-hidden">{label}</span>
             <span>{statusOf(content)}</span>
           </span>
         ) : (
-          <img src={url} alt="" onError={() => setBroken(true)} />
+          <img src={url} alt={label} onError={() => setBroken(true)} />
         )}
       </button>
       {meta}

@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact';
 import { type Key, t } from '../../i18n';
 import type { Message } from '../../model';
 import { useApp } from '../app-context';
+import { hasSide } from '../hooks';
 import { Icon } from '../icon';
 import { shortNameOf } from '../identity';
 import { go } from '../route';
@@ -62,10 +63,15 @@ function Actions({ message, children }: { readonly message: Message; readonly ch
   );
 }
 
-/** Leads to where one decides about devices. */
+/** Leads to where one decides about devices: beside the thread if they stand there, else over it. */
 export function DetailsButton({ jid }: { readonly jid: string }) {
+  const open = () => {
+    if (!hasSide()) return go({ name: 'details', jid });
+    const first = document.querySelector<HTMLElement>('.pane-side .device[data-open-question] summary');
+    (first ?? document.querySelector<HTMLElement>('.pane-side .device summary'))?.focus();
+  };
   return (
-    <button type="button" class="failure-main" onClick={() => go({ name: 'details', jid })}>
+    <button type="button" class="failure-main" onClick={open}>
       {t('trust.open')}
     </button>
   );
