@@ -1,7 +1,7 @@
 """Plays: who says what to the server, and what it answers to whom.
 
-A file holds scenes. A scene begins with `--- title`; accounts alice, bob and carol exist in `example.org`. A line is one
-of these (what is indented belongs to the line above it, `#` begins a comment):
+A file holds scenes. A scene begins with `--- title`; accounts alice, bob and carol exist in `example.org`. A line is
+one of these (what is indented belongs to the line above it, `#` begins a comment):
 
     alice and bob are friends            both subscriptions exist
     alice/phone connects                 a stream with that resource; no presence is sent
@@ -22,6 +22,7 @@ stands for a stanza error with that type and condition, `{stream error NAME}` fo
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -32,6 +33,8 @@ from tests.edges.xmpp.wires import Edge, FakeWire
 
 from parley.domain.contacts import Contact
 from parley.domain.subscriptions import SubscriptionState
+
+Act = Callable[..., Awaitable[None]]
 
 DOMAIN: Final = "example.org"
 _STANZAS: Final = "urn:ietf:params:xml:ns:xmpp-stanzas"
@@ -83,7 +86,7 @@ class Stage:
         self.wires: dict[str, FakeWire] = {}
         self.came: dict[str, list[str]] = {}
         self.names: dict[str, str] = {}
-        self._acts = (
+        self._acts: tuple[tuple[re.Pattern[str], Act], ...] = (
             (re.compile(r"(\S+) <- (.*)"), self._expect),
             (re.compile(r"(\S+) -> (.*)"), self._say),
             (re.compile(r"(\S+) and (\S+) are friends"), self._befriend),
@@ -99,18 +102,20 @@ class Stage:
     async def play(self, scene: Scene) -> None:
         """Run a scene; raises AssertionError with the line that is not so."""
         for line in scene.lines:
-            for pattern, act in self._acts:
-                match = pattern.fullmatch(line.text)
-                if match is not None:
-                    break
-            else:
-                raise AssertionError(f"line {line.number}: not understood: {line.text}")
+            act, words = self._understood(line)
             try:
-                await act(*match.groups())
+                await act(*words)
                 await self._collect()
             except AssertionError as error:
                 raise AssertionError(f"line {line.number}: {line.text}\n{error}") from error
         self._nothing_untold()
+
+    def _understood(self, line: Line) -> tuple[Act, Sequence[str]]:
+        for pattern, act in self._acts:
+            match = pattern.fullmatch(line.text)
+            if match is not None:
+                return act, match.groups()
+        raise AssertionError(f"line {line.number}: not understood: {line.text}")
 
     # What people do.
 

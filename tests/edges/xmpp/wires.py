@@ -119,13 +119,13 @@ class Edge:
             await asyncio.sleep(0)
         return wire.take()
 
-    async def sign_in(self, wire: FakeWire, user: str = "alice", resource: str = "r") -> str:
+    async def sign_in(self, wire: FakeWire, user: str = "alice", resource: str = "r", *, header: str = HEADER) -> str:
         """PLAIN, then bind; returns the answer to the binding."""
-        await self.say(wire, HEADER)
+        await self.say(wire, header)
         token = base64.b64encode(f"\0{user}\0{PASSWORD}".encode()).decode()
         auth = f"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{token}</auth>"
         await self.ask(wire, auth, "<success")
-        await self.say(wire, HEADER)
+        await self.say(wire, header)
         bind = f"<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>{resource}</resource></bind>"
         return await self.say(wire, f"<iq type='set' id='b'>{bind}</iq>")
 
