@@ -23,7 +23,7 @@ await scenario(async (stage) => {
   );
   await alice.send('only for whom I know');
   const held = await alice.message('only for whom I know', ['waiting']);
-  assert.equal(held.trouble, 'Waits: a device of bob is not trusted. Open the details to decide.');
+  assert.equal(held.trouble, 'Waits for you: a device of bob, or one of yours, is not trusted.');
   await alice.page.reload();
   await alice.message('only for whom I know', ['waiting']);
   assert.ok(!app.lines.includes('opened only for whom I know'));
@@ -34,6 +34,8 @@ await scenario(async (stage) => {
   await app.heard('opened only for whom I know');
   await alice.message('only for whom I know', ['sent', 'delivered', 'read']);
   await details.getByText('verified').waitFor();
+  // What the new key had sealed before opens now, in its place.
+  await alice.message('from the new key');
   await app.wish('send now we know each other');
   await alice.message('now we know each other');
 });
