@@ -70,8 +70,8 @@ async function toAlice(stage, alice, bob, speech, other) {
   await bubble.getByRole('button', { name: 'Pause' }).waitFor();
   const position = bubble.getByRole('slider', { name: 'Position in voice message' });
   await until('it plays on', async () => Number(await position.getAttribute('aria-valuenow')) >= 2);
-  assert.equal(await bubble.getByRole('img', { name: 'Not heard yet' }).count(), 0);
   await bubble.getByRole('button', { name: /^Play voice message/u }).waitFor();
+  assert.equal(await bubble.getByRole('img', { name: 'Not heard yet' }).count(), 0);
 
   const played = (await alice.playedFiles()).at(-1);
   assert.equal(played.type, 'audio/ogg');

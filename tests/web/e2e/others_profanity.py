@@ -41,7 +41,7 @@ class Bob:
     async def befriend(self) -> None:
         self._profanity.type(f"/sub allow {ALICE}")
         self._profanity.type(f"/sub request {ALICE}")
-        await self._profanity.shows("now active")
+        await self._profanity.shows(f"Subscription received from {ALICE}")
         self._profanity.type("/disconnect")
         await self._profanity.shows("[offline]")
         await self._profanity.sign_in(self._server, BOB)
