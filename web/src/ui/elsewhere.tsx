@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { t } from '../i18n';
 import { useApp } from './app-context';
 import { Mark } from './mark';
+import { isPageOutdated } from './updates';
 
 /** Another tab has the app: says so, and takes it back on request. */
 export function Elsewhere() {
@@ -18,6 +19,8 @@ export function Elsewhere() {
   const take = async () => {
     if (isBusy) return;
     setBusy(true);
+    // Loading the page anew takes the app over, too.
+    if (isPageOutdated()) return location.reload();
     await attempt(parley.takeOver());
     setBusy(false);
   };

@@ -12,10 +12,18 @@ export function registerServiceWorker(app: App): void {
 }
 
 let isRegistered = false;
+let isUpdating = false;
+let isOutdated = false;
+
+/** Another tab went on to a new version: what this page has not fetched yet is no longer there. */
+export function isPageOutdated(): boolean {
+  return isOutdated;
+}
 
 async function register(app: App): Promise<void> {
   if (isRegistered) return;
   isRegistered = true;
+  watchController();
   const registration = await navigator.serviceWorker.register('/sw.js');
   const offer = () => {
     if (registration.waiting && navigator.serviceWorker.controller) offerUpdate(app, registration.waiting);
@@ -29,9 +37,19 @@ async function register(app: App): Promise<void> {
   });
 }
 
+/** Files of two versions never mix: the tab that asked for the new one begins anew, others do when they are used. */
+function watchController(): void {
+  let hadController = navigator.serviceWorker.controller !== null;
+  navigator.serviceWorker.addEventListener('controllerchange', () => {
+    if (isUpdating) location.reload();
+    else isOutdated = hadController;
+    hadController = true;
+  });
+}
+
 function offerUpdate(app: App, waiting: ServiceWorker): void {
   const run = () => {
-    navigator.serviceWorker.addEventListener('controllerchange', () => location.reload(), { once: true });
+    isUpdating = true;
     waiting.postMessage('activate');
   };
   app.show(t('app.update'), { label: t('app.updateNow'), run }, null);

@@ -86,6 +86,7 @@ function takeMessages(state: State, thread: Thread): void {
   if (last?.isOwn && last.id !== before.at(-1)?.id && last.at >= (before.at(-1)?.at ?? 0)) state.isAtEnd = true;
   const now = messages.map(({ id }) => id);
   const isOpen = state.range.end >= before.length;
+  const wasAtTop = state.range.start === 0;
   state.range =
     state.isAtEnd && !isOpen
       ? latestRange(messages.length)
@@ -95,6 +96,8 @@ function takeMessages(state: State, thread: Thread): void {
           now,
           state.isAtEnd,
         );
+  // Drawn at once: at the upper end there is nothing to scroll by, and what one looks at would move.
+  if (wasAtTop && !state.isAtEnd) state.range = growUp(state.range);
 }
 
 /** The first time: at the line above what is new, else at the end. */
