@@ -9,15 +9,16 @@ export class Person {
   /** Errors of the page that no scenario expects. */
   problems = [];
 
-  constructor(name, context, origin, profile) {
+  constructor(name, context, { origin, profile, domain = 'localhost' }) {
     this.name = name;
     this.context = context;
     this.origin = origin;
     this.profile = profile;
+    this.domain = domain;
   }
 
   get address() {
-    return `${this.name}@localhost`;
+    return `${this.name}@${this.domain}`;
   }
 
   /** Opens the app in a new tab. */
@@ -43,10 +44,11 @@ export class Person {
     await this.page.getByRole('navigation', { name: 'Sections' }).waitFor();
   }
 
-  async addContact(name) {
+  async addContact(name, shownAs = '') {
     await this.page.getByRole('button', { name: 'New chat' }).first().click();
     const sheet = this.page.getByRole('dialog', { name: 'New chat' });
     await sheet.getByLabel('Address').fill(name);
+    await sheet.getByLabel('Name (optional)').fill(shownAs);
     await sheet.getByRole('button', { name: 'Add and write' }).click();
     await sheet.waitFor({ state: 'detached' });
   }
@@ -65,7 +67,7 @@ export class Person {
   async goTo(name) {
     await this.page.evaluate((address) => {
       location.hash = `#/chat/${encodeURIComponent(address)}`;
-    }, `${name}@localhost`);
+    }, `${name}@${this.domain}`);
     await this.thread(name).waitFor();
   }
 

@@ -28,7 +28,7 @@ const chromiumFlags = [
   '--use-fake-device-for-media-stream',
 ];
 
-class Stage {
+export class Stage {
   people = [];
   #closing = [];
   #profiles = 0;
@@ -65,7 +65,7 @@ class Stage {
   /** A window of its own for someone, not yet signed in. */
   async person(name, options = {}) {
     const { context, profile } = await this.browser(options);
-    const person = new Person(name, context, this.origin, profile);
+    const person = new Person(name, context, { origin: this.origin, profile, domain: this.domain });
     this.people.push(person);
     await person.open();
     return person;
