@@ -7,6 +7,7 @@ a restart no order is promised: the log's positions give the order of messages, 
 """
 
 import base64
+import os
 import secrets
 import uuid
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from parley.base.errors import ParleyError
 RandomBits = Callable[[int], int]
 """A source of randomness: takes a number of bits, returns an integer of at most that many bits."""
 
+_POOL_BYTES = 1024
 _TAIL_BITS = 74
 _TAIL_LIMIT = 1 << _TAIL_BITS
 _STEP_BITS = 32
@@ -33,6 +35,23 @@ class IdError(ParleyError):
         super().__init__("id-malformed", message)
 
 
+class _Pool:
+    """The system's randomness, fetched some at a time: a call for each id costs more than the id."""
+
+    def __init__(self) -> None:
+        self._bytes = b""
+        self._place = 0
+
+    def bits(self, count: int) -> int:
+        """See `RandomBits`."""
+        size = (count + 7) // 8
+        start, self._place = self._place, self._place + size
+        if self._place > len(self._bytes):
+            self._bytes = os.urandom(_POOL_BYTES)
+            start, self._place = 0, size
+        return int.from_bytes(self._bytes[start : self._place], "big") >> (size * 8 - count)
+
+
 class Uuid7:
     """Generates UUIDv7 values that strictly increase. One generator belongs to one thread.
 
@@ -41,9 +60,9 @@ class Uuid7:
         random_bits: source of randomness; cryptographically strong by default.
     """
 
-    def __init__(self, clock: Clock, random_bits: RandomBits = secrets.randbits) -> None:
+    def __init__(self, clock: Clock, random_bits: RandomBits | None = None) -> None:
         self._clock = clock
-        self._random_bits = random_bits
+        self._random_bits = random_bits or _Pool().bits
         self._time_ms = -1
         self._tail = 0
 

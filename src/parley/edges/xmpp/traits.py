@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -74,8 +75,14 @@ def traits_of(element: Element, kind: str) -> Traits:
     is kept for a recipient who is away (XEP-0160): the same. Copied to other devices: XEP-0280 §6.1.
     """
     flags = 0
-    for child in element.children:
-        flags |= _FLAGS.get((child.namespace, child.name), 0)
+    for namespace, name, _start, _end in element.children:
+        flags |= _FLAGS.get((namespace, name), 0)
+    return _traits(flags, kind)
+
+
+# Every message of one kind is like the others of it, and there are few kinds.
+@lru_cache(maxsize=4096)
+def _traits(flags: int, kind: str) -> Traits:
     is_conversation = kind not in _NOT_KEPT_TYPES
     is_kept = is_conversation and bool(flags & (_CONTENT | _STORE)) and not flags & _NO_STORE
     return Traits(

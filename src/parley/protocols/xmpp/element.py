@@ -9,6 +9,7 @@ client's stream) and declares every other prefix it uses; `to_frame` turns it in
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lxml import etree
@@ -237,19 +238,24 @@ def restamp(element: Element, **attrs: str | None) -> bytes:
     Raises:
         KeyError: another attribute is named.
     """
-    stamps = {_STAMPS[key]: value for key, value in attrs.items()}
     raw, body_start = element.raw, element.body_start
-    parts = [b"<", element.name.encode()]
-    is_content = element.namespace == NS_CLIENT
+    gone = [_STAMPS[key] for key in attrs]
+    if element.namespace == NS_CLIENT:
+        gone.append(b"xmlns")
+    tag = b"<" + element.name.encode()
     for name, value in _RAW_ATTRIBUTE.findall(raw, 0, body_start):
-        if name not in stamps and not (is_content and name == b"xmlns"):
-            parts += (b" ", name, b"=", value)
-    for name, stamp in stamps.items():
+        if name not in gone:
+            tag += b" %b=%b" % (name, value)
+    for key, stamp in attrs.items():
         if stamp is not None:
-            parts += (b" ", name, b'="', attribute(stamp), b'"')
-    parts.append(b"/>" if raw.startswith(b"/", body_start - 2) else b">")
-    parts.append(raw[body_start:])
-    return b"".join(parts)
+            tag += _stamp(key, stamp)
+    return tag + (b"/>" if raw.startswith(b"/", body_start - 2) else b">") + raw[body_start:]
+
+
+# The same few addresses over and over.
+@lru_cache(maxsize=4096)
+def _stamp(key: str, value: str) -> bytes:
+    return b' %b="%b"' % (_STAMPS[key], attribute(value))
 
 
 def insert_children(stanza: bytes, extra: bytes) -> bytes:

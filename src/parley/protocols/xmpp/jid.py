@@ -46,6 +46,7 @@ class JID:
     domain: str
     resource: str = ""
     _text: str = field(init=False)
+    _bare: JID | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         text = f"{self.local}@{self.domain}" if self.local else self.domain
@@ -63,7 +64,11 @@ class JID:
     @property
     def bare(self) -> JID:
         """The address without its resource."""
-        return _bare(self) if self.resource else self
+        if not self.resource:
+            return self
+        if self._bare is None:
+            object.__setattr__(self, "_bare", JID(self.local, self.domain))
+        return self._bare  # type: ignore[return-value]  # set above
 
     @property
     def is_bare(self) -> bool:
@@ -94,11 +99,6 @@ class JID:
 
     def __lt__(self, other: JID) -> bool:
         return self._text < other._text
-
-
-@lru_cache(maxsize=_CACHED)
-def _bare(jid: JID) -> JID:
-    return JID(jid.local, jid.domain)
 
 
 @lru_cache(maxsize=_CACHED)
