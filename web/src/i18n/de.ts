@@ -183,7 +183,7 @@ export const de: Catalogue = {
   'note.class-changed.sealed+archive': 'Ab hier wird diese Unterhaltung archiviert.',
   'note.class-changed.managed': 'Ab hier wird diese Unterhaltung verwaltet.',
   'note.plain-from-them':
-    '{name} schreibt jetzt unversiegelt: Der Server kann lesen, was ankommt. Was Sie schreiben, bleibt versiegelt.',
+    '{name} schreibt unversiegelt: Der Server kann lesen, was ankommt. Was Sie schreiben, bleibt versiegelt.',
   'note.first-contact': 'Nachrichten mit {name} sind versiegelt: Nur Ihre Geräte können sie öffnen.',
 
   'class.sealed': 'Versiegelt',

@@ -175,7 +175,7 @@ export const en = {
   'note.class-changed.sealed+archive': 'From here on this conversation is archived.',
   'note.class-changed.managed': 'From here on this conversation is managed.',
   'note.plain-from-them':
-    '{name} now writes without sealing: the server can read what arrives. What you write stays sealed.',
+    '{name} writes without a seal: the server can read what arrives. What you write stays sealed.',
   'note.first-contact': 'Messages with {name} are sealed: only your devices can open them.',
 
   'class.sealed': 'Sealed',

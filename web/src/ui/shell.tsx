@@ -19,7 +19,6 @@ import { WelcomePane } from './welcome-pane';
 
 /** The app of someone signed in: sections, list, thread, details. What is narrow shows one of them at a time. */
 export function Shell({ session }: { readonly session: Session }) {
-  const app = useApp();
   const at = route.value;
   const section = useSection(at);
   const jid = 'jid' in at ? at.jid : null;
@@ -27,12 +26,7 @@ export function Shell({ session }: { readonly session: Session }) {
   const isListShown = hasTwoPanes() || viewOf(at) === 'list';
   useAnnouncements();
   useReturningFocus(jid);
-  useEffect(() => {
-    const title = jid === null ? t('app.name') : `${conversationOf(app.parley, jid).name} · ${t('app.name')}`;
-    // The tab tells how much waits, without asking for anything.
-    const unread = app.parley.conversations.value.reduce((sum, { unread: count }) => sum + count, 0);
-    document.title = unread > 0 ? `(${unread}) ${title}` : title;
-  });
+  useTitle(jid);
   return (
     <div class="shell" data-view={viewOf(at)} data-side={side && jid !== null ? '' : undefined}>
       {jid === null ? null : (
@@ -96,6 +90,20 @@ function useReturningFocus(jid: string | null): void {
 function focusMessages(event: Event): void {
   event.preventDefault();
   document.getElementById('messages')?.focus();
+}
+
+/** The tab tells where one is and how much waits, without asking for anything. */
+function useTitle(jid: string | null): void {
+  const { parley } = useApp();
+  useEffect(
+    () =>
+      effect(() => {
+        const title = jid === null ? t('app.name') : `${conversationOf(parley, jid).name} · ${t('app.name')}`;
+        const unread = parley.conversations.value.reduce((sum, { unread: count }) => sum + count, 0);
+        document.title = unread > 0 ? `(${unread}) ${title}` : title;
+      }),
+    [parley, jid],
+  );
 }
 
 /** Says new messages to screen readers, wherever they come in. */
