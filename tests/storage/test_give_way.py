@@ -19,14 +19,14 @@ async def _until_paused(give_way: GiveWay) -> None:
 
 
 async def test_overdue_work_makes_the_loop_pause() -> None:
-    give_way = GiveWay(lambda: False)
+    give_way = GiveWay()
     give_way.work_waits()
     await _until_paused(give_way)
     give_way.close()
 
 
 async def test_a_pause_ends_with_progress() -> None:
-    give_way = GiveWay(lambda: False)
+    give_way = GiveWay()
     thread = threading.Timer(OVERDUE_S, give_way.progress)
     thread.start()
     give_way.work_waits()
@@ -37,20 +37,9 @@ async def test_a_pause_ends_with_progress() -> None:
 
 async def test_resolved_work_needs_no_pause() -> None:
     loop = asyncio.get_running_loop()
-    give_way = GiveWay(lambda: False)
+    give_way = GiveWay()
     give_way.work_waits()
     give_way.batch_resolved(is_more=False)
-    passed = loop.create_future()
-    loop.call_later(3 * OVERDUE_S, passed.set_result, None)
-    await passed
-    assert give_way.pauses == 0
-    give_way.close()
-
-
-async def test_a_writer_that_waits_for_the_disk_is_left_alone() -> None:
-    loop = asyncio.get_running_loop()
-    give_way = GiveWay(lambda: True)
-    give_way.work_waits()
     passed = loop.create_future()
     loop.call_later(3 * OVERDUE_S, passed.set_result, None)
     await passed

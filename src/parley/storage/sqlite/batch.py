@@ -26,8 +26,6 @@ class BatchRunner:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self.addresses = AddressBook()
-        self.is_committing = False
-        """Whether the thread waits for the disk and needs nothing of the interpreter; read from other threads."""
 
     def run(self, items: Sequence[Item], cursors: Mapping[int, int]) -> list[Result]:
         """Do everything and commit; when this returns, all of it is synced.
@@ -64,11 +62,7 @@ class BatchRunner:
                 results += [self._change(item) for item in run]
         if cursors:
             connection.executemany(_MOVE_CURSOR, list(cursors.items()))
-        self.is_committing = True
-        try:
-            connection.execute("COMMIT")
-        finally:
-            self.is_committing = False
+        connection.execute("COMMIT")
         return results
 
     def _change(self, item: Item) -> Result:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
 
 OVERDUE_S = 0.006
 """Work that waits longer than this gets help; a sync takes less on most disks."""
@@ -23,15 +22,11 @@ PAUSE_S = 0.003
 class GiveWay:
     """Lets the loop pause, now and then, while the writer's work is overdue. Lives on the loop.
 
-    The pause ends as soon as the writer reports progress. A writer that waits for the disk is not helped by it, and is
-    left alone.
-
-    Args:
-        is_syncing: whether the writer waits for the disk just now.
+    The pause ends as soon as the writer reports progress; with a writer that is merely waiting for a slow disk it is
+    time lost, hence its bounds.
     """
 
-    def __init__(self, is_syncing: Callable[[], bool]) -> None:
-        self._is_syncing = is_syncing
+    def __init__(self) -> None:
         self._progress = threading.Event()
         self._waiting_since: float | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -61,7 +56,7 @@ class GiveWay:
         self._timer = None
         if self._waiting_since is None:
             return
-        if time.monotonic() - self._waiting_since >= OVERDUE_S and not self._is_syncing():
+        if time.monotonic() - self._waiting_since >= OVERDUE_S:
             self.pauses += 1
             self._progress.clear()
             self._progress.wait(PAUSE_S)

@@ -55,7 +55,7 @@ class Writer:
         self._on_commit = on_commit
         self._runner = BatchRunner(connection)
         self._inbox = Inbox(limits)
-        self._give_way = GiveWay(lambda: self._runner.is_committing)
+        self._give_way = GiveWay()
         self._thread = threading.Thread(target=self._run, name="storage-writer", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._staged: list[Item] = []
