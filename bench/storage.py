@@ -1,21 +1,18 @@
 """What the durable log costs: appends per second, the writer's CPU per message, latency, archive pages.
 
-Run as `python bench/storage.py [--messages N] [--folder DIR] [--json]`. The folder decides which disk is measured.
+`TMPDIR` decides which disk is measured.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import os
 import statistics
-import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from bench.report import Figure, Result
 from parley.base.clock import SystemClock
 from parley.base.ids import Uuid7
 from parley.domain.errors import StorageUnavailable
@@ -31,19 +28,7 @@ from parley.storage.sqlite.store import SqliteStorage, StorageOptions
 
 PEOPLE = 200
 CONTENT = b"x" * 200
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One line of the result, in the words of the operator's contract."""
-
-    id: str
-    what: str
-    unit: str
-    better: str
-    parley: float
-    goal: str = ""
-    met: bool = True
+MESSAGES = 40_000
 
 
 class Bench:
@@ -128,6 +113,11 @@ class Bench:
         return await self.storage._writer.run(lambda _: time.thread_time())
 
 
+def _figure(figure_id: str, what: str, unit: str, value: float, *, goal: str = "none", met: bool = True) -> Figure:
+    better = "higher" if unit == "1/s" else "lower"
+    return Figure(figure_id, what, unit, better, value, {}, goal, met)
+
+
 def _address(number: int) -> str:
     return f"user{number:04}@example.org"
 
@@ -143,20 +133,17 @@ async def measure(folder: Path, messages: int) -> list[Figure]:
         for window in (10, 100, 1000):
             rate, cpu_us = await _rate(bench, messages, window)
             figures.append(
-                Figure(
+                _figure(
                     f"appends-{window}",
                     f"durable appends, {window} on their way",
                     "1/s",
-                    "higher",
                     round(rate),
-                    ">= 8000" if window == 1000 else "",
-                    window != 1000 or rate >= 8000,
+                    goal="at least 8000" if window == 1000 else "none",
+                    met=window != 1000 or rate >= 8000,
                 )
             )
             figures.append(
-                Figure(
-                    f"cpu-{window}", f"writer CPU per append, {window} on their way", "us", "lower", round(cpu_us, 1)
-                )
+                _figure(f"cpu-{window}", f"writer CPU per append, {window} on their way", "us", round(cpu_us, 1))
             )
         figures += await _latency(bench)
         figures += await _busy_latency(bench)
@@ -166,7 +153,7 @@ async def measure(folder: Path, messages: int) -> list[Figure]:
             lambda connection: connection.execute("SELECT count(*) FROM message").fetchone()[0]
         )
         figures.append(
-            Figure("bytes", "bytes on disk per 200-byte message in two mailboxes", "B", "lower", pages * 4096 // total)
+            _figure("bytes", "bytes on disk per 200-byte message in two mailboxes", "B", pages * 4096 // total)
         )
     return figures
 
@@ -186,9 +173,7 @@ async def _latency(bench: Bench) -> list[Figure]:
         for part in (50, 99):
             value = found[len(found) * part // 100] * 1000
             figures.append(
-                Figure(
-                    f"latency-{rate}-p{part}", f"append to answer at {rate}/s, p{part}", "ms", "lower", round(value, 2)
-                )
+                _figure(f"latency-{rate}-p{part}", f"append to answer at {rate}/s, p{part}", "ms", round(value, 2))
             )
     return figures
 
@@ -207,7 +192,7 @@ async def _busy_latency(bench: Bench) -> list[Figure]:
     is_over = True
     await burning
     return [
-        Figure(f"busy-p{part}", f"append to answer at 1000/s, loop saturated, p{part}", "ms", "lower", round(value, 2))
+        _figure(f"busy-p{part}", f"append to answer at 1000/s, loop saturated, p{part}", "ms", round(value, 2))
         for part in (50, 99)
         for value in [found[len(found) * part // 100] * 1000]
     ]
@@ -231,26 +216,11 @@ async def _pages(bench: Bench) -> list[Figure]:
             page = await bench.storage.messages.page(ArchiveQuery(owner, peer=peer, is_backward=True, limit=50))
             times.append(time.perf_counter() - begun)
         what = f"last 50 of {page.total} messages, {'one peer' if peer else 'all'}"
-        figures.append(Figure(f"page-{name}", what, "ms", "lower", round(statistics.median(times) * 1000, 2)))
+        figures.append(_figure(f"page-{name}", what, "ms", round(statistics.median(times) * 1000, 2)))
     return figures
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--messages", type=int, default=40_000)
-    parser.add_argument("--folder", type=Path)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        figures = asyncio.run(measure(Path(folder), options.messages))
-    if options.json:
-        json.dump([asdict(figure) for figure in figures], sys.stdout, indent=1)
-        return
-    for figure in figures:
-        goal = f"   goal {figure.goal}: {'met' if figure.met else 'MISSED'}" if figure.goal else ""
-        print(f"{figure.what:<55} {figure.parley:>10} {figure.unit}{goal}")
-
-
-if __name__ == "__main__":
-    main()
+def bench() -> Result:
+    """All figures."""
+    with tempfile.TemporaryDirectory() as folder:
+        return Result("storage", 1, asyncio.run(measure(Path(folder), MESSAGES)))
