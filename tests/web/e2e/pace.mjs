@@ -37,18 +37,18 @@ await scenario(async (stage) => {
   }
   await alice.goTo('bob');
   await sleep(1000);
-  const whileRecording = alice.page
+  const measured = alice.page
     .getByRole('region', { name: 'Recording', exact: true })
     .waitFor()
     .then(() => alice.page.evaluate(longTasksWithin, 4500));
-  await alice.hold(5000);
+  const [whileRecording] = await Promise.all([measured, alice.hold(5000)]);
   await bob.voices(1);
   stage.figures({
     slowdown,
     ...sizes(stage.dist),
     signInShownMs: median(first),
     chatListShownMs: median(again),
-    tasksOver50MsWhileRecording: await whileRecording,
+    tasksOver50MsWhileRecording: whileRecording,
   });
 });
 
