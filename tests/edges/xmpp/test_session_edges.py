@@ -301,3 +301,58 @@ async def test_very_many_messages_on_their_way_pause_the_reading() -> None:
         log.commit()
         await edge.settle(alice)
         assert alice.is_reading
+
+
+async def test_draining_ends_streams_and_keeps_what_was_not_acknowledged() -> None:
+    async with an_edge() as edge:
+        alice, _ = await online(edge, "alice")
+        bob, _ = await online(edge, "bob", "phone")
+        laptop, _ = await online(edge, "bob", "laptop")
+        await edge.say(alice, message(1))
+        for wire in (bob, laptop):
+            assert bodies(await edge.settle(wire)) == ["text 1"]
+        async with asyncio.TaskGroup() as group:
+            group.create_task(edge.server.drain())
+            for _ in range(5):
+                await asyncio.sleep(0)
+            edge.clock.advance(0.02)
+        for wire in (alice, bob, laptop):
+            text = wire.take()
+            assert "<system-shutdown " in text
+            assert bodies(text) == []
+            assert text.endswith("</stream:stream>")
+            assert wire.is_closed
+        assert list(edge.host.router) == []
+        assert edge.open().is_closed
+        account = await edge.storage.accounts.find("bob@example.org")
+        assert account is not None
+        assert len(await edge.storage.messages.pending(account.id, 0, 10)) == 1
+
+
+async def test_a_defect_ends_the_stream_with_an_error() -> None:
+    async with an_edge() as edge:
+        wire = edge.open()
+        await edge.sign_in(wire)
+        session = next(iter(edge.host.router))
+
+        def defect(_element: object) -> None:
+            raise RuntimeError("a defect")
+
+        session.receive = defect  # type: ignore[method-assign]
+        assert "<internal-server-error " in await edge.say(wire, "<presence/>")
+        assert wire.is_closed
+        assert list(edge.host.router) == []
+
+
+async def test_stanzas_are_counted_both_ways() -> None:
+    async with an_edge() as edge:
+        wire = edge.open()
+        await edge.sign_in(wire)
+        await edge.say(wire, "<presence/><message to='alice@example.org'><body>x</body></message>")
+        figures = edge.host.metrics
+        for kind, came_in, went_out in (("presence", 1, 1), ("message", 1, 1), ("iq", 0, 0)):
+            assert figures.value("parley_stanzas_total", direction="in", kind=kind) == came_in
+            assert figures.value("parley_stanzas_total", direction="out", kind=kind) == went_out
+        assert figures.value("parley_delivery_seconds_count") == 1
+        assert figures.value("parley_connections", transport="tls") == 1
+        assert figures.value("parley_sessions") == 1

@@ -49,9 +49,9 @@ class WebSocketDriver:
         if receiver is None:
             await self._asgi_send({"type": "websocket.close", "code": 1013})
             return
-        await self._asgi_send({"type": "websocket.accept", "subprotocol": self._subprotocol})
         receiver.connected(self)
         try:
+            await self._asgi_send({"type": "websocket.accept", "subprotocol": self._subprotocol})
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._read(receiver)), group.create_task(self._write())]
                 await self._is_gone.wait()
@@ -76,18 +76,18 @@ class WebSocketDriver:
         while True:
             await self._has_work.wait()
             self._has_work.clear()
-            while self._queue:
-                item = self._queue.popleft()
-                try:
+            try:
+                while self._queue:
+                    item = self._queue.popleft()
                     await self._asgi_send({"type": "websocket.send", "text": item.decode()})
-                except (OSError, RuntimeError):
-                    # The peer is gone; how the server says so is not specified.
+                    self._queued_bytes -= len(item)
+                if self._is_closing:
+                    await self._asgi_send({"type": "websocket.close", "code": 1000})
                     self._is_gone.set()
-                    return
-                self._queued_bytes -= len(item)
-            if self._is_closing:
-                await self._asgi_send({"type": "websocket.close", "code": 1000})
+            except (OSError, RuntimeError):
+                # The peer is gone; how the server says so is not specified.
                 self._is_gone.set()
+            if self._is_gone.is_set():
                 return
 
     # Wire

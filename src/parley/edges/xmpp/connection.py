@@ -101,7 +101,11 @@ class Connection:
         wait_s = self._bucket.take(len(data))
         if wait_s > 0:
             self._slow_down(wait_s)
-        self._handle(self._stream.receive(data))
+        try:
+            self._handle(self._stream.receive(data))
+        except Exception as error:
+            log.defect("stream failed", error, pii={"peer": self.peer})
+            self.fail(StreamCondition.INTERNAL_SERVER_ERROR)
         if self._stream.held_bytes > self._listener.config.limits.max_stanza_bytes:
             self.fail(StreamCondition.POLICY_VIOLATION, "too much data before an answer")
 

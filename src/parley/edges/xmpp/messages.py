@@ -81,12 +81,14 @@ class Messages:
         if not letter.traits.is_mailed:
             self._pass_on(letter, recipient)
             return
+        started = self._host.clock.monotonic()
         done = asyncio.get_running_loop().create_future()
         submission = self._submission(letter, recipient)
         self._host.pipeline.accept(submission, done.set_result)
         outcome = await done
         if isinstance(outcome, StorageUnavailable):
             raise outcome
+        self._host.metrics.delivered(self._host.clock.monotonic() - started)
 
     def _accept(self, letter: Letter, token: int, recipient: Account) -> None:
         session = letter.session
