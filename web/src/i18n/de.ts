@@ -204,7 +204,7 @@ export const de: Catalogue = {
   'details.noDevices': 'Noch kein Gerät, das versiegelte Nachrichten öffnen kann.',
   'details.devicesFailed': 'Die Geräte konnten nicht geladen werden.',
   'details.kept': 'Aufbewahrt',
-  'details.kept.sealed': 'Auf Geräten; versiegelt am Server',
+  'details.kept.sealed': 'Versiegelt am Server',
   'details.kept.sealed+archive': 'Geräte und Archiv',
   'details.kept.managed': 'Geräte und Server',
   'details.rename': 'Umbenennen',

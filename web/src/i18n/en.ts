@@ -196,7 +196,7 @@ export const en = {
   'details.noDevices': 'No device that can open sealed messages yet.',
   'details.devicesFailed': 'The devices could not be loaded.',
   'details.kept': 'Kept',
-  'details.kept.sealed': 'Devices; sealed on the server',
+  'details.kept.sealed': 'Sealed on the server',
   'details.kept.sealed+archive': 'Devices and archive',
   'details.kept.managed': 'Devices and server',
   'details.rename': 'Rename',
