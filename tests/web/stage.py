@@ -21,6 +21,7 @@ from tests.support.server import PROGRAM, ParleyServer, free_ports
 ROOT = Path(__file__).resolve().parents[2]
 E2E = Path(__file__).parent / "e2e"
 DIST = Path(os.environ.get("PARLEY_WEB_DIST") or ROOT / "web" / "dist")
+FIGURES = ROOT / "var" / "test"
 CHROMIUM = os.environ.get("CHROMIUM") or "/usr/bin/chromium"
 PASSWORD = "secret"
 NAMES = ("alice", "bob", "carol")
@@ -43,7 +44,7 @@ def missing() -> str:
 def play(
     scenario: str, folder: Path, *, settings: Mapping[str, Sequence[str]] | None = None, timeout_s: float = TIMEOUT_S
 ) -> dict[str, object]:
-    """Run `e2e/SCENARIO.mjs` to its end and return the figures that it reports.
+    """Run `e2e/SCENARIO.mjs` to its end and return the figures that it reports, also kept in `var/test`.
 
     The scenario talks to the server through a TCP proxy of its own, which cuts and slows down lines. It may ask for
     what only this side can do by a line on its standard output: see `_obey`.
@@ -106,6 +107,9 @@ def _run(scenario: str, terms: Mapping[str, object], server: ParleyServer, timeo
     if process.returncode != 0:
         pytest.fail(f"{scenario} ended with {process.returncode}\n{output}\n-- server --\n{server.log_tail()}", False)
     print(output, json.dumps(figures), sep="\n")
+    if figures:
+        FIGURES.mkdir(parents=True, exist_ok=True)
+        (FIGURES / f"web-{scenario}.json").write_text(json.dumps(figures, indent=2) + "\n")
     return figures
 
 

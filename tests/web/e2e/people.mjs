@@ -141,6 +141,8 @@ export class Person {
 
   /** Puts a finger on the microphone, keeps it there until so much is recorded, moves it, and lifts it. */
   async hold(ms, { slideX = 0, slideY = 0 } = {}) {
+    // Only when it stands still and nothing covers it.
+    await this.microphone.click({ trial: true });
     const box = await this.microphone.boundingBox();
     const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
     const { mouse } = this.page;
