@@ -218,7 +218,7 @@ export const de: Catalogue = {
   'trust.verified': 'geprüft',
   'trust.distrusted': 'nicht vertraut',
   'trust.inactive': 'nicht in Gebrauch',
-  'trust.unnamed': 'Gerät {id}',
+  'trust.unnamed': 'Gerät {number}',
   'trust.fingerprint': 'Fingerabdruck von {device}',
   'trust.compare':
     'Vergleichen Sie mit dem, was dieses Gerät unter Einstellungen zeigt, persönlich oder in einem Anruf.',

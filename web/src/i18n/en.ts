@@ -210,7 +210,7 @@ export const en = {
   'trust.verified': 'verified',
   'trust.distrusted': 'not trusted',
   'trust.inactive': 'not in use',
-  'trust.unnamed': 'Device {id}',
+  'trust.unnamed': 'Device {number}',
   'trust.fingerprint': 'Fingerprint of {device}',
   'trust.compare': 'Compare with what this device shows under Settings, in person or on a call.',
   'trust.verify': 'They match',

@@ -9,7 +9,7 @@ import { Icon } from '../icon';
 import { go } from '../route';
 import { Confirm } from '../sheet';
 import { chooseTheme, theme, themes } from '../theme';
-import { Device } from '../thread/details';
+import { byAge, Device } from '../thread/details';
 import { Fingerprint } from '../thread/fingerprint';
 import { SignedInDevices } from './signed-in-devices';
 
@@ -93,8 +93,8 @@ function ThisDevice({ session }: { readonly session: Session }) {
       {others.length > 0 ? (
         <>
           <h4>{t('settings.otherKeys')}</h4>
-          {others.map((device) => (
-            <Device key={device.deviceId} device={device} onChanged={reload} />
+          {byAge(others).map((device, index) => (
+            <Device key={device.deviceId} device={device} number={index + 1} onChanged={reload} />
           ))}
         </>
       ) : null}

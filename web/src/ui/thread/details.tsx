@@ -73,16 +73,30 @@ function Devices({ jid, name }: { readonly jid: string; readonly name: string })
       {state.kind === 'failed' ? <p class="card-text">{t('details.devicesFailed')}</p> : null}
       {state.kind === 'ready' && state.value.length === 0 ? <p class="card-text">{t('details.noDevices')}</p> : null}
       {state.kind === 'ready'
-        ? state.value.map((device) => <Device key={device.deviceId} device={device} onChanged={reload} />)
+        ? byAge(state.value).map((device, index) => (
+            <Device key={device.deviceId} device={device} number={index + 1} onChanged={reload} />
+          ))
         : null}
     </div>
   );
 }
 
+/** The one known longest first, so that the number a nameless device is called by stays its own. */
+export function byAge(devices: readonly DeviceInfo[]): readonly DeviceInfo[] {
+  return [...devices].sort((a, b) => a.firstSeen - b.firstSeen || a.deviceId - b.deviceId);
+}
+
+interface DeviceProps {
+  readonly device: DeviceInfo;
+  /** What a device without a name is called by: its place among those of the person. */
+  readonly number: number;
+  onChanged(): void;
+}
+
 /** One device, and what one decides about it. */
-export function Device({ device, onChanged }: { readonly device: DeviceInfo; onChanged(): void }) {
+export function Device({ device, number, onChanged }: DeviceProps) {
   const { parley, show } = useApp();
-  const name = device.name || t('trust.unnamed', { id: String(device.deviceId) });
+  const name = device.name || t('trust.unnamed', { number: String(number) });
   const isGood = device.trust === 'verified' || device.trust === 'trusted-first-use';
   const decide = (trust: Trust) => {
     parley.setTrust(device.jid, device.deviceId, trust).then(onChanged, () => show(t('trust.failed')));
