@@ -14,6 +14,7 @@ await scenario(async (stage) => {
     'How many tasks does this sentence take, <break time="300ms"/> and how long is each?',
   );
   const first = [];
+  let loadedBytes = 0;
   for (let round = 0; round < 3; round += 1) {
     const carol = await stage.person('carol', { size: phone });
     await throttle(carol);
@@ -21,6 +22,7 @@ await scenario(async (stage) => {
     await carol.page.goto(stage.origin);
     await carol.page.getByRole('button', { name: 'Sign in' }).waitFor();
     first.push(await sinceStart(carol));
+    loadedBytes = await carol.page.evaluate(bytesLoaded);
     await carol.context.close();
   }
   const { alice, bob } = await stage.friends({ speech, size: phone });
@@ -46,6 +48,7 @@ await scenario(async (stage) => {
   stage.figures({
     slowdown,
     ...sizes(stage.dist),
+    signInLoadedBytes: loadedBytes,
     signInShownMs: median(first),
     chatListShownMs: median(again),
     tasksOver50MsWhileRecording: whileRecording,
@@ -55,6 +58,12 @@ await scenario(async (stage) => {
 async function throttle(person) {
   const session = await person.context.newCDPSession(person.page);
   await session.send('Emulation.setCPUThrottlingRate', { rate: slowdown });
+}
+
+/** What the page has fetched so far, as it came over the line. */
+function bytesLoaded() {
+  const entries = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')];
+  return entries.reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0);
 }
 
 function sinceStart(person) {
@@ -77,7 +86,7 @@ function median(values) {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 }
 
-/** Bytes after gzip: what the first page loads, and everything there is. */
+/** Bytes after gzip: what the page itself names, and everything there is. */
 function sizes(dist) {
   const files = readdirSync(dist, { recursive: true })
     .map((name) => join(dist, name))
