@@ -47,6 +47,11 @@ LINT = (
     Gate("import contracts", (f"{BIN}/lint-imports", "--no-cache")),
     Gate("names of files", (f"{BIN}/python", "tools/check_tree.py")),
     Gate("format and lint of web files", (f"{WEB_BIN}/biome", "ci", "--colors=off", "--error-on-warnings", "."), "web"),
+    Gate(
+        "format and lint of browser scenarios",
+        (f"{WEB_BIN}/biome", "ci", "--colors=off", "--error-on-warnings", "--config-path=.", "../tests/web/e2e"),
+        "web",
+    ),
     Gate("types of web files", (f"{WEB_BIN}/tsc", "--noEmit"), "web"),
 )
 WEB_TESTS = Gate(
