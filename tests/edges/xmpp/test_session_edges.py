@@ -57,6 +57,32 @@ async def test_many_waiting_messages_come_as_fast_as_they_are_acknowledged() -> 
         assert not bob.is_closed
 
 
+async def test_who_takes_nothing_is_not_waited_for_for_ever() -> None:
+    async with an_edge(limits={"sm_max_unacked": 10, "ping_timeout_s": 1}) as edge:
+        alice = await with_sm(edge, "alice")
+        for number in range(40):
+            await edge.say(alice, message(number))
+        text = await edge.say(alice, "<iq type='set' id='q'><query xmlns='urn:xmpp:mam:2'/></iq>")
+        for _ in range(30):
+            edge.clock.advance(0.1)
+            text += await edge.settle(alice)
+        assert "<resource-constraint " in text
+        assert alice.is_closed
+        assert list(edge.host.router) == []
+
+
+async def test_a_request_that_cannot_be_read_again_does_not_keep_a_session_alive() -> None:
+    async with an_edge(limits={"sm_resume_timeout_s": 60}) as edge:
+        alice, _ = await online(edge, "alice")
+        bob, _ = await online(edge, "bob")
+        name = "x" * 60_000
+        await edge.say(alice, f"<iq type='get' id='1' to='bob@example.org/r'><{name} xmlns='urn:example'/></iq>")
+        bob.abort()
+        edge.tick(61)
+        await edge.settle(alice)
+        assert edge.host.router.of("bob@example.org") == {}
+
+
 async def test_a_page_of_the_archive_waits_for_a_slow_reader() -> None:
     async with an_edge(limits={"sm_max_unacked": 10}) as edge:
         alice = await with_sm(edge, "alice")

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 from parley.edges.xmpp.extension import ANY_SERVICE, Extension, IqHandler, IqRequest, Target
 from parley.protocols.xmpp.element import Element
-from parley.protocols.xmpp.errors import StanzaCondition, StanzaError, error_reply, may_be_answered
+from parley.protocols.xmpp.errors import (
+    PayloadError,
+    StanzaCondition,
+    StanzaError,
+    error_reply,
+    may_be_answered,
+)
 from parley.protocols.xmpp.jid import JID
 
 if TYPE_CHECKING:
@@ -86,7 +92,10 @@ class Requests:
         """
         if not stanza.startswith(b"<iq "):
             return
-        element = Element.from_bytes(stanza)
+        try:
+            element = Element.from_bytes(stanza)
+        except PayloadError:
+            return  # it was passed on without a look inside
         if element.from_ and may_be_answered(element):
             asker = self._host.router.find(JID.parse(element.from_))
             if asker is not None:

@@ -116,10 +116,15 @@ class Session:
         return self.connection is None or self.connection.unsent_bytes * 2 < limits.max_unsent_bytes
 
     async def room(self) -> None:
-        """Wait until there is room, before each stanza of a long answer; not for long for who takes nothing."""
-        deadline = self.host.clock.monotonic() + self.host.settings.limits.ping_timeout_s
-        while not self.is_ended and not self.has_room and self.host.clock.monotonic() < deadline:
+        """Wait until there is room, before each stanza of a long answer. Who is there and takes nothing is closed."""
+        waited_s = 0.0
+        while not self.is_ended and not self.has_room:
+            if waited_s >= self.host.settings.limits.ping_timeout_s:
+                self._overflowed()
+                return
             await self.host.clock.sleep(_ROOM_S)
+            if self.connection is not None:
+                waited_s += _ROOM_S
 
     def stamped(self, element: Element, *, to: str | None, from_: str | None = None) -> bytes:
         """A stanza of this client as it goes on; `from_` is the full address when not given.
