@@ -78,6 +78,7 @@ async def test_a_request_that_cannot_be_read_again_does_not_keep_a_session_alive
         name = "x" * 60_000
         await edge.say(alice, f"<iq type='get' id='1' to='bob@example.org/r'><{name} xmlns='urn:example'/></iq>")
         bob.abort()
+        await edge.settle(bob)
         edge.tick(61)
         await edge.settle(alice)
         assert edge.host.router.of("bob@example.org") == {}
