@@ -70,8 +70,11 @@ class AccountStore(Protocol):
 class DeviceStore(Protocol):
     """Devices and their own credentials."""
 
-    async def seen(self, account_id: int, resource: str, name: str, address: str, now: int) -> None:
-        """Record that the device signed in; an empty name keeps the known one."""
+    async def seen(self, account_id: int, resource: str, name: str, address: str, now: int, *, keep: int = 100) -> None:
+        """Record that the device signed in; an empty name keeps the known one.
+
+        Of the account's devices the `keep` last seen stay; older ones are forgotten with their credentials.
+        """
         ...
 
     async def all(self, account_id: int) -> list[Device]:

@@ -44,3 +44,15 @@ async def test_revoking_makes_the_credential_useless(storage: AnyStorage) -> Non
     assert await storage.devices.revoke_all(alice) == []
     assert await storage.devices.credential(ALICE, "desk") is None
     assert len(await storage.devices.all(bob)) == 1
+
+
+async def test_the_devices_seen_longest_ago_are_forgotten_with_their_credentials(storage: AnyStorage) -> None:
+    alice, bob = await two_people(storage)
+    await storage.devices.seen(bob, "phone", "", "", 1)
+    for number in range(4):
+        await storage.devices.seen(alice, f"d{number}", "", "", 10 + number, keep=3)
+        await storage.devices.set_credential(alice, f"d{number}", credential(), "", 10 + number)
+    assert [device.resource for device in await storage.devices.all(alice)] == ["d3", "d2", "d1"]
+    assert await storage.devices.credential(ALICE, "d0") is None
+    assert await storage.devices.credential(ALICE, "d1") is not None
+    assert [device.resource for device in await storage.devices.all(bob)] == ["phone"]

@@ -150,6 +150,13 @@ class LimitSettings(Section):
     max_resources_per_account: int = _setting(
         20, "Most sessions of one account at a time; a further one is refused.", reload=True, ge=1
     )
+    max_devices_per_account: int = _setting(
+        100,
+        "Most devices remembered for an account; the one not seen for longest is forgotten, with its credential.",
+        reload=True,
+        ge=1,
+        le=10000,
+    )
     # RFC 6120 §13.12: the limit on a stanza's size MUST NOT be smaller than 10000 bytes.
     max_stanza_bytes: int = _setting(
         262144, "Largest stanza of a signed-in client.", unit="bytes", reload=True, ge=10000, le=16 * _MIB

@@ -221,7 +221,8 @@ class Connection:
         """Note that the device is here; False when the account was suspended or removed since the client signed in."""
         stores = self._host.stores
         try:
-            await stores.devices.seen(account.id, resource, "", self.peer, self._host.clock.now_us())
+            keep = self._host.settings.limits.max_devices_per_account
+            await stores.devices.seen(account.id, resource, "", self.peer, self._host.clock.now_us(), keep=keep)
         except StorageUnavailable as error:
             # Who is there can be told later; people can still read, and are told what cannot be stored.
             log.error("a device's sign-in was not noted", code=error.code)

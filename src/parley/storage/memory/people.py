@@ -84,11 +84,15 @@ class MemoryDevices:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
 
-    async def seen(self, account_id: int, resource: str, name: str, address: str, now: int) -> None:
-        """Record that the device signed in."""
-        devices = self._tables.account(account_id).devices
+    async def seen(self, account_id: int, resource: str, name: str, address: str, now: int, *, keep: int = 100) -> None:
+        """Record that the device signed in and forget all but the `keep` last seen."""
+        table = self._tables.account(account_id)
+        devices = table.devices
         known = devices.get(resource) or Device(account_id, resource, name, now, now, address, has_credential=False)
         devices[resource] = replace(known, name=name or known.name, last_seen=now, last_address=address)
+        for old in (await self.all(account_id))[keep:]:
+            del devices[old.resource]
+            table.device_credentials.pop(old.resource, None)
 
     async def all(self, account_id: int) -> list[Device]:
         """All devices of an account, the last seen first."""

@@ -12,6 +12,7 @@ from parley.storage.sqlite.sql import sql
 from parley.storage.sqlite.writer import Writer
 
 _SEEN = sql("devices.seen")
+_FORGET = sql("devices.forget")
 _ALL = sql("devices.all")
 _ENROL = sql("devices.enrol")
 _SET_CREDENTIAL = sql("devices.set_credential")
@@ -28,10 +29,15 @@ class SqliteDevices:
         self._writer = writer
         self._readers = readers
 
-    async def seen(self, account_id: int, resource: str, name: str, address: str, now: int) -> None:
-        """Record that the device signed in; an empty name keeps the known one."""
+    async def seen(self, account_id: int, resource: str, name: str, address: str, now: int, *, keep: int = 100) -> None:
+        """Record that the device signed in; forget all but the `keep` last seen. An empty name keeps the known one."""
         values = {"account": account_id, "resource": resource, "name": name, "address": address, "now": now}
-        await self._writer.run(lambda connection: _execute(connection, _SEEN, values))
+
+        def change(connection: sqlite3.Connection) -> None:
+            connection.execute(_SEEN, values)
+            connection.execute(_FORGET, {"account": account_id, "keep": keep})
+
+        await self._writer.run(change)
 
     async def all(self, account_id: int) -> list[Device]:
         """All devices of an account, the last seen first."""

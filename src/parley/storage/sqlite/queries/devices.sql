@@ -6,6 +6,11 @@ ON CONFLICT (account_id, resource) DO UPDATE SET
     last_seen = excluded.last_seen,
     last_address = excluded.last_address;
 
+-- name: forget
+DELETE FROM device WHERE account_id = :account AND resource IN (
+    SELECT resource FROM device WHERE account_id = :account ORDER BY last_seen DESC, resource LIMIT -1 OFFSET :keep
+);
+
 -- name: all
 SELECT d.account_id, d.resource, d.name, d.first_seen, d.last_seen, d.last_address, c.resource IS NOT NULL
 FROM device AS d
