@@ -1,6 +1,5 @@
 """Fuzz target: headers of uploads and downloads are read or refused with HeaderError, and mean what they say."""
 
-import sys
 from contextlib import suppress
 
 from parley.protocols.http import digests, media, preconditions, ranges, tus
@@ -53,7 +52,6 @@ def _read_uploads(text: str) -> None:
 
 
 if __name__ == "__main__":
-    import atheris
+    from driver import run
 
-    atheris.Setup(sys.argv, target)
-    atheris.Fuzz()
+    run(target, SEEDS)

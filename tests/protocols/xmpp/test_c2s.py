@@ -49,6 +49,7 @@ def a_stream(
 ) -> ClientStream:
     config = StreamConfig(
         domains=frozenset({"example.org", "example.net"}),
+        primary_domain="example.org",
         is_framed=is_framed,
         is_tls_offered=not is_framed,
         is_tls_required=is_tls_required,
@@ -313,6 +314,7 @@ def test_what_the_trees_do_not_take_ends_the_stream() -> None:
     stream = ClientStream(
         StreamConfig(
             domains=frozenset({"example.org"}),
+            primary_domain="example.org",
             is_framed=False,
             is_tls_offered=False,
             is_tls_required=False,

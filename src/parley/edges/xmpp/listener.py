@@ -75,6 +75,7 @@ class Listener:
         limits, kind = self._host.settings.limits, self.kind
         self.config = StreamConfig(
             domains=frozenset(self._host.domains),
+            primary_domain=self._host.domains[0],
             is_framed=kind == "websocket",
             is_tls_offered=kind == "tcp",
             is_tls_required=kind == "tcp" and self._host.settings.xmpp.require_tls,

@@ -138,11 +138,13 @@ _STREAM_OPEN: Final = (
 class StreamConfig:
     """What a listener offers.
 
+    `primary_domain` stands in the header of a stream that ends before the client has named a domain.
     `features` returns the XML of further stream features: for False those before authentication, for True those after.
     `mechanisms` are the SASL mechanisms to offer for the names of the channel bindings at hand.
     """
 
     domains: frozenset[str]
+    primary_domain: str
     is_framed: bool
     is_tls_offered: bool
     is_tls_required: bool
@@ -385,7 +387,7 @@ class ClientStream:
         return []
 
     def _send_open(self, to: str | None) -> None:
-        attrs: dict[str, str] = {"from": self.domain or min(self._config.domains), "id": self._stream_ids()}
+        attrs: dict[str, str] = {"from": self.domain or self._config.primary_domain, "id": self._stream_ids()}
         if to is not None:
             attrs["to"] = to
         if self._config.is_framed:

@@ -282,7 +282,8 @@ def sasl_failure(condition: SASLCondition, text: str = "") -> bytes:
 def may_be_answered(element: Element) -> bool:
     """Whether a stanza may be answered with an error (RFC 6120 §8.2.3, §8.3.1: never an error or a result)."""
     if element.name == "iq":
-        return element.type in {"get", "set"}
+        # One of no known type is answered too: RFC 6120 §8.2.3 demands bad-request.
+        return element.type not in {"result", "error"}
     return element.type != "error"
 
 
