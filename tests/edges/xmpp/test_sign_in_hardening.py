@@ -63,7 +63,7 @@ async def test_a_full_disk_lets_people_in() -> None:
     async with an_edge() as edge:
         wire = await authenticated(edge)
 
-        async def seen(*_: object) -> None:
+        async def seen(*_: object, **_named: object) -> None:
             raise StorageFull("storage-full")
 
         edge.storage.devices.seen = seen  # type: ignore[method-assign]
@@ -93,9 +93,9 @@ async def test_who_binds_while_the_stream_ends_is_not_there() -> None:
         going_on = asyncio.Event()
         seen = edge.storage.devices.seen
 
-        async def slow(*values: object) -> None:
+        async def slow(*values: object, **named: object) -> None:
             await going_on.wait()
-            await seen(*values)  # type: ignore[arg-type]
+            await seen(*values, **named)  # type: ignore[arg-type]
 
         edge.storage.devices.seen = slow  # type: ignore[method-assign]
         await edge.say(wire, BIND)

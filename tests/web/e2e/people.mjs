@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { sleep, until } from './stage.mjs';
 
-/** What browsers say on the console about a line that a scenario has cut. */
-const expected = /net::ERR_|WebSocket connection to/u;
+/** What browsers say on the console about a line that a scenario has cut, or a server that it has stopped. */
+const expected = /net::ERR_|WebSocket connection to|status of 503/u;
 
 export class Person {
   /** Errors of the page that no scenario expects. */
