@@ -72,6 +72,8 @@ export class Client implements Parley {
   readonly #positions = new Map<string, number>();
   #db: ClientDb | null = null;
   #isLeaving = false;
+  /** Counts who had the floor: what began under another number is stale. */
+  #floor = 0;
 
   readonly session: ReadonlySignal<Session | null | undefined> = this.#session;
   readonly connection: ReadonlySignal<ConnectionState> = this.#connection;
@@ -115,6 +117,7 @@ export class Client implements Parley {
     const { db, isReturning } = await this.#dbFor(jid);
     const resource = await obtainResource(db);
     const deviceName = deviceNameOf(this.environment.userAgent);
+    const floor = this.#floor;
     const engine = await this.#openEngine({ jid, resource, deviceName });
     try {
       await engine.signIn({ kind: 'password', jid, resource, secret: password });
@@ -124,8 +127,12 @@ export class Client implements Parley {
       if (!isReturning) {
         await this.#wipe();
       }
-      this.#connection.value = { kind: 'signed-out' };
+      this.#connection.value = { kind: floor === this.#floor ? 'signed-out' : 'elsewhere' };
       throw error;
+    }
+    if (floor !== this.#floor) {
+      await engine.stop();
+      throw new SignInFailure('no-connection');
     }
     this.#show(engine, { jid, deviceName });
     void this.environment.persist();
@@ -267,19 +274,31 @@ export class Client implements Parley {
 
   /** This tab has the floor: take up the stored session, if there is one. */
   async #begin(): Promise<void> {
+    this.#floor += 1;
+    const floor = this.#floor;
     this.#session.value = undefined;
     this.#connection.value = { kind: 'signed-out' };
     try {
-      this.#db ??= await this.environment.openDb();
-      const record = await this.#db.getMeta<SessionRecord>(SESSION_KEY);
-      if (!record) {
-        this.#session.value = null;
+      const db = this.#db ?? (await this.environment.openDb());
+      if (floor !== this.#floor) {
+        db.close();
         return;
       }
-      const engine = await this.#openEngine(record);
-      this.#show(engine, record);
-      engine.start({ kind: 'device', ...record });
+      this.#db = db;
+      const record = await db.getMeta<SessionRecord>(SESSION_KEY);
+      const engine = record && floor === this.#floor ? await this.#openEngine(record) : null;
+      if (floor !== this.#floor) {
+        await engine?.stop();
+      } else if (record && engine) {
+        this.#show(engine, record);
+        engine.start({ kind: 'device', ...record });
+      } else {
+        this.#session.value = null;
+      }
     } catch (error) {
+      if (floor !== this.#floor) {
+        return; // Another tab has the floor: what broke was taken away on purpose.
+      }
       report(error);
       this.#lastSignOut.value = error instanceof SignInFailure ? error.code : 'storage-unavailable';
       this.#session.value = null;
@@ -288,6 +307,7 @@ export class Client implements Parley {
 
   /** Another tab takes over. */
   async #leave(): Promise<void> {
+    this.#floor += 1;
     const engine = this.#engine.value;
     // The screens go first: nothing shall be seen of the session being emptied.
     this.#connection.value = { kind: 'elsewhere' };

@@ -71,6 +71,8 @@ export class Engine {
   readonly #slots: Slots;
   /** The line is lost: what was known of others is not known any more. */
   readonly #isLost = signal(false);
+  /** Failed messages that are on their way into the outbox again. */
+  readonly #retrying = new Set<string>();
   #parts: Parts | null = null;
 
   private constructor(
@@ -230,9 +232,22 @@ export class Engine {
   }
 
   async retry(messageId: string): Promise<void> {
+    // Asked twice, it must not go out twice.
+    if (this.#retrying.has(messageId)) {
+      return;
+    }
+    this.#retrying.add(messageId);
+    try {
+      await this.#retry(messageId);
+    } finally {
+      this.#retrying.delete(messageId);
+    }
+  }
+
+  async #retry(messageId: string): Promise<void> {
     const { db } = this.store;
     const message = await db.getMessage(messageId);
-    if (!message?.isOwn) {
+    if (!message?.isOwn || (message.state !== 'failed' && message.state !== 'waiting')) {
       return;
     }
     if (message.content.kind === 'text') {
@@ -354,21 +369,27 @@ export class Engine {
   }
 
   #onOpen(isResumed: boolean): void {
+    if (!isResumed) {
+      this.sync.fallBehind();
+    }
     void this.sync
       .enqueue(async () => {
-        if (!isResumed) {
-          await this.#beginSession();
+        // A session that was cut while it began, and is resumed, has still to catch up.
+        if (this.sync.isBehind) {
+          await this.#beginSession(isResumed);
         }
         this.outbox.onReady(isResumed);
       })
       .catch(() => undefined);
   }
 
-  async #beginSession(): Promise<void> {
+  async #beginSession(isResumed: boolean): Promise<void> {
     const { sealing, sync } = this.#assembled;
-    this.presences.clear();
     const asked = [this.#ignoring(this.roster.refresh()), this.#ignoring(this.#enableCarbons())];
-    this.link.send(await buildPresence());
+    if (!isResumed) {
+      this.presences.clear();
+      this.link.send(await buildPresence());
+    }
     await Promise.all(asked);
     await this.#ignoring(sealing.beginSession());
     sealing.beginCatchUp();

@@ -105,6 +105,7 @@ describe('what comes over the stream', () => {
 
   it('comes again from the archive when it could not be stored', async () => {
     const running = await sync();
+    await running.catchUp();
     running.take(envelope('a'));
     failing.set('b', new StoreError('store-unavailable', 'full'));
     running.take(envelope('b'));
@@ -115,5 +116,23 @@ describe('what comes over the stream', () => {
     await (await sync()).catchUp();
     expect(asked.at(-1)).toMatchObject({ after: 'a' });
     expect(taken).toEqual(['a', 'c', 'b', 'c']);
+  });
+
+  it('does not move the mark past what a catch-up that failed has left out', async () => {
+    archive = ['a'];
+    const running = await sync();
+    await running.catchUp();
+    archive.push('missed', 'live');
+    running.fallBehind();
+    failing.set('missed', new StoreError('store-unavailable', 'full'));
+    await expect(running.catchUp()).rejects.toThrow();
+    expect(running.isBehind).toBe(true);
+    running.take(envelope('live'));
+    await running.enqueue(async () => undefined);
+    failing.clear();
+    taken = [];
+    await running.catchUp();
+    expect(running.isBehind).toBe(false);
+    expect(taken).toEqual(['missed', 'live']);
   });
 });

@@ -29,8 +29,22 @@ export class Sync {
   #tail: Promise<void> = Promise.resolve();
   /** A message of this session could not be stored: the next catch-up has to begin before it. */
   #hasGap = false;
+  #isBehind = true;
 
   constructor(private readonly parts: SyncParts) {}
+
+  /**
+   * The archive may hold what this session has not seen. Until a catch-up has succeeded nothing moves the mark from which
+   * the next one begins.
+   */
+  get isBehind(): boolean {
+    return this.#isBehind;
+  }
+
+  /** A new session: what came while there was none is in the archive alone. */
+  fallBehind(): void {
+    this.#isBehind = true;
+  }
 
   /** Runs a task after everything that was enqueued before. It does not stop the others when it fails. */
   enqueue(task: () => Promise<void>): Promise<void> {
@@ -47,7 +61,7 @@ export class Sync {
   take(envelope: Envelope): void {
     void this.enqueue(async () => {
       await this.#takeOne(envelope, RECENT);
-      if (envelope.stanzaId !== undefined && !this.#hasGap) {
+      if (envelope.stanzaId !== undefined && !this.#hasGap && !this.#isBehind) {
         await this.parts.db.putMeta(LAST_ID_KEY, envelope.stanzaId);
       }
     }).catch(() => undefined);
@@ -56,6 +70,11 @@ export class Sync {
   /** Fetches what the archive has behind the last message we know. To be run by `enqueue`. */
   async catchUp(): Promise<void> {
     this.#hasGap = false;
+    await this.#catchUp();
+    this.#isBehind = false;
+  }
+
+  async #catchUp(): Promise<void> {
     let after = await this.parts.db.getMeta<string>(LAST_ID_KEY);
     if (after === undefined) {
       await this.#first();
