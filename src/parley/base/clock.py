@@ -5,8 +5,8 @@ Two kinds of time are kept apart, because the wall clock may jump (NTP, suspend,
 - `now_us()` is wall time. It goes into stamps that people and other machines read, and nowhere else.
 - `monotonic()` measures durations: time-outs, throttles, back-off, ages. It never goes backwards.
 
-A wall clock that steps back never makes an id go backwards: see `ids.Uuid7`. A step forward expires nothing early as
-long as durations are taken from `monotonic()` only.
+A wall clock that steps back never makes an id go backwards: see `ids.Uuid7`. A step forward ends nothing early
+that is measured by `monotonic()`. Ages of stored things (retention, expiry of files) have only the wall clock to go by.
 """
 
 import asyncio
