@@ -66,6 +66,7 @@ class StropheStream implements Stream {
       streamManagement: { storage: sm, maxUnacked: 0, requestResume: true },
     });
     this.#refuseBlindResend();
+    this.#keepIdleWithoutSocket();
     // RFC 6120 section 8.2.3 is served in `link.ts`; a handler that takes everything keeps Strophe from answering too.
     this.#connection.addHandler((element) => this.#onElement(element), null, null, null);
     const trafficInput = this.#connection.rawInput;
@@ -101,6 +102,17 @@ class StropheStream implements Stream {
   close(): void {
     this.#connection.disconnect();
     this.#finish();
+  }
+
+  /** Strophe's queue may be flushed just after the socket went; what is in it is resent with the next connection. */
+  #keepIdleWithoutSocket(): void {
+    const transport = (this.#connection as unknown as { _proto: { socket: unknown; _onIdle(): void } })._proto;
+    const idle = transport._onIdle.bind(transport);
+    transport._onIdle = () => {
+      if (transport.socket) {
+        idle();
+      }
+    };
   }
 
   /**
