@@ -2,12 +2,14 @@
 import { join } from 'node:path';
 import { sleep, until } from './stage.mjs';
 
-/** What browsers say on the console about a line that a scenario has cut, or a server that it has stopped. */
-const expected = /net::ERR_|WebSocket connection to|status of 503/u;
+/** What browsers say on the console about a line that a scenario has cut. */
+const expected = /net::ERR_|WebSocket connection to/u;
 
 export class Person {
   /** Errors of the page that no scenario expects. */
   problems = [];
+  /** What else the console may say just now. */
+  tolerated = null;
 
   constructor(name, context, { origin, profile, domain = 'localhost' }) {
     this.name = name;
@@ -27,7 +29,8 @@ export class Person {
     this.page.on('pageerror', (error) => this.problems.push(`${this.name}: ${error.stack ?? error.message}`));
     this.page.on('console', (entry) => {
       const text = entry.text();
-      if (entry.type() === 'error' && !expected.test(text)) this.problems.push(`${this.name}: console: ${text}`);
+      if (entry.type() === 'error' && !expected.test(text) && !this.tolerated?.test(text))
+        this.problems.push(`${this.name}: console: ${text}`);
     });
     await this.page.addInitScript(rememberFiles);
     await this.page.goto(this.origin + path);

@@ -15,5 +15,5 @@ export function report(error: unknown): void {
 /** The database is closed under a task only where this tab has given way to another, which goes on with all of it. */
 function isOfClosedDatabase(error: unknown): boolean {
   const cause = error instanceof StoreError ? error.cause : error;
-  return cause instanceof DOMException && cause.name === 'InvalidStateError';
+  return cause instanceof DOMException && cause.name === 'InvalidStateError' && /clos/iu.test(cause.message);
 }
