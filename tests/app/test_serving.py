@@ -149,6 +149,17 @@ def test_what_cannot_be_served_is_said_in_one_line(server: ParleyServer):
 
 
 @within(40)
+async def test_a_jump_of_the_clock_is_seen_over_a_restart(server: ParleyServer):
+    noted = server.data / "clock"
+    await until(noted.is_file)
+    server.stop()
+    sighting = json.loads(noted.read_text())
+    noted.write_text(json.dumps({**sighting, "wall_us": sighting["wall_us"] - 86400 * 1_000_000}))
+    server.start()
+    await until(lambda: "code=clock-jumped" in server.log.read_text())
+
+
+@within(40)
 async def test_sighup_applies_what_can_be_applied(server: ParleyServer):
     def said(text: str) -> bool:
         return text in server.log.read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +12,7 @@ from tests.app.calling import Cli
 
 from parley.app.contents import Contents, open_contents
 from parley.app.upkeep import Upkeep
+from parley.app.wall_clock import WallClock
 from parley.base.clock import VirtualClock
 from parley.base.config import Settings
 from parley.base.config.loading import parse
@@ -48,6 +50,13 @@ def pool():
         yield pool
 
 
+def upkeep(settings: Settings, clock: VirtualClock, log: RecordingLog, kept: Contents) -> Upkeep:
+    path = settings.data_dir / "clock"
+    path.parent.mkdir(exist_ok=True)
+    wall_clock = WallClock(path, clock, clock.monotonic, "boot", lambda: settings.limits)
+    return Upkeep(lambda: settings, clock, log, kept, wall_clock)  # type: ignore[arg-type]
+
+
 def contents(tmp_path: Path, pool: ThreadPoolExecutor, storage: MemoryStorage, clock: VirtualClock) -> Contents:
     return open_contents(settings(tmp_path), storage.uploads, pool, clock, Metrics())
 
@@ -55,10 +64,10 @@ def contents(tmp_path: Path, pool: ThreadPoolExecutor, storage: MemoryStorage, c
 async def test_archives_are_purged_by_age(tmp_path, pool):
     clock, log = VirtualClock(), RecordingLog([])
     kept = contents(tmp_path, pool, MemoryStorage(), clock)
-    for_ever = Upkeep(lambda: settings(tmp_path), clock, log, kept)  # type: ignore[arg-type]
+    for_ever = upkeep(settings(tmp_path), clock, log, kept)
     assert await for_ever.purge_archives() == 0
     assert log.purged == []
-    month = Upkeep(lambda: settings(tmp_path, archive={"retention_days": 30}), clock, log, kept)  # type: ignore[arg-type]
+    month = upkeep(settings(tmp_path, archive={"retention_days": 30}), clock, log, kept)
     assert await month.purge_archives() == 1
     assert log.purged == [(None, clock.now_us() - 30 * DAY_US)]
 
@@ -67,8 +76,39 @@ async def test_delivered_messages_go_piece_by_piece_but_not_the_latest(tmp_path,
     clock, log = VirtualClock(), RecordingLog([500, 500, 3])
     kept = contents(tmp_path, pool, MemoryStorage(), clock)
     resuming = settings(tmp_path, limits={"sm_resume_timeout_s": 7200})
-    assert await Upkeep(lambda: resuming, clock, log, kept).sweep_delivered() == 1003  # type: ignore[arg-type]
+    assert await upkeep(resuming, clock, log, kept).sweep_delivered() == 1003
     assert log.swept == [(500, clock.now_us() - 7_200_000_000)] * 3
+
+
+async def test_after_a_jump_of_the_clock_nothing_goes_for_its_age(tmp_path, pool):
+    clock, storage, log = VirtualClock(), MemoryStorage(), RecordingLog([0, 0])
+    kept = contents(tmp_path, pool, storage, clock)
+    account = await storage.accounts.add("alice@example.org", [], 0)
+    expires_at = clock.now_us() + 90 * DAY_US
+    upload = Upload("a" * 22, account.id, b"", b"", "", "", 4, 0, UploadState.OPEN, b"", 0, expires_at)
+    await storage.uploads.add(upload, 2**40, 10)
+    keeper = upkeep(settings(tmp_path, archive={"retention_days": 30}), clock, log, kept)
+
+    async def hour() -> None:
+        async with asyncio.TaskGroup() as group:
+            service = group.create_task(keeper.sweep_messages())
+            while not clock.sleepers:
+                await asyncio.sleep(0)
+            service.cancel()
+        await keeper.sweep_contents()
+
+    await hour()
+    assert (len(log.purged), len(log.swept)) == (1, 1)
+    clock.jump_wall(365 * 24 * 3600)
+    await hour()
+    assert (len(log.purged), len(log.swept)) == (1, 1)
+    assert await storage.uploads.find(upload.id) is not None
+    clock.jump_wall(-365 * 24 * 3600)
+    await hour()
+    assert (len(log.purged), len(log.swept)) == (2, 2)
+    clock.advance(91 * 24 * 3600)
+    await keeper.sweep_contents()
+    assert await storage.uploads.find(upload.id) is None
 
 
 async def test_contents_without_an_upload_go_and_others_stay(tmp_path, pool):

@@ -5,6 +5,7 @@ parley.db     the database, with parley.db-wal and parley.db-shm beside it while
 secret.key    32 random bytes; see `identity/sign_in.py`
 blobs/        complete contents, by digest
 partials/     unfinished uploads
+clock         when the wall clock was seen last; see `app/wall_clock.py`
 admin.sock    where a running server listens to the command line
 """
 
@@ -25,6 +26,7 @@ from parley.app.errors import DataInUse, DataUnusable
 LOCK: Final = "lock"
 KEY: Final = "secret.key"
 SOCKET: Final = "admin.sock"
+CLOCK: Final = "clock"
 BLOBS: Final = "blobs"
 PARTIALS: Final = "partials"
 

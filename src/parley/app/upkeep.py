@@ -1,4 +1,7 @@
-"""Services that keep a running server tidy: expired uploads, old archives, delivered messages."""
+"""Services that keep a running server tidy: expired uploads, old archives, delivered messages.
+
+What is deleted for its age is deleted only while the wall clock can be believed; see `wall_clock.py`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from parley.base import log as logs
 
 if TYPE_CHECKING:
     from parley.app.contents import Contents
+    from parley.app.wall_clock import WallClock
     from parley.base.clock import Clock
     from parley.base.config import Settings
     from parley.domain.ports import MessageLog
@@ -30,32 +34,45 @@ class Upkeep:
         clock: for times and pauses.
         messages: the log.
         contents: the uploads.
+        wall_clock: asked before something is deleted for its age.
     """
 
     def __init__(
-        self, settings: Callable[[], Settings], clock: Clock, messages: MessageLog, contents: Contents
+        self,
+        settings: Callable[[], Settings],
+        clock: Clock,
+        messages: MessageLog,
+        contents: Contents,
+        wall_clock: WallClock,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._messages = messages
         self._contents = contents
+        self._wall_clock = wall_clock
 
     async def sweep_uploads(self) -> None:
         """Delete expired and unfinished uploads every `upload.sweep_interval_s` seconds."""
         while True:
-            swept = await self._contents.sweeper.sweep(self._clock.now_us())
-            if swept.expired or swept.contents:
-                log.info("swept uploads", expired=swept.expired, contents=swept.contents)
+            await self.sweep_contents()
             await self._clock.sleep(self._settings().upload.sweep_interval_s)
 
     async def sweep_messages(self) -> None:
         """Delete messages that are too old or not wanted any longer, every hour."""
         while True:
-            purged = await self.purge_archives()
-            delivered = await self.sweep_delivered()
-            if purged or delivered:
-                log.info("swept messages", expired=purged, delivered=delivered)
+            if await self._wall_clock.is_believed():
+                purged = await self.purge_archives()
+                delivered = await self.sweep_delivered()
+                if purged or delivered:
+                    log.info("swept messages", expired=purged, delivered=delivered)
             await self._clock.sleep(_HOUR_S)
+
+    async def sweep_contents(self) -> None:
+        """Delete expired uploads and finish what a crash left unfinished; the latter alone after a jump."""
+        is_believed = await self._wall_clock.is_believed()
+        swept = await self._contents.sweeper.sweep(self._clock.now_us() if is_believed else None)
+        if swept.expired or swept.contents:
+            log.info("swept uploads", expired=swept.expired, contents=swept.contents)
 
     async def purge_archives(self) -> int:
         """Delete what is older than `archive.retention_days`; returns how many mailbox entries."""

@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Final, Self
 import parley
 from parley.app.backup.creating import remove_stale_staging
 from parley.app.contents import Contents, open_contents
-from parley.app.data_folder import SOCKET, DataFolder
+from parley.app.data_folder import CLOCK, SOCKET, DataFolder
 from parley.app.errors import PortTaken
 from parley.app.live import LiveServer
 from parley.app.operations import Operations
 from parley.app.requests import Document, decode
 from parley.app.upkeep import Upkeep
+from parley.app.wall_clock import Boot, WallClock
 from parley.base import log as logs
 from parley.base.clock import Clock, SystemClock
 from parley.base.config import Settings, apply_reload
@@ -225,7 +226,9 @@ class Server:
         return HttpServer(App(routes, self.metrics), _listeners(self.settings), self.supervisor, limits)
 
     def _watch(self) -> None:
-        upkeep = Upkeep(lambda: self.settings, self._clock, self.storage.messages, self.contents)
+        boot, path = Boot(), self.settings.data_dir / CLOCK
+        wall_clock = WallClock(path, self._clock, boot.since_s, boot.id, lambda: self.settings.limits)
+        upkeep = Upkeep(lambda: self.settings, self._clock, self.storage.messages, self.contents, wall_clock)
         self.supervisor.service("sweep of uploads", upkeep.sweep_uploads)
         self.supervisor.service("sweep of messages", upkeep.sweep_messages)
         self.health.add("storage", self._storage_problem)

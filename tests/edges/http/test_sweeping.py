@@ -34,6 +34,20 @@ async def test_expired_uploads_go_with_their_bytes(site: Site):
     assert not site.rows.uploads
 
 
+async def test_while_the_time_is_not_known_nothing_goes_for_its_age(site: Site):
+    path = await site.stored(CONTENT)
+    orphan = site.folder / "orphan"
+    orphan.write_bytes(b"orphan")
+    await site.blobs.put_file(sha256(b"orphan"), str(orphan))
+    orphan.unlink()
+    site.partials.path("z" * 22).write_bytes(b"no row")
+    site.clock.jump_wall(10 * 365 * 24 * 3600)
+    assert await site.sweeper.sweep(None) == Swept(files=1)
+    site.clock.jump_wall(-10 * 365 * 24 * 3600)
+    assert (await site.request("GET", path)).status == 200
+    assert sha256(b"orphan").hex() in site.blob_names()
+
+
 async def test_an_upload_in_use_is_left_to_the_next_sweep(site: Site):
     slot = await site.slot(CONTENT)
     wire = Wire("PUT", path_of(slot.put_url), {"content-length": str(len(CONTENT))})

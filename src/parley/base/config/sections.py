@@ -198,6 +198,24 @@ class LimitSettings(Section):
     sm_max_unacked: int = _setting(
         1000, "Most stanzas kept for a session that does not acknowledge them.", unit="stanzas", reload=True, ge=10
     )
+    max_clock_jump_s: int = _setting(
+        3600,
+        "How far the wall clock may move against the time since boot. After a longer jump nothing is deleted for its"
+        " age until the clock is set right or its jump is accepted; see the guide to administration.",
+        unit="seconds",
+        reload=True,
+        ge=60,
+        le=30 * 86400,
+    )
+    max_clock_gap_days: int = _setting(
+        30,
+        "How long the machine may have been off: when more time seems to have passed since the last boot, that counts"
+        " as a jump of the clock.",
+        unit="days",
+        reload=True,
+        ge=1,
+        le=36500,
+    )
     drain_timeout_s: int = _setting(
         6, "Time for connections to end after SIGTERM before they are cut.", unit="seconds", ge=0, le=9
     )

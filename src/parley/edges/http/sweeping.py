@@ -52,16 +52,19 @@ class Sweeper:
     def interrupt(self) -> None:
         """Nothing: the sweep lets go of an upload soon by itself."""
 
-    async def sweep(self, now: int) -> Swept:
-        """Delete what is over at `now` (microseconds since the epoch), and finish what a crash left unfinished.
+    async def sweep(self, now: int | None) -> Swept:
+        """Delete what is over at `now`, and finish what a crash left unfinished.
+
+        Args:
+            now: microseconds since the epoch; None when the time is not known, then nothing goes for its age.
 
         Raises:
             StorageUnavailable: the rest is left to the next sweep.
         """
-        expired = await self._sweep_expired(now)
+        expired = await self._sweep_expired(now) if now is not None else 0
         finished, files = await self._sweep_files()
         contents = 0
-        if now >= self._orphans_due_at:
+        if now is not None and now >= self._orphans_due_at:
             contents = await self._sweep_orphans(now)
             self._orphans_due_at = now + ORPHAN_INTERVAL_S * _SECOND
         return Swept(expired, finished, files, contents)
