@@ -66,7 +66,6 @@ class StropheStream implements Stream {
       streamManagement: { storage: sm, maxUnacked: 0, requestResume: true },
     });
     this.#refuseBlindResend();
-    this.#keepIdleWithoutSocket();
     // RFC 6120 section 8.2.3 is served in `link.ts`; a handler that takes everything keeps Strophe from answering too.
     this.#connection.addHandler((element) => this.#onElement(element), null, null, null);
     const trafficInput = this.#connection.rawInput;
@@ -102,17 +101,6 @@ class StropheStream implements Stream {
   close(): void {
     this.#connection.disconnect();
     this.#finish();
-  }
-
-  /** Strophe's queue may be flushed just after the socket went; what is in it is resent with the next connection. */
-  #keepIdleWithoutSocket(): void {
-    const transport = (this.#connection as unknown as { _proto: { socket: unknown; _onIdle(): void } })._proto;
-    const idle = transport._onIdle.bind(transport);
-    transport._onIdle = () => {
-      if (transport.socket) {
-        idle();
-      }
-    };
   }
 
   /**
@@ -164,6 +152,9 @@ class StropheStream implements Stream {
         }
         break;
       case Status.DISCONNECTED:
+        // The socket is gone, but Strophe may still have something to say: it computes its answer to a SASL challenge
+        // in its own time, and sends without looking. While paused it keeps that to itself.
+        this.#connection.pause();
         this.#finish();
         break;
     }
