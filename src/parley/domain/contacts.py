@@ -42,3 +42,12 @@ class RosterChange:
     version: int
     address: str
     contact: Contact | None
+
+
+@dataclass(frozen=True, slots=True)
+class RosterEdit:
+    """What is to become of the contact `address` of an account; None removes it."""
+
+    account_id: int
+    address: str
+    contact: Contact | None

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from typing import Protocol
 
 from parley.domain.accounts import Account, Credential
-from parley.domain.contacts import Contact, Roster, RosterChange
+from parley.domain.contacts import Contact, Roster, RosterChange, RosterEdit
 from parley.domain.devices import Device
 from parley.domain.errors import StorageUnavailable
 from parley.domain.messages import (
@@ -116,6 +116,13 @@ class RosterStore(Protocol):
         """Remove a contact and remember that it was removed; returns the new version.
 
         For an address that is no contact nothing changes, the version neither.
+        """
+        ...
+
+    async def edit(self, edits: Sequence[RosterEdit], limit: int) -> list[int]:
+        """Change contacts of several accounts, all or none; returns the new version of each edit's roster.
+
+        Each edit is a `put` or a `remove`, and raises as they do.
         """
         ...
 

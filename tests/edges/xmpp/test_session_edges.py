@@ -13,11 +13,12 @@ from tests.edges.xmpp.test_stream_management import SM, HeldLog, bodies, message
 from tests.edges.xmpp.wires import HEADER, Edge, FakeWire, an_edge
 
 from parley.base.config import LimitSettings
-from parley.domain.contacts import Contact, Roster
+from parley.domain.contacts import Contact, Roster, RosterEdit
 from parley.domain.errors import StorageUnavailable
 from parley.domain.messages import StoredMessage
 from parley.domain.subscriptions import SubscriptionState
 from parley.edges.xmpp.session import Presence, Session
+from parley.protocols.xmpp.element import Element
 from parley.protocols.xmpp.jid import JID
 
 CARBONS = "<iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>"
@@ -239,19 +240,79 @@ async def test_two_changes_of_a_roster_that_is_forgotten_in_between_are_both_the
     async with Harness() as host:
         alice = await host.add("alice")
         rosters = host.host.rosters
-        put = host.storage.rosters.put
+        edit = host.storage.rosters.edit
 
-        async def slow(account_id: int, contact: Contact, limit: int) -> int:
+        async def slow(edits: Sequence[RosterEdit], limit: int) -> list[int]:
             await asyncio.sleep(0)
-            return await put(account_id, contact, limit)
+            return await edit(edits, limit)
 
-        host.storage.rosters.put = slow  # type: ignore[method-assign]
+        host.storage.rosters.edit = slow  # type: ignore[method-assign]
         first = asyncio.ensure_future(rosters.update(alice, "a@example.org", lambda _: Contact("a@example.org")))
         await asyncio.sleep(0)
         rosters.forget(alice.id)
         await rosters.update(alice, "b@example.org", lambda _: Contact("b@example.org"))
         await first
         assert set((await rosters.get(alice.id)).contacts) == {"a@example.org", "b@example.org"}
+
+
+@pytest.mark.parametrize(
+    "stanza",
+    [
+        "<presence to='bob@example.org' type='unsubscribe' id='1'/>",
+        "<iq type='set' id='1'><query xmlns='jabber:iq:roster'>"
+        "<item jid='bob@example.org' subscription='remove'/></query></iq>",
+    ],
+)
+async def test_of_a_change_that_is_half_stored_nothing_is_stored_and_nobody_hears(stanza: str) -> None:
+    async with Harness() as host:
+        await host.add("alice", "bob")
+        await host.befriend("alice", "bob")
+        phone = await host.connect("alice/phone", presence="")
+        desk = await host.connect("bob/desk", presence="")
+        ids = [client.session.account.id for client in (phone, desk)]
+        roster = "<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>"
+        for client in (phone, desk):
+            await client.send(roster)
+            client.take()
+        before = [await host.storage.rosters.load(account_id) for account_id in ids]
+        put = host.storage.rosters.put
+
+        async def fail_for_bob(account_id: int, contact: Contact, limit: int) -> int:
+            if account_id == desk.session.account.id:
+                raise StorageUnavailable("storage-io-error")
+            return await put(account_id, contact, limit)
+
+        host.storage.rosters.put = fail_for_bob  # type: ignore[method-assign]
+        await phone.send(stanza)
+        (answer,) = phone.take()
+        assert "type='error'" in answer.replace('"', "'")
+        desk.expect()
+        assert [await host.storage.rosters.load(account_id) for account_id in ids] == before
+        assert [await host.host.rosters.get(account_id) for account_id in ids] == before
+        # Asked again, it is done at both ends.
+        host.storage.rosters.put = put  # type: ignore[method-assign]
+        await phone.send(stanza)
+        theirs = (await host.storage.rosters.load(ids[1])).contacts["alice@example.org"].state
+        assert not theirs.from_
+
+
+async def test_two_who_decide_about_each_other_at_once_do_not_wait_for_ever() -> None:
+    async with Harness() as host:
+        await host.add("alice", "bob")
+        alice, bob = await host.connect("alice/r", presence=""), await host.connect("bob/r", presence="")
+        edit = host.storage.rosters.edit
+
+        async def slow(edits: Sequence[RosterEdit], limit: int) -> list[int]:
+            await asyncio.sleep(0)
+            return await edit(edits, limit)
+
+        host.storage.rosters.edit = slow  # type: ignore[method-assign]
+        alice.session.receive(Element.from_bytes(b"<presence to='bob@example.org' type='subscribe'/>"))
+        await bob.send("<presence to='alice@example.org' type='subscribe'/>")
+        for client, other in ((alice, "bob"), (bob, "alice")):
+            roster = await host.host.rosters.get(client.session.account.id)
+            state = roster.contacts[f"{other}@example.org"].state
+            assert (state.pending_out, state.pending_in) == (True, True)
 
 
 async def test_a_request_for_a_subscription_is_bounded() -> None:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
-from parley.domain.contacts import Contact, RosterChange
-from parley.domain.errors import LimitReached
+from parley.domain.contacts import Contact, RosterChange, RosterEdit
+from parley.domain.errors import LimitReached, NotFound
 from parley.domain.subscriptions import SubscriptionState
 from parley.storage.memory.people import REMOVALS_KEPT as MEMORY_KEEPS
 from parley.storage.sqlite.rosters import REMOVALS_KEPT
@@ -88,6 +88,31 @@ async def test_watchers(storage: AnyStorage) -> None:
     await storage.rosters.put(bob, Contact(CAROL, is_listed=False), 10)
     assert await storage.rosters.watchers(CAROL) == [alice, bob]
     assert await storage.rosters.watchers("") == []
+
+
+async def test_rosters_of_two_change_together(storage: AnyStorage) -> None:
+    alice, bob = await two_people(storage)
+    await storage.rosters.put(bob, Contact(CAROL), 10)
+    both = [RosterEdit(alice, BOB, Contact(BOB)), RosterEdit(bob, ALICE, Contact(ALICE, is_listed=False))]
+    assert await storage.rosters.edit(both, 10) == [1, 2]
+    assert await storage.rosters.edit([RosterEdit(alice, BOB, None), RosterEdit(bob, CAROL, None)], 10) == [2, 3]
+    assert await storage.rosters.edit([RosterEdit(alice, BOB, None)], 10) == [2]
+    assert await storage.rosters.edit([], 10) == []
+    assert await storage.rosters.changes(alice, 0) == [RosterChange(2, BOB, None)]
+    assert (await storage.rosters.load(bob)).contacts == {ALICE: Contact(ALICE, is_listed=False)}
+
+
+async def test_of_an_edit_that_fails_at_its_end_nothing_is_done(storage: AnyStorage) -> None:
+    alice, bob = await two_people(storage)
+    await storage.rosters.put(alice, Contact(CAROL), 1)
+    await storage.rosters.put(bob, Contact(CAROL), 1)
+    before = [await storage.rosters.load(each) for each in (alice, bob)]
+    with pytest.raises(LimitReached):
+        await storage.rosters.edit([RosterEdit(alice, CAROL, None), RosterEdit(bob, ALICE, Contact(ALICE))], 1)
+    with pytest.raises(NotFound):
+        await storage.rosters.edit([RosterEdit(alice, CAROL, None), RosterEdit(99, ALICE, Contact(ALICE))], 1)
+    assert [await storage.rosters.load(each) for each in (alice, bob)] == before
+    assert await storage.rosters.changes(alice, 1) == []
 
 
 class RosterMachine(StorageMachine):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from parley.domain.accounts import Account
-    from parley.domain.contacts import Contact, Roster
+    from parley.domain.contacts import Roster
     from parley.edges.xmpp.host import Host
     from parley.edges.xmpp.session import Session
 
@@ -172,9 +172,9 @@ class Presences:
 
     # For rosters and subscriptions.
 
-    async def contact_removed(self, account: Account, before: Contact) -> None:
-        """The user deleted a contact: what was between the two is over."""
-        await self._subscribing.removed(account, JID.parse(before.address), before)
+    async def remove_contact(self, account: Account, contact: JID) -> None:
+        """The user deletes a contact (bare address): what was between the two is over; raises StanzaError."""
+        await self._subscribing.remove(account, contact)
 
     def show(self, account: Account, to: JID) -> None:
         """A subscription was granted: the contact sees who of the account is there."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
-from parley.domain.contacts import Contact, Roster
+from parley.domain.contacts import Contact, Roster, RosterEdit
+from parley.domain.relations import Outcome
 from parley.protocols.xmpp.element import text, xml
 from parley.protocols.xmpp.namespaces import NS_ROSTER
 
@@ -22,10 +23,16 @@ _KEPT: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class RosterUpdate:
-    """What became of a contact; None where there was or is none."""
+    """What becomes of the contact `address` of an account; None where there was or is none."""
 
+    account: Account
+    address: str
     before: Contact | None
     after: Contact | None
+
+
+PairChange = Callable[[Contact | None, Contact | None, bool], Outcome]
+"""Decides what becomes of the items that two accounts have of each other; see `Rosters.update_both`."""
 
 
 class Rosters:
@@ -65,23 +72,61 @@ class Rosters:
             LimitReached: the roster is full.
         """
         async with self._lock(account.id):
-            roster = self._cache.get(account.id) or await self._load(account.id)
-            before = roster.contacts.get(address)
-            after = change(before)
-            if after == before:
-                return RosterUpdate(before, after)
-            if after is None:
-                version = await self._host.stores.rosters.remove(account.id, address)
-            else:
-                limit = self._host.settings.limits.max_roster_items
-                version = await self._host.stores.rosters.put(account.id, after, limit)
+            before = (await self._current(account)).contacts.get(address)
+            update = RosterUpdate(account, address, before, change(before))
+            await self._commit(update)
+            self._push(update)
+        return update
+
+    async def update_both(
+        self, account: Account, other: Account, change: PairChange, deliver: Callable[[Outcome], None]
+    ) -> tuple[RosterUpdate, RosterUpdate]:
+        """Change what two accounts have of each other, both or neither.
+
+        Args:
+            account: the one whose user decides.
+            other: the contact.
+            change: gets both items and whether the contact's roster has room for one more that is not listed.
+            deliver: called when the change is committed, before clients are told of their rosters.
+
+        Raises:
+            LimitReached: a roster is full, and nothing was changed.
+        """
+        first, second = sorted((account.id, other.id))
+        async with self._lock(first), self._lock(second):
+            own = (await self._current(account)).contacts.get(other.address)
+            their_contacts = (await self._current(other)).contacts
+            theirs = their_contacts.get(account.address)
+            unlisted = sum(not contact.is_listed for contact in their_contacts.values())
+            outcome = change(own, theirs, unlisted < self._host.settings.limits.max_roster_items)
+            updates = (
+                RosterUpdate(account, other.address, own, outcome.own),
+                RosterUpdate(other, account.address, theirs, outcome.theirs),
+            )
+            await self._commit(*updates)
+            # RFC 6121 §3.1.6, §3.2.3, §3.3.3: the stanza MUST be delivered before the roster push.
+            deliver(outcome)
+            for update in updates:
+                self._push(update)
+        return updates
+
+    async def _current(self, account: Account) -> Roster:
+        return self._cache.get(account.id) or await self._load(account.id)
+
+    async def _commit(self, *updates: RosterUpdate) -> None:
+        """Store what changes, all or nothing, and keep it in mind."""
+        changed = [update for update in updates if update.after != update.before]
+        if not changed:
+            return
+        rosters = [await self._current(update.account) for update in changed]
+        edits = [RosterEdit(update.account.id, update.address, update.after) for update in changed]
+        versions = await self._host.stores.rosters.edit(edits, self._host.settings.limits.max_roster_items)
+        for update, roster, version in zip(changed, rosters, versions, strict=True):
             contacts = dict(roster.contacts)
-            contacts.pop(address, None)
-            if after is not None:
-                contacts[address] = after
-            self._cache[account.id] = Roster(version, contacts)
-            self._push(account, version, address, before, after)
-        return RosterUpdate(before, after)
+            contacts.pop(update.address, None)
+            if update.after is not None:
+                contacts[update.address] = update.after
+            self._cache[update.account.id] = Roster(version, contacts)
 
     async def _load(self, account_id: int) -> Roster:
         roster = await self._host.stores.rosters.load(account_id)
@@ -97,18 +142,19 @@ class Rosters:
             lock = self._locks[account_id] = asyncio.Lock()
         return lock
 
-    def _push(
-        self, account: Account, version: int, address: str, before: Contact | None, after: Contact | None
-    ) -> None:
+    def _push(self, update: RosterUpdate) -> None:
+        before, after = update.before, update.after
+        if after == before:
+            return
         was_listed = before is not None and before.is_listed
         if after is not None and after.is_listed:
             item = roster_item(after)
         elif was_listed:
-            item = xml("item", {"jid": address, "subscription": "remove"})
+            item = xml("item", {"jid": update.address, "subscription": "remove"})
         else:
             return
-        query = xml("query", {"xmlns": NS_ROSTER, "ver": str(version)}, item)
-        for session in list(self._host.router.of(account.address).values()):
+        query = xml("query", {"xmlns": NS_ROSTER, "ver": str(self._cache[update.account.id].version)}, item)
+        for session in list(self._host.router.of(update.account.address).values()):
             if session.is_roster_requested:
                 attrs = {"type": "set", "id": self._host.new_id(), "to": str(session.jid)}
                 session.send(xml("iq", attrs, query))

@@ -1,14 +1,14 @@
-"""Subscriptions between accounts (RFC 6121 §3): the tables of `domain/subscriptions.py`, applied at both ends."""
+"""Subscriptions between accounts (RFC 6121 §3): what was decided goes into both rosters at once, then to clients."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from parley.base import log as logs
 from parley.domain.contacts import Contact
-from parley.domain.errors import LimitReached
-from parley.domain.subscriptions import INBOUND, NOT_SUBSCRIBED, OUTBOUND, Reply, Transition
+from parley.domain.relations import Outcome, decide, part
 from parley.protocols.xmpp.element import Element, xml
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 from parley.protocols.xmpp.jid import JID
@@ -16,7 +16,7 @@ from parley.protocols.xmpp.jid import JID
 if TYPE_CHECKING:
     from parley.domain.accounts import Account
     from parley.edges.xmpp.host import Host
-    from parley.edges.xmpp.rosters import RosterUpdate
+    from parley.edges.xmpp.rosters import PairChange, RosterUpdate
     from parley.edges.xmpp.session import Session
 
 
@@ -27,7 +27,7 @@ _MAX_REQUEST_BYTES: Final = 4096
 
 
 class Subscribing:
-    """Subscription stanzas from clients, and from one account of ours to another."""
+    """Subscription stanzas from clients, and what deleting a contact ends."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -44,70 +44,66 @@ class Subscribing:
         stanza = session.stamped(element, from_=session.account.address, to=str(contact))
         if len(stanza) > _MAX_REQUEST_BYTES:
             raise StanzaError(StanzaCondition.NOT_ACCEPTABLE, "a request is not that long")
-        await self.outbound(session.account, contact, element.type or "", stanza)
+        await self._decided(session.account, contact, element.type or "", stanza)
 
-    async def outbound(self, account: Account, contact: JID, kind: str, stanza: bytes) -> None:
-        """Apply what the user of `account` decided, and pass it on where the table says so."""
-        transition: Transition | None = None
+    async def _decided(self, account: Account, contact: JID, kind: str, stanza: bytes) -> None:
+        # RFC 6121 §8.5.1: for nobody it is silently ignored; the user's own roster knows what they asked for.
+        other = await self._host.stores.directory.find(str(contact))
 
-        def change(before: Contact | None) -> Contact | None:
-            nonlocal transition
-            known = before or Contact(str(contact), is_listed=False)
-            transition = OUTBOUND[kind](known.state)
-            after = known.with_state(transition.state)
-            # RFC 6121 §3.1.2, §3.1.5, §3.4.2: the item joins the roster with a request, a grant or an approval.
-            gained = kind in ("subscribe", "subscribed") and after.state != known.state
-            return _kept(replace(after, is_listed=after.is_listed or gained))
+        def change(own: Contact | None, theirs: Contact | None, has_room: bool) -> Outcome:
+            if theirs is None and has_room:
+                theirs = Contact(account.address, is_listed=False)
+            elif theirs is None and other is not None and kind == "subscribe":
+                # A request that is one too many is dropped: how full a roster is concerns nobody but its owner.
+                log.info("a subscription request was dropped", pii={"address": contact, "contact": account.address})
+            return decide(kind, own or Contact(str(contact), is_listed=False), theirs, stanza)
 
-        update = await self._host.rosters.update(account, str(contact), change)
-        if transition is not None and transition.goes_on:
-            await self.inbound(contact, JID.parse(account.address), kind, stanza)
-        await self._presence_follows(account, contact, update)
+        def deliver(other: Account, outcome: Outcome) -> None:
+            if outcome.passed_on:
+                self._deliver(other, kind, stanza)
+            if outcome.is_answered:
+                attrs = {"from": str(contact), "to": account.address, "type": "subscribed"}
+                self._deliver(account, "subscribed", xml("presence", attrs))
 
-    async def inbound(self, to: JID, contact: JID, kind: str, stanza: bytes) -> None:
-        """Apply what `contact` decided to the account `to`; both bare. Nothing happens if there is no such account."""
-        account = await self._host.stores.directory.find(str(to))
-        if account is None:
-            return  # RFC 6121 §8.5.1: silently ignored
-        transition: Transition | None = None
+        await self._apply(account, contact, other, change, deliver)
 
-        def change(before: Contact | None) -> Contact | None:
-            nonlocal transition
-            known = before or Contact(str(contact), is_listed=False)
-            transition = INBOUND[kind](known.state)
-            after = known.with_state(transition.state)
-            if kind == "subscribe" and transition.goes_on:
-                after = replace(after, request=stanza)
-            return _kept(after)
+    async def remove(self, account: Account, contact: JID) -> None:
+        """The user deletes a roster item, and with it the subscriptions; `contact` is a bare address.
 
-        try:
-            update = await self._host.rosters.update(account, str(contact), change)
-        except LimitReached:
-            # A request that is one too many is dropped: how full a roster is concerns nobody but its owner.
-            log.info("a subscription request was dropped", pii={"address": account.address, "contact": contact})
+        Raises:
+            StanzaError: there is no such item.
+        """
+        is_account = self._host.router.is_account(contact)
+        other = await self._host.stores.directory.find(str(contact)) if is_account else None
+
+        def change(own: Contact | None, theirs: Contact | None, _has_room: bool) -> Outcome:
+            if own is None or not own.is_listed:
+                # RFC 6121 §2.5.3
+                raise StanzaError(StanzaCondition.ITEM_NOT_FOUND)
+            return part(own, theirs)
+
+        def deliver(other: Account, outcome: Outcome) -> None:
+            for kind in outcome.passed_on:
+                attrs = {"from": account.address, "to": str(contact), "type": kind}
+                self._deliver(other, kind, xml("presence", attrs))
+
+        await self._apply(account, contact, other, change, deliver)
+
+    async def _apply(
+        self,
+        account: Account,
+        contact: JID,
+        other: Account | None,
+        change: PairChange,
+        deliver: Callable[[Account, Outcome], None],
+    ) -> None:
+        if other is None:
+            ours = await self._host.rosters.update(account, str(contact), lambda own: change(own, None, False).own)
+            await self._presence_follows(account, contact, ours)
             return
-        if transition is None:
-            return
-        if transition.goes_on:
-            self._deliver(account, kind, stanza)
-        if transition.reply is Reply.SUBSCRIBED:
-            attrs = {"from": account.address, "to": str(contact), "type": "subscribed"}
-            await self.inbound(contact, to, "subscribed", xml("presence", attrs))
-        await self._presence_follows(account, contact, update)
-
-    async def removed(self, account: Account, contact: JID, before: Contact) -> None:
-        """The user deleted a roster item: the subscriptions end at both sides (RFC 6121 §2.5.2)."""
-        kinds = []
-        if before.state.to or before.state.pending_out:
-            kinds.append("unsubscribe")
-        if before.state.from_ or before.state.pending_in:
-            kinds.append("unsubscribed")
-        for kind in kinds:
-            stanza = xml("presence", {"from": account.address, "to": str(contact), "type": kind})
-            if self._host.router.is_account(contact):
-                await self.inbound(contact, JID.parse(account.address), kind, stanza)
-        if before.state.from_:
-            self._host.presences.hide(account, contact)
+        ours, theirs = await self._host.rosters.update_both(account, other, change, partial(deliver, other))
+        await self._presence_follows(other, JID.parse(account.address), theirs)
+        await self._presence_follows(account, contact, ours)
 
     def _deliver(self, account: Account, kind: str, stanza: bytes) -> None:
         for session in list(self._host.router.of(account.address).values()):
@@ -125,8 +121,3 @@ class Subscribing:
                     await extension.on_subscribed(self._host, account, contact)
         elif had and not has:
             self._host.presences.hide(account, contact)
-
-
-def _kept(contact: Contact) -> Contact | None:
-    """The contact, or None when nothing about it is worth keeping."""
-    return None if not contact.is_listed and contact.state == NOT_SUBSCRIBED else contact

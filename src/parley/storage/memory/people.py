@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from parley.domain.accounts import Account, Credential
-from parley.domain.contacts import Contact, Roster, RosterChange
+from parley.domain.contacts import Contact, Roster, RosterChange, RosterEdit
 from parley.domain.devices import Device
-from parley.domain.errors import Conflict, LimitReached
+from parley.domain.errors import Conflict, DomainError, LimitReached
 from parley.domain.messages import Confidentiality
 from parley.storage.memory.state import AccountTable, RosterTable, Tables
 
@@ -172,6 +172,22 @@ class MemoryRosters:
             oldest = min(roster.removals, key=lambda key: roster.removals[key])
             roster.forgotten = roster.removals.pop(oldest)
         return roster.version
+
+    async def edit(self, edits: Sequence[RosterEdit], limit: int) -> list[int]:
+        """Change contacts of several accounts, all or none."""
+        before = {edit.account_id: self._roster(edit.account_id).copied() for edit in edits}
+        try:
+            return [
+                await self.remove(edit.account_id, edit.address)
+                if edit.contact is None
+                else await self.put(edit.account_id, edit.contact, limit)
+                for edit in edits
+            ]
+        except DomainError:
+            for account_id, roster in before.items():
+                if account_id in self._tables.accounts:
+                    self._tables.accounts[account_id].roster = roster
+            raise
 
     async def changes(self, account_id: int, since: int) -> list[RosterChange] | None:
         """The last change of each contact behind version `since`, in order; None if not known any more."""

@@ -22,6 +22,10 @@ class RosterTable:
     contacts: dict[str, tuple[int, Contact]] = field(default_factory=dict)
     removals: dict[str, int] = field(default_factory=dict)
 
+    def copied(self) -> RosterTable:
+        """A roster that goes its own way from here on."""
+        return RosterTable(self.version, self.forgotten, dict(self.contacts), dict(self.removals))
+
 
 @dataclass(slots=True)
 class NodeTable:

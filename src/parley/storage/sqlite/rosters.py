@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence
 
-from parley.domain.contacts import Contact, Roster, RosterChange
+from parley.domain.contacts import Contact, Roster, RosterChange, RosterEdit
 from parley.domain.errors import LimitReached
 from parley.domain.subscriptions import SubscriptionState
 from parley.storage.sqlite.readers import Readers
@@ -21,7 +22,7 @@ _RAISE_VERSION = sql("rosters.raise_version")
 _CONTACTS = sql("rosters.contacts")
 _HAS_CONTACT = sql("rosters.has_contact")
 _COUNT = sql("rosters.count")
-_PUT = sql("rosters.put")
+_PUT_CONTACT = sql("rosters.put")
 _DELETE = sql("rosters.delete")
 _REMEMBER_REMOVAL = sql("rosters.remember_removal")
 _FORGET_REMOVAL = sql("rosters.forget_removal")
@@ -57,26 +58,22 @@ class SqliteRosters:
 
     async def put(self, account_id: int, contact: Contact, limit: int) -> int:
         """Add or change a contact; see the port. Raises NotFound("account-not-found")."""
-
-        def change(connection: sqlite3.Connection) -> int:
-            _check_room(connection, account_id, contact, limit)
-            version = _raise_version(connection, account_id)
-            connection.execute(_FORGET_REMOVAL, (account_id, contact.address))
-            connection.execute(_PUT, _contact_row(account_id, contact, version))
-            return version
-
-        return await self._writer.run(change)
+        return await self._writer.run(lambda connection: _put(connection, account_id, contact, limit))
 
     async def remove(self, account_id: int, address: str) -> int:
         """Remove a contact; see the port."""
+        return await self._writer.run(lambda connection: self._remove(connection, account_id, address))
 
-        def change(connection: sqlite3.Connection) -> int:
-            if connection.execute(_DELETE, (account_id, address)).rowcount == 0:
-                return _versions(connection, account_id)[0]
-            version = _raise_version(connection, account_id)
-            connection.execute(_REMEMBER_REMOVAL, (account_id, version, address))
-            self._forget_surplus(connection, account_id)
-            return version
+    async def edit(self, edits: Sequence[RosterEdit], limit: int) -> list[int]:
+        """Change contacts of several accounts in one transaction; see the port."""
+
+        def change(connection: sqlite3.Connection) -> list[int]:
+            return [
+                self._remove(connection, edit.account_id, edit.address)
+                if edit.contact is None
+                else _put(connection, edit.account_id, edit.contact, limit)
+                for edit in edits
+            ]
 
         return await self._writer.run(change)
 
@@ -100,6 +97,14 @@ class SqliteRosters:
         rows = await self._readers.run(lambda connection: connection.execute(_WATCHERS, (address,)).fetchall())
         return [row[0] for row in rows]
 
+    def _remove(self, connection: sqlite3.Connection, account_id: int, address: str) -> int:
+        if connection.execute(_DELETE, (account_id, address)).rowcount == 0:
+            return _versions(connection, account_id)[0]
+        version = _raise_version(connection, account_id)
+        connection.execute(_REMEMBER_REMOVAL, (account_id, version, address))
+        self._forget_surplus(connection, account_id)
+        return version
+
     def _forget_surplus(self, connection: sqlite3.Connection, account_id: int) -> None:
         row = connection.execute(_SURPLUS_REMOVAL, (account_id, self._removals_kept)).fetchone()
         if row is not None:
@@ -115,6 +120,14 @@ def _versions(connection: sqlite3.Connection, account_id: int) -> tuple[int, int
 def _raise_version(connection: sqlite3.Connection, account_id: int) -> int:
     (row,) = connection.execute(_RAISE_VERSION, (account_id,)).fetchall()
     return int(row[0])
+
+
+def _put(connection: sqlite3.Connection, account_id: int, contact: Contact, limit: int) -> int:
+    _check_room(connection, account_id, contact, limit)
+    version = _raise_version(connection, account_id)
+    connection.execute(_FORGET_REMOVAL, (account_id, contact.address))
+    connection.execute(_PUT_CONTACT, _contact_row(account_id, contact, version))
+    return version
 
 
 def _check_room(connection: sqlite3.Connection, account_id: int, contact: Contact, limit: int) -> None:

@@ -103,7 +103,7 @@ async def test_removal_ends_the_subscriptions() -> None:
         )
         await bob.ask(
             "<iq type='get' id='1'><query xmlns='jabber:iq:roster'/></iq>",
-            "<iq type='result' id='1' to='bob@example.org/desk'><query xmlns='jabber:iq:roster' ver='3'>"
+            "<iq type='result' id='1' to='bob@example.org/desk'><query xmlns='jabber:iq:roster' ver='2'>"
             "<item jid='alice@example.org' subscription='none'/></query></iq>",
         )
 

@@ -80,7 +80,10 @@ async def _set(request: IqRequest) -> bytes:
     wish = _read(request.tree)
     if wish.contact == request.sender.bare:
         raise StanzaError(StanzaCondition.NOT_ALLOWED, "nobody is their own contact")
-    await (_remove(request, wish) if wish.is_removal else _put(request, wish))
+    if wish.is_removal:
+        await request.host.presences.remove_contact(request.session.account, wish.contact)
+    else:
+        await _put(request, wish)
     return b""
 
 
@@ -91,17 +94,6 @@ async def _put(request: IqRequest, wish: _Wish) -> None:
         return replace(known, name=wish.name, groups=wish.groups, is_listed=True)
 
     await request.host.rosters.update(request.session.account, str(wish.contact), change)
-
-
-async def _remove(request: IqRequest, wish: _Wish) -> None:
-    def change(before: Contact | None) -> None:
-        if before is None or not before.is_listed:
-            # §2.5.3
-            raise StanzaError(StanzaCondition.ITEM_NOT_FOUND)
-
-    update = await request.host.rosters.update(request.session.account, str(wish.contact), change)
-    if update.before is not None:
-        await request.host.presences.contact_removed(request.session.account, update.before)
 
 
 def _read(query: _Element) -> _Wish:
