@@ -265,6 +265,7 @@ export const de: Catalogue = {
   'recordHint.busy': 'Ein anderes Programm benutzt das Mikrofon. Bitte schließen und erneut versuchen.',
   'recordHint.unsupported': 'Dieser Browser kann keine Sprachnachrichten aufnehmen. Ein neuerer kann es.',
   'recordHint.failed': 'Die Aufnahme ist fehlgeschlagen. Bitte erneut versuchen.',
+  'recordHint.unpacked': 'Die Aufnahme ist noch da, ließ sich aber nicht fertigstellen. Bitte noch einmal senden.',
   'recordHint.limit': 'Eine Sprachnachricht darf 30 Minuten dauern. Bitte senden oder löschen.',
   'recordHint.interrupted': 'Das Mikrofon wurde entzogen. Ihre Aufnahme bleibt erhalten.',
 

@@ -256,6 +256,7 @@ export const en = {
   'recordHint.busy': 'Another program is using the microphone. Close it and try again.',
   'recordHint.unsupported': 'This browser cannot record voice messages. A newer version can.',
   'recordHint.failed': 'The recording failed. Try again.',
+  'recordHint.unpacked': 'The recording is kept, but could not be made ready. Send it again.',
   'recordHint.limit': 'A voice message may last 30 minutes. Send it, or delete it.',
   'recordHint.interrupted': 'The microphone was taken away. Your recording is kept.',
 

@@ -186,7 +186,7 @@ class DemoParley implements Parley {
     }));
   }
 
-  async setTrust(jid: string, deviceId: number, trust: Trust): Promise<void> {
+  async setTrust({ jid, deviceId }: Pick<DeviceInfo, 'jid' | 'deviceId'>, trust: Trust): Promise<void> {
     this.trust.set(`${jid} ${deviceId}`, trust);
   }
 

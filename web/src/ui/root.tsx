@@ -1,7 +1,7 @@
 import { t } from '../i18n';
 import type { Parley } from '../model';
 import { createPlayer } from '../voice/browser-player';
-import { openRecorder } from '../voice/recorder';
+import { createRecorderOpener } from '../voice/open-recorder';
 import { VoiceSession } from '../voice/session';
 import { type App, AppProvider, createNotices, nameOf } from './app-context';
 import { Elsewhere } from './elsewhere';
@@ -13,7 +13,7 @@ import { SignIn } from './sign-in';
 export function createApp(parley: Parley): App {
   const player = createPlayer(parley, (jid) => nameOf(parley, jid));
   const voice = new VoiceSession({
-    open: openRecorder,
+    open: createRecorderOpener(),
     send: (jid, recording) => parley.sendVoice(jid, recording),
     onRecording: (jid, isRecording) => {
       if (isRecording) player.pause();

@@ -1,24 +1,35 @@
 import type { Container, FromWorker, ToWorker } from './encoder-protocol';
-import { RecorderFailure } from './recorder';
+import { RecorderFailure } from './recorder-failure';
 
 type Packed = Extract<FromWorker, { kind: 'packed' }>;
+
+/** The part of `Worker` that is used; tests hand in their own. */
+export type WorkerPort = Pick<Worker, 'postMessage' | 'terminate' | 'onmessage' | 'onerror' | 'onmessageerror'>;
 
 /** The page's end of the encoding worker. */
 export class EncoderClient {
   onLevel: ((loudness: number, recordedMs: number) => void) | null = null;
+  /** The encoder or its worker broke; what was encoded before can still be packed if the worker lives. */
   onFailed: (() => void) | null = null;
 
-  private readonly worker = new Worker(new URL('./encoder.worker.ts', import.meta.url), { type: 'module' });
   private readonly waiting = new Map<number, PromiseWithResolvers<Packed>>();
   private readonly opened = withResolvers<boolean>();
   private lastId = 0;
+  private hasLoaded = false;
+  /** Nobody is there to answer. */
+  private isGone = false;
 
-  constructor() {
-    this.worker.onmessage = (event: MessageEvent<FromWorker>) => this.receive(event.data);
-    this.worker.onerror = () => this.failAll();
+  constructor(
+    private readonly worker: WorkerPort = new Worker(new URL('./encoder.worker.ts', import.meta.url), {
+      type: 'module',
+    }),
+  ) {
+    worker.onmessage = (event: MessageEvent<FromWorker>) => this.receive(event.data);
+    worker.onmessageerror = () => this.break();
+    worker.onerror = () => this.break();
   }
 
-  /** Connects the source of samples. False when this browser has no Opus encoder. */
+  /** Connects the source of samples. False when this browser has no Opus encoder that works, or no worker for it. */
   open(port: MessagePort): Promise<boolean> {
     this.send({ kind: 'open', port }, [port]);
     return this.opened.promise;
@@ -39,11 +50,13 @@ export class EncoderClient {
   }
 
   close(): void {
+    this.isGone = true;
     this.worker.terminate();
     this.failAll();
   }
 
   private request(message: (id: number) => ToWorker): Promise<Packed> {
+    if (this.isGone) return Promise.reject(new RecorderFailure('failed'));
     this.lastId += 1;
     const answer = withResolvers<Packed>();
     this.waiting.set(this.lastId, answer);
@@ -56,6 +69,7 @@ export class EncoderClient {
   }
 
   private receive(message: FromWorker): void {
+    this.hasLoaded = true;
     if (message.kind === 'opened') this.opened.resolve(message.isSupported);
     else if (message.kind === 'level') this.onLevel?.(message.loudness, message.recordedMs);
     else if (message.kind === 'packed') this.take(message.id)?.resolve(message);
@@ -67,6 +81,13 @@ export class EncoderClient {
     const answer = this.waiting.get(id);
     this.waiting.delete(id);
     return answer;
+  }
+
+  /** The worker did not load, or something in it went wrong that nobody foresaw. */
+  private break(): void {
+    if (!this.hasLoaded) this.isGone = true;
+    this.failAll();
+    this.onFailed?.();
   }
 
   private failAll(): void {

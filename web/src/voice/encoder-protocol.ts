@@ -1,5 +1,5 @@
 /** What the page and the encoding worker say to each other. */
-import type { RecorderErrorCode } from './recorder';
+import type { RecorderErrorCode } from './recorder-failure';
 
 /** The encoder takes mono Opus at this rate only, so does the capture. */
 export const sampleRate = 48_000;

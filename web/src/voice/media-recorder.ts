@@ -1,7 +1,9 @@
 import type { Recording } from '../model';
 import { EncoderClient } from './encoder-client';
 import { bitrate } from './encoder-protocol';
-import { closeMicrophone, type Recorder, type RecorderEvents, RecorderFailure } from './recorder';
+import { closeMicrophone } from './microphone';
+import type { Recorder, RecorderEvents } from './recorder';
+import { RecorderFailure } from './recorder-failure';
 import { loudnessOf, rms, waveformOf } from './waveform';
 
 /** Containers of MediaRecorder that hold Opus, the one that needs no repacking first. */
@@ -11,7 +13,7 @@ const levelPeriodMs = 40;
 /**
  * A recorder for browsers without an Opus encoder of their own to program.
  *
- * @throws RecorderFailure `unsupported` when MediaRecorder writes no Opus either
+ * @throws RecorderFailure `unsupported` when MediaRecorder writes no Opus either. The stream then still is open.
  */
 export async function openMediaRecorder(stream: MediaStream, events: RecorderEvents): Promise<Recorder> {
   const mimeType =
@@ -19,8 +21,13 @@ export async function openMediaRecorder(stream: MediaStream, events: RecorderEve
   if (mimeType === undefined) throw new RecorderFailure('unsupported');
   const recorder = new MediaRecorder(stream, { mimeType, audioBitsPerSecond: bitrate });
   const context = new AudioContext();
-  await context.resume();
-  return new FallbackRecorder(stream, recorder, context, events);
+  try {
+    await context.resume();
+    return new FallbackRecorder(stream, recorder, context, events);
+  } catch (error) {
+    await context.close().catch(() => {});
+    throw error;
+  }
 }
 
 class FallbackRecorder implements Recorder {
@@ -88,14 +95,8 @@ class FallbackRecorder implements Recorder {
 
   private async build(): Promise<Recording> {
     const raw = new Blob(this.chunks, { type: this.recorder.mimeType });
-    const encoder = new EncoderClient();
-    try {
-      const { bytes } = await encoder.repack(raw, 'ogg');
-      const blob = new Blob([bytes], { type: 'audio/ogg; codecs=opus' });
-      return { blob, ...(await waveformOf(blob)) };
-    } finally {
-      encoder.close();
-    }
+    const blob = new Blob([await toOgg(raw)], { type: 'audio/ogg; codecs=opus' });
+    return { blob, ...(await waveformOf(blob)) };
   }
 
   private next(event: 'dataavailable' | 'stop', act: () => void): Promise<void> {
@@ -113,5 +114,19 @@ class FallbackRecorder implements Recorder {
     if (this.runningSince === null) return;
     this.meter.getFloatTimeDomainData(this.samples);
     this.events.onLevel(loudnessOf(rms(this.samples)), this.elapsed());
+  }
+}
+
+/** @throws RecorderFailure `unpacked` when the worker is not to be had, or cannot read what the browser wrote */
+async function toOgg(raw: Blob): Promise<ArrayBuffer> {
+  try {
+    const encoder = new EncoderClient();
+    try {
+      return (await encoder.repack(raw, 'ogg')).bytes;
+    } finally {
+      encoder.close();
+    }
+  } catch (error) {
+    throw new RecorderFailure('unpacked', { cause: error });
   }
 }

@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { Recording } from '../model';
-import { type Recorder, type RecorderEvents, RecorderFailure } from './recorder';
+import type { Recorder, RecorderEvents } from './recorder';
+import { RecorderFailure } from './recorder-failure';
 import { VoiceSession } from './session';
 
 const jid = 'mara@hospital.example';
@@ -11,6 +12,8 @@ let events: RecorderEvents;
 let timers: { ms: number; act: () => void; isCancelled: boolean }[];
 let refusal: RecorderFailure | null;
 let isSendBroken: boolean;
+/** What the next attempts to make a file of the recording fail with. */
+let packingFailures: RecorderFailure[];
 let session: VoiceSession;
 
 const recorder: Recorder = {
@@ -21,6 +24,8 @@ const recorder: Recorder = {
   snapshot: async () => made,
   finish: async () => {
     log.push('finish');
+    const failure = packingFailures.shift();
+    if (failure) throw failure;
     return made;
   },
 };
@@ -30,6 +35,7 @@ beforeEach(() => {
   timers = [];
   refusal = null;
   isSendBroken = false;
+  packingFailures = [];
   session = new VoiceSession({
     open: async (given) => {
       events = given;
@@ -95,6 +101,27 @@ test('a recording that could not be handed over comes back, paused', async () =>
   session.send();
   await settle();
   expect(log.at(-1)).toBe(`send ${jid} 3000`);
+});
+
+test('a recording that could not be made a file is tried again when it is sent again', async () => {
+  packingFailures.push(new RecorderFailure('unpacked'));
+  await record(3000);
+  session.release(3000);
+  await settle();
+  expect([session.phase.value, session.recordedMs.value, session.hint.value]).toEqual(['paused', 3000, 'unpacked']);
+  expect(log).not.toContain('discard');
+  session.send();
+  await settle();
+  expect(log.at(-1)).toBe(`send ${jid} 3000`);
+});
+
+test('a recording that is lost is said to have failed, and nothing is left open', async () => {
+  packingFailures.push(new RecorderFailure('failed'));
+  await record(3000);
+  session.release(3000);
+  await settle();
+  expect([session.phase.value, session.jid.value, session.hint.value]).toEqual(['idle', null, 'failed']);
+  expect(log.at(-1)).toBe('discard');
 });
 
 test('a deleted recording can be had back for some seconds', async () => {

@@ -1,8 +1,8 @@
 import { batch, type ReadonlySignal, signal } from '@preact/signals';
 import type { Recording } from '../model';
 import { type Effect, type GestureEvent, type Hint, type Phase, releaseOf, shortestMs, stepOf } from './gesture';
-import type { Recorder, RecorderErrorCode, RecorderEvents } from './recorder';
-import { RecorderFailure } from './recorder';
+import type { Recorder, RecorderEvents } from './recorder';
+import { type RecorderErrorCode, RecorderFailure } from './recorder-failure';
 
 /** What the session needs from outside; tests hand in their own. */
 export interface VoicePorts {
@@ -154,26 +154,32 @@ export class VoiceSession {
   private async finish(): Promise<void> {
     const recorder = this.recorder;
     const jid = this.state.jid.peek();
+    const recordedMs = this.state.recordedMs.peek();
     this.forget();
     if (!recorder || jid === null) return;
     let recording: Recording | null = null;
     try {
       recording = await recorder.finish();
       await this.ports.send(jid, recording);
-    } catch {
-      recorder.discard();
-      if (recording) this.keep(jid, recording);
-      this.showHint('failed');
+    } catch (error) {
+      const isUnpacked = error instanceof RecorderFailure && error.code === 'unpacked';
+      if (recording) this.keep(jid, finished(recording), recording.durationMs);
+      else if (isUnpacked) this.keep(jid, recorder, recordedMs);
+      else recorder.discard();
+      this.showHint(isUnpacked ? 'unpacked' : 'failed');
     }
   }
 
   /** What could not be handed over is not lost: it comes back as a paused recording, unless a new one has begun. */
-  private keep(jid: string, recording: Recording): void {
-    if (this.state.phase.peek() !== 'idle') return;
+  private keep(jid: string, recorder: Recorder, recordedMs: number): void {
+    if (this.state.phase.peek() !== 'idle') {
+      recorder.discard();
+      return;
+    }
     batch(() => {
-      this.recorder = finished(recording);
+      this.recorder = recorder;
       this.state.jid.value = jid;
-      this.state.recordedMs.value = recording.durationMs;
+      this.state.recordedMs.value = recordedMs;
       this.state.canResume.value = false;
       this.state.phase.value = 'paused';
     });

@@ -2,47 +2,65 @@ import type { Recording } from '../model';
 import workletUrl from './capture.worklet?worker&url';
 import { EncoderClient } from './encoder-client';
 import { sampleRate } from './encoder-protocol';
-import { closeMicrophone, type Recorder, type RecorderEvents } from './recorder';
+import { closeMicrophone } from './microphone';
+import type { Recorder, RecorderEvents } from './recorder';
+import { RecorderFailure } from './recorder-failure';
+
+/** The browser's parts this recorder is built from; tests hand in their own. */
+export interface WebCodecsParts {
+  isThere(): boolean;
+  createContext(): AudioContext;
+  createEncoder(): EncoderClient;
+  createCapture(context: AudioContext): AudioWorkletNode;
+}
+
+const browserParts: WebCodecsParts = {
+  isThere: () => typeof AudioEncoder !== 'undefined' && typeof AudioWorkletNode !== 'undefined',
+  createContext: () => new AudioContext({ sampleRate, latencyHint: 'interactive' }),
+  createEncoder: () => new EncoderClient(),
+  createCapture: (context) =>
+    new AudioWorkletNode(context, 'parley-capture', {
+      numberOfInputs: 1,
+      numberOfOutputs: 0,
+      channelCount: 1,
+      channelCountMode: 'explicit',
+    }),
+};
 
 /**
  * A recorder whose samples go from the audio thread straight to an encoding worker; the page only draws.
- * Null when this browser lacks a part of it. The stream then still is open.
+ *
+ * @param onBroken called when the encoder breaks in the recording
+ * @throws RecorderFailure `unsupported` when this browser lacks a part of it; whatever a part threw otherwise. The stream
+ *   then still is open, and nothing else is.
  */
-export async function openWebCodecsRecorder(stream: MediaStream, events: RecorderEvents): Promise<Recorder | null> {
-  if (typeof AudioEncoder === 'undefined' || typeof AudioWorkletNode === 'undefined') return null;
-  const context = openContext(stream);
-  if (!context) return null;
-  const encoder = new EncoderClient();
-  const { port1, port2 } = new MessageChannel();
-  const [isSupported] = await Promise.all([encoder.open(port2), context.audioWorklet.addModule(workletUrl)]);
-  if (!isSupported) {
-    encoder.close();
-    await context.close();
-    return null;
-  }
-  const capture = new AudioWorkletNode(context, 'parley-capture', {
-    numberOfInputs: 1,
-    numberOfOutputs: 0,
-    channelCount: 1,
-    channelCountMode: 'explicit',
-  });
-  capture.port.postMessage(port1, [port1]);
-  context.createMediaStreamSource(stream).connect(capture);
-  await context.resume();
-  return new WebCodecsRecorder(stream, context, encoder, events);
-}
-
-/** A context at the encoder's rate; null where the browser cannot resample the microphone to it. */
-function openContext(stream: MediaStream): AudioContext | null {
-  const context = new AudioContext({ sampleRate, latencyHint: 'interactive' });
+export async function openWebCodecsRecorder(
+  stream: MediaStream,
+  events: RecorderEvents,
+  onBroken: () => void,
+  parts: WebCodecsParts = browserParts,
+): Promise<Recorder> {
+  if (!parts.isThere()) throw new RecorderFailure('unsupported');
+  const context = parts.createContext();
+  let encoder: EncoderClient | null = null;
   try {
-    context.createMediaStreamSource(stream).disconnect();
-    if (context.sampleRate === sampleRate) return context;
-  } catch {
-    // Firefox refuses a microphone of another rate: MediaRecorder takes over.
+    const source = context.createMediaStreamSource(stream);
+    // Firefox refuses a microphone of another rate, others might leave it as it is.
+    if (context.sampleRate !== sampleRate) throw new RecorderFailure('unsupported');
+    encoder = parts.createEncoder();
+    const { port1, port2 } = new MessageChannel();
+    const [isSupported] = await Promise.all([encoder.open(port2), context.audioWorklet.addModule(workletUrl)]);
+    if (!isSupported) throw new RecorderFailure('unsupported');
+    const capture = parts.createCapture(context);
+    capture.port.postMessage(port1, [port1]);
+    source.connect(capture);
+    await context.resume();
+    return new WebCodecsRecorder(stream, context, encoder, events, onBroken);
+  } catch (error) {
+    encoder?.close();
+    await context.close().catch(() => {});
+    throw error;
   }
-  void context.close();
-  return null;
 }
 
 class WebCodecsRecorder implements Recorder {
@@ -51,9 +69,13 @@ class WebCodecsRecorder implements Recorder {
     private readonly context: AudioContext,
     private readonly encoder: EncoderClient,
     events: RecorderEvents,
+    onBroken: () => void,
   ) {
     encoder.onLevel = (loudness, recordedMs) => events.onLevel(loudness, recordedMs);
-    encoder.onFailed = () => events.onInterrupted();
+    encoder.onFailed = () => {
+      onBroken();
+      events.onInterrupted();
+    };
     stream.getAudioTracks()[0]?.addEventListener('ended', () => events.onInterrupted(), { once: true });
   }
 

@@ -1,13 +1,12 @@
-import { Plus, Search } from 'lucide';
 import { useState } from 'preact/hooks';
 import { t } from '../../i18n';
 import type { Contact, Conversation } from '../../model';
 import { useApp } from '../app-context';
 import { hasTwoPanes } from '../hooks';
-import { Icon } from '../icon';
 import { go } from '../route';
 import { ChatRow } from './chat-row';
 import { ContactRow } from './contact-list';
+import { isMatch, ListHeader, SearchField } from './list-header';
 import { Requests } from './requests';
 
 /** All conversations, newest first, with requests on top. */
@@ -41,35 +40,6 @@ export function ChatList({ openJid }: { readonly openJid: string | null }) {
   );
 }
 
-/** Title and the one action of a list. */
-export function ListHeader({ title, action }: { readonly title: string; readonly action: string }) {
-  return (
-    <header class="list-header">
-      <h1>{title}</h1>
-      <button type="button" class="icon-button" aria-label={action} onClick={() => go({ name: 'new' })}>
-        <Icon of={Plus} size={24} />
-      </button>
-    </header>
-  );
-}
-
-export function SearchField(props: { readonly query: string; onQuery(query: string): void }) {
-  return (
-    <label class="search">
-      <Icon of={Search} size={20} />
-      <span class="visually-hidden">{t('common.search')}</span>
-      <input
-        type="search"
-        placeholder={t('common.search')}
-        value={props.query}
-        enterkeyhint="search"
-        autocomplete="off"
-        onInput={(event) => props.onQuery(event.currentTarget.value)}
-      />
-    </label>
-  );
-}
-
 function NoChats() {
   return (
     <div class="empty">
@@ -80,12 +50,6 @@ function NoChats() {
       </button>
     </div>
   );
-}
-
-/** Whether a name or an address contains what was typed, whatever the case. */
-export function isMatch(one: { readonly name: string; readonly jid: string }, query: string): boolean {
-  const wanted = query.trim().toLocaleLowerCase();
-  return one.name.toLocaleLowerCase().includes(wanted) || one.jid.includes(wanted);
 }
 
 function contactsBeside(contacts: readonly Contact[], conversations: readonly Conversation[]): readonly Contact[] {

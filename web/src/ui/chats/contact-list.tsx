@@ -5,8 +5,8 @@ import type { Contact } from '../../model';
 import { useApp } from '../app-context';
 import { Avatar } from '../avatar';
 import { go } from '../route';
-import { isMatch, ListHeader, SearchField } from './chat-list';
 import { RowLink } from './chat-row';
+import { isMatch, ListHeader, SearchField } from './list-header';
 import { Requests } from './requests';
 
 /** The people one knows, by name. */
