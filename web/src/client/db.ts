@@ -1,8 +1,10 @@
 import { type DBSchema, deleteDB, type IDBPDatabase, openDB, unwrap } from 'idb';
+import { StoreError } from '../e2ee';
 import { decodeRecord, encodeRecord } from '../e2ee/codec';
 import { createE2eeObjectStores, IdbStore, type Sealed } from '../e2ee/idb-store';
-import type { ExtraWrite } from '../e2ee/store';
+import type { E2eeStore, ExtraWrite, Write } from '../e2ee/store';
 import type { ConversationRecord, MessageRecord, OutboxRecord, RosterRecord } from './records';
+import type { TaskGroup } from './tasks';
 
 /*
  * One database holds what the client keeps and the keys of the encryption, so that a decrypted message and the state
@@ -59,24 +61,46 @@ type PlainStore = 'meta' | 'roster' | 'conversations' | 'outbox' | 'blobs';
 /** One write of a transaction, sealed already. */
 export type DbWrite = ExtraWrite;
 
-/** The client's database. Methods reject when the browser refuses to store. */
+/** Runs one operation on the database. */
+type Gate = <T>(operation: () => Promise<T>) => Promise<T>;
+
+/** What the encryption keeps, and what encrypts everything else at rest. */
+export type RecordStore = E2eeStore & Pick<IdbStore, 'seal' | 'unseal'>;
+
+/**
+ * The client's database. Methods reject with `StoreError`: `store-unavailable` when the browser cannot read or refuses
+ * to store, `store-corrupt` when what it has is not what was written.
+ */
 export class ClientDb {
   private constructor(
     private readonly database: IDBPDatabase<Schema>,
     /** The store of the encryption, in the same database. */
-    readonly e2ee: IdbStore,
+    readonly e2ee: RecordStore,
+    private readonly gate: Gate,
   ) {}
 
   static async open(name = DATABASE_NAME): Promise<ClientDb> {
-    const database = await openDB<Schema>(name, VERSION, {
-      upgrade: (db) => {
-        createE2eeObjectStores(unwrap(db) as unknown as IDBDatabase);
-        createObjectStores(db);
-      },
-      // Another tab deletes or upgrades the database: do not stand in its way.
-      blocking: (_current, _blocked, event) => (event.target as IDBDatabase).close(),
-    });
-    return new ClientDb(database, await IdbStore.attach(unwrap(database) as unknown as IDBDatabase));
+    const database = await guarded(() =>
+      openDB<Schema>(name, VERSION, {
+        upgrade: (db) => {
+          createE2eeObjectStores(unwrap(db) as unknown as IDBDatabase);
+          createObjectStores(db);
+        },
+        // Another tab deletes or upgrades the database: do not stand in its way.
+        blocking: (_current, _blocked, event) => (event.target as IDBDatabase).close(),
+      }),
+    );
+    const e2ee = await IdbStore.attach(unwrap(database) as unknown as IDBDatabase);
+    return new ClientDb(database, e2ee, (operation) => operation());
+  }
+
+  /**
+   * The same database for as long as a group of tasks is not stopped: whoever stops the group waits for the operations
+   * under way, and later ones reject with `StoppedError` without touching anything.
+   */
+  during(tasks: TaskGroup): ClientDb {
+    const gate: Gate = (operation) => tasks.run(operation);
+    return new ClientDb(this.database, gatedStore(this.e2ee, gate), gate);
   }
 
   close(): void {
@@ -87,7 +111,7 @@ export class ClientDb {
   async destroy(): Promise<void> {
     const name = this.database.name;
     this.close();
-    await deleteDB(name);
+    await guarded(() => deleteDB(name));
   }
 
   async getMeta<T>(key: string): Promise<T | undefined> {
@@ -128,7 +152,7 @@ export class ClientDb {
   }
 
   async getBlob(id: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    const row = await this.database.get('blobs', id);
+    const row = await this.read((database) => database.get('blobs', id));
     return row && this.e2ee.unseal(`blobs/${id}`, row.sealed);
   }
 
@@ -159,21 +183,21 @@ export class ClientDb {
   }
 
   async getMessage(id: string): Promise<MessageRecord | undefined> {
-    const row = await this.database.get('messages', id);
+    const row = await this.read((database) => database.get('messages', id));
     return row && this.openMessage(row);
   }
 
   async findByStanzaId(stanzaId: string): Promise<MessageRecord | undefined> {
-    const row = await this.database.getFromIndex('messages', 'stanzaId', stanzaId);
+    const row = await this.read((database) => database.getFromIndex('messages', 'stanzaId', stanzaId));
     return row && this.openMessage(row);
   }
 
   /** Messages whose stanza or origin id is this one; different senders may use the same. */
   async findByWireId(id: string): Promise<MessageRecord[]> {
-    const rows = [
-      ...(await this.database.getAllFromIndex('messages', 'wireId', id)),
-      ...(await this.database.getAllFromIndex('messages', 'originId', id)),
-    ];
+    const rows = await this.read(async (database) => [
+      ...(await database.getAllFromIndex('messages', 'wireId', id)),
+      ...(await database.getAllFromIndex('messages', 'originId', id)),
+    ]);
     const unique = new Map(rows.map((row) => [row.id, row]));
     return Promise.all([...unique.values()].map((row) => this.openMessage(row)));
   }
@@ -185,40 +209,49 @@ export class ClientDb {
    */
   async messagesBefore(conversation: string, before: number, limit: number): Promise<MessageRecord[]> {
     const range = IDBKeyRange.bound([conversation, -Infinity], [conversation, before], false, true);
-    const rows: MessageRow[] = [];
-    let cursor = await this.database.transaction('messages').store.index('position').openCursor(range, 'prev');
-    while (cursor && rows.length < limit) {
-      rows.push(cursor.value);
-      cursor = await cursor.continue();
-    }
+    const rows = await this.read(async (database) => {
+      const found: MessageRow[] = [];
+      let cursor = await database.transaction('messages').store.index('position').openCursor(range, 'prev');
+      while (cursor && found.length < limit) {
+        found.push(cursor.value);
+        cursor = await cursor.continue();
+      }
+      return found;
+    });
     return Promise.all(rows.reverse().map((row) => this.openMessage(row)));
   }
 
   /** Messages of a conversation that stand after an order, oldest first. */
   async messagesAfter(conversation: string, after: number, limit: number): Promise<MessageRecord[]> {
     const range = IDBKeyRange.bound([conversation, after], [conversation, Infinity], true, false);
-    const rows = await this.database.getAllFromIndex('messages', 'position', range, limit);
+    const rows = await this.read((database) => database.getAllFromIndex('messages', 'position', range, limit));
     return Promise.all(rows.map((row) => this.openMessage(row)));
   }
 
   countUnread(conversation: string): Promise<number> {
-    return this.database.countFromIndex('messages', 'unread', [conversation, 1]);
+    return this.read((database) => database.countFromIndex('messages', 'unread', [conversation, 1]));
   }
 
   /** Unread messages up to and including an order, oldest first. */
   async unreadUpTo(conversation: string, order: number): Promise<MessageRecord[]> {
-    const rows = await this.database.getAllFromIndex('messages', 'unread', [conversation, 1]);
+    const rows = await this.read((database) => database.getAllFromIndex('messages', 'unread', [conversation, 1]));
     const due = rows.filter((row) => row.order <= order).sort((a, b) => a.order - b.order);
     return Promise.all(due.map((row) => this.openMessage(row)));
   }
 
   /** Lowest and highest order in use, those of waiting messages aside. */
   async orderBounds(): Promise<{ lowest: number; highest: number }> {
-    const index = this.database.transaction('messages').store.index('order');
-    const range = IDBKeyRange.upperBound(WAITING_ORDER, true);
-    const lowest = await index.openKeyCursor(range, 'next');
-    const highest = await index.openKeyCursor(range, 'prev');
-    return { lowest: (lowest?.key as number | undefined) ?? 0, highest: (highest?.key as number | undefined) ?? 0 };
+    return this.read(async (database) => {
+      const index = database.transaction('messages').store.index('order');
+      const range = IDBKeyRange.upperBound(WAITING_ORDER, true);
+      const lowest = await index.openKeyCursor(range, 'next');
+      const highest = await index.openKeyCursor(range, 'prev');
+      return { lowest: (lowest?.key as number | undefined) ?? 0, highest: (highest?.key as number | undefined) ?? 0 };
+    });
+  }
+
+  private read<T>(operation: (database: IDBPDatabase<Schema>) => Promise<T>): Promise<T> {
+    return this.gate(() => guarded(() => operation(this.database)));
   }
 
   private async openMessage(row: MessageRow): Promise<MessageRecord> {
@@ -229,12 +262,12 @@ export class ClientDb {
   }
 
   private async getPlain<T>(store: PlainStore, key: string): Promise<T | undefined> {
-    const row = await this.database.get(store as 'meta', key);
+    const row = await this.read((database) => database.get(store as 'meta', key));
     return row && (decodeRecord(await this.e2ee.unseal(`${store}/${key}`, row.sealed)) as T);
   }
 
   private async allPlain<T>(store: PlainStore): Promise<T[]> {
-    const rows = await this.database.getAll(store);
+    const rows = await this.read((database) => database.getAll(store));
     return Promise.all(
       rows.map(async (row) => decodeRecord(await this.e2ee.unseal(`${store}/${row.key}`, row.sealed)) as T),
     );
@@ -244,6 +277,24 @@ export class ClientDb {
     const row: Row = { key, sealed: await this.e2ee.seal(`${store}/${key}`, encodeRecord(value)) };
     return { store, value: row };
   }
+}
+
+/** Whatever the browser says against an operation, callers know one kind of error. */
+async function guarded<T>(operation: () => Promise<T>): Promise<T> {
+  try {
+    return await operation();
+  } catch (error) {
+    throw new StoreError('store-unavailable', 'the browser database failed', { cause: error });
+  }
+}
+
+function gatedStore(store: RecordStore, gate: Gate): RecordStore {
+  return {
+    get: (key) => gate(() => store.get(key)),
+    commit: (writes: readonly Write[], extra?: readonly ExtraWrite[]) => gate(() => store.commit(writes, extra)),
+    seal: (context, plaintext) => store.seal(context, plaintext),
+    unseal: (context, sealed) => store.unseal(context, sealed),
+  };
 }
 
 /** Removes a record. */

@@ -1,7 +1,8 @@
 /*
  * ClientError               root; `code` is stable, the text is for logs only
  * ├── OfflineError          offline, timeout, session-lost
- * └── StanzaError           the condition of RFC 6120 section 8.3.3 that the other side answered with
+ * ├── StanzaError           the condition of RFC 6120 section 8.3.3 that the other side answered with
+ * └── StoppedError          stopped
  */
 
 export class ClientError extends Error {
@@ -21,6 +22,13 @@ export class OfflineError extends ClientError {
 
   constructor(code: 'offline' | 'timeout' | 'session-lost') {
     super(code);
+  }
+}
+
+/** The session at work here has ended, and with it what was asked of it. */
+export class StoppedError extends ClientError {
+  constructor() {
+    super('stopped');
   }
 }
 
