@@ -258,7 +258,12 @@ export interface Parley {
   nextUnheard(messageId: string): Message | null;
 
   devices(jid: string): Promise<readonly DeviceInfo[]>;
-  setTrust(jid: string, deviceId: number, trust: Trust): Promise<void>;
+  /**
+   * Records a decision about a device.
+   *
+   * @param device As the person saw it. Throws `RequestFailure` `key-changed` when its key is another by now.
+   */
+  setTrust(device: Pick<DeviceInfo, 'jid' | 'deviceId' | 'fingerprint'>, trust: Trust): Promise<void>;
 }
 
 /** Thrown by `signIn`. */
@@ -271,7 +276,7 @@ export class SignInFailure extends Error {
 
 /** Thrown by what a person asks for and the server or the browser refuses. */
 export class RequestFailure extends Error {
-  constructor(readonly code: FailureCode | 'bad-address' | 'no-connection') {
+  constructor(readonly code: FailureCode | 'bad-address' | 'no-connection' | 'key-changed') {
     super(code);
     this.name = 'RequestFailure';
   }

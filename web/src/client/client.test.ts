@@ -75,6 +75,13 @@ function last(thread: Thread): Message | undefined {
   return thread.messages.value.at(-1);
 }
 
+function required<T>(value: T | undefined): T {
+  if (value === undefined) {
+    throw new Error('it is missing');
+  }
+  return value;
+}
+
 /** Lets an acknowledgement be asked for. */
 function tick(...profiles: readonly Profile[]): void {
   for (const profile of profiles) {
@@ -243,10 +250,10 @@ describe('sealed means sealed', () => {
     const [alice, bob] = [await signedIn(ALICE), await signedIn(BOB)];
     const thread = alice.thread(BOB);
     const [device] = await alice.client.devices(BOB);
-    await alice.client.setTrust(BOB, device?.deviceId ?? 0, 'distrusted');
+    await alice.client.setTrust(required(device), 'distrusted');
     await alice.client.sendText(BOB, 'secret');
     await until(() => last(thread)?.waitingFor === 'trust');
-    await alice.client.setTrust(BOB, device?.deviceId ?? 0, 'verified');
+    await alice.client.setTrust(required(device), 'verified');
     const toAlice = bob.thread(ALICE);
     await until(() => texts(toAlice).includes('secret'));
   });
@@ -259,13 +266,13 @@ describe('a device that is not trusted', () => {
     await alice.client.sendText(BOB, 'hello');
     await until(() => texts(toAlice).length === 1);
     const [device] = await alice.client.devices(BOB);
-    await alice.client.setTrust(BOB, device?.deviceId ?? 0, 'distrusted');
+    await alice.client.setTrust(required(device), 'distrusted');
     await bob.client.sendText(ALICE, 'one');
     await bob.client.sendText(ALICE, 'two');
     const closed = { kind: 'unreadable', reason: 'distrusted' };
     await until(() => toBob.messages.value.filter(({ content }) => content.kind === 'unreadable').length === 2);
     expect(last(toBob)?.content).toEqual(closed);
-    await alice.client.setTrust(BOB, device?.deviceId ?? 0, 'verified');
+    await alice.client.setTrust(required(device), 'verified');
     await until(() => texts(toBob).length === 3);
     expect(texts(toBob)).toEqual(['hello', 'one', 'two']);
   });

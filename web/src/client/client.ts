@@ -20,7 +20,7 @@ import {
 import { type Credentials, deriveVerifier, deviceNameOf, newResource, newSecret } from './auth';
 import type { Clock } from './clock';
 import type { ClientDb } from './db';
-import { listDevices, registerDevice, revokeAllDevices, revokeDevice } from './devices';
+import { listDevices, registerDevice, revokeAllDevices, revokeDevice, revokeOtherDevices } from './devices';
 import type { Endpoint } from './discovery';
 import type { Engine } from './engine';
 import { OfflineError, StanzaError } from './errors';
@@ -144,7 +144,7 @@ export class Client implements Parley {
     // The server ends the stream when the credential is void: that is no surprise now.
     this.#isLeaving = true;
     await this.#farewell(async () => {
-      await engine.retire();
+      await engine.retire('this');
       await revokeDevice(engine.link, resource);
     });
     await this.#end(null);
@@ -152,7 +152,12 @@ export class Client implements Parley {
 
   async signOutEverywhere(): Promise<void> {
     const engine = this.#require();
-    await this.#farewell(() => engine.retire());
+    const { resource } = await this.#record();
+    await this.#farewell(async () => {
+      // The others first: as long as they are signed in, they put themselves back on the list of devices.
+      await revokeOtherDevices(engine.link, resource);
+      await engine.retire('all');
+    });
     // This has to succeed: a device that was lost must not stay signed in.
     this.#isLeaving = true;
     try {
@@ -170,7 +175,11 @@ export class Client implements Parley {
   }
 
   revokeDevice(resource: string): Promise<void> {
-    return asked(() => revokeDevice(this.#require().link, resource));
+    return asked(async () => {
+      const engine = this.#require();
+      await revokeDevice(engine.link, resource);
+      await engine.dropDevice(resource);
+    });
   }
 
   addContact(address: string, name?: string): Promise<void> {
@@ -268,8 +277,8 @@ export class Client implements Parley {
     return this.#require().devices(jid);
   }
 
-  setTrust(jid: string, deviceId: number, trust: Trust): Promise<void> {
-    return this.#require().setTrust(jid, deviceId, trust);
+  setTrust(device: Parameters<Parley['setTrust']>[0], trust: Trust): Promise<void> {
+    return this.#require().setTrust(device, trust);
   }
 
   /** This tab has the floor: take up the stored session, if there is one. */

@@ -1,21 +1,25 @@
 /** One signed-in account at work: puts the parts together and passes on what happens. */
 
 import { computed, signal } from '@preact/signals';
-import { encryptFile } from '../e2ee';
-import type {
-  Availability,
-  ConnectionState,
-  Contact,
-  Conversation,
-  DeviceInfo,
-  NoteContent,
-  Recording,
-  SignInError,
-  Trust,
+import { encryptFile, TrustError } from '../e2ee';
+import {
+  type Availability,
+  type ConnectionState,
+  type Contact,
+  type Conversation,
+  type DeviceInfo,
+  type NoteContent,
+  type Parley,
+  type Recording,
+  RequestFailure,
+  type SignInError,
+  type Trust,
 } from '../model';
+import { Acquaintances } from './acquaintances';
 import { Archive } from './archive';
 import type { Credentials } from './auth';
 import type { ClientDb } from './db';
+import { omemoDeviceIdOf } from './devices';
 import { OfflineError, StanzaError } from './errors';
 import { type FileParts, Files } from './files';
 import { Inbox } from './inbox';
@@ -31,7 +35,7 @@ import { Roster } from './roster';
 import { Sealing } from './sealing';
 import { fragmentOf } from './secrets';
 import { buildDisplayed, buildHeard, parseMessage } from './stanzas';
-import { Store } from './store';
+import { type Planned, Store } from './store';
 import { Sync } from './sync';
 import { type Doing, Typing } from './typing';
 import { Slots, type Uploader } from './uploads';
@@ -69,6 +73,7 @@ export class Engine {
   readonly typing: Typing;
   readonly #archive: Archive;
   readonly #slots: Slots;
+  readonly #acquaintances: Acquaintances;
   /** The line is lost: what was known of others is not known any more. */
   readonly #isLost = signal(false);
   /** Failed messages that are on their way into the outbox again. */
@@ -91,6 +96,7 @@ export class Engine {
     this.presences = new Presences((jid) => this.#onLeft(jid));
     this.typing = new Typing(clock, (jid, stanza) => this.#sendIfThere(jid, stanza));
     this.#archive = new Archive(this.link, session.jid);
+    this.#acquaintances = new Acquaintances({ own: session.jid, db, isSubscribed: (jid) => this.#isSeenBy(jid) });
     this.#slots = new Slots(this.link, () => clock.now());
     this.#answerQuestions();
   }
@@ -100,9 +106,17 @@ export class Engine {
     const store = await Store.load(db, clock);
     const engine = new Engine(options, store);
     await engine.roster.load();
-    const sealing = await Sealing.open(db, engine.link, session, {
-      onNote: (jid, note, deviceId) => engine.#onDeviceNote(jid, note, deviceId),
-      onDevicesChanged: (jid) => engine.outbox.kick(jid === session.jid ? undefined : jid),
+    const sealing = await Sealing.open({
+      db,
+      link: engine.link,
+      clock,
+      account: session,
+      mayNotice: (jid) => engine.#acquaintances.has(jid),
+      events: {
+        onNote: (jid, note, deviceId) => engine.#onDeviceNote(jid, note, deviceId),
+        planNotes: (jid, deviceIds) => engine.#planDeviceNotes(jid, deviceIds),
+        onDevicesChanged: (jid) => engine.outbox.kick(jid === session.jid ? undefined : jid),
+      },
     });
     engine.#assemble(sealing);
     await engine.outbox.load();
@@ -129,8 +143,8 @@ export class Engine {
       outbox,
       sealing,
       now: () => clock.now(),
-      isContact: (jid) => this.#isSeenBy(jid),
-      onStored: (record) => files.fetchLater(record),
+      mayNotice: (jid) => this.#acquaintances.has(jid),
+      onStored: (record) => this.#fetchLater(record),
     });
     const sync = new Sync({ db, store, archive: this.#archive, inbox });
     this.#parts = { sealing, outbox, inbox, sync, files };
@@ -197,6 +211,7 @@ export class Engine {
   /** Ends the connection and waits for what is being stored. */
   async stop(): Promise<void> {
     this.outbox.stop();
+    this.#assembled.sealing.lists.stop();
     this.link.stop();
     await this.sync.enqueue(async () => undefined);
     await this.roster.settled();
@@ -206,7 +221,7 @@ export class Engine {
   async sendText(jid: string, text: string): Promise<void> {
     const message = this.#ownMessage(jid, { kind: 'text', text });
     this.typing.sent(jid);
-    await this.#introduce(jid);
+    await this.#assembled.inbox.introduce(jid);
     await this.outbox.enqueueText(message, text);
   }
 
@@ -224,7 +239,7 @@ export class Engine {
     });
     const { ciphertext, upload } = await encrypted(recording.blob);
     this.typing.sent(jid);
-    await this.#introduce(jid);
+    await this.#assembled.inbox.introduce(jid);
     await this.outbox.enqueueVoice(message, upload, [
       await db.sealBlob(message.id, new Uint8Array(await recording.blob.arrayBuffer())),
       await db.sealBlob(uploadBlobId({ messageId: message.id }), ciphertext),
@@ -266,7 +281,7 @@ export class Engine {
     const newest = this.store.thread(jid).newest;
     const read = newest ? await this.store.markRead(jid, newest.order) : [];
     const marked = read.filter((record) => record.isMarkable && record.content.kind !== 'unreadable').at(-1);
-    if (marked?.wireId !== undefined && this.#isSeenBy(jid)) {
+    if (marked?.wireId !== undefined && (await this.#acquaintances.has(jid))) {
       const id = crypto.randomUUID();
       await this.outbox.enqueueControl(jid, id, buildDisplayed(jid, id, marked.wireId));
     }
@@ -275,7 +290,7 @@ export class Engine {
   async markHeard(messageId: string): Promise<void> {
     const played = await this.store.update(messageId, heard);
     const named = played?.originId ?? played?.wireId;
-    if (played && !played.isOwn && named !== undefined) {
+    if (played && !played.isOwn && named !== undefined && (await this.#acquaintances.has(played.conversation))) {
       const id = crypto.randomUUID();
       await this.outbox.enqueueControl(played.conversation, id, buildHeard(played.conversation, id, named));
     }
@@ -286,7 +301,7 @@ export class Engine {
     const thread = this.store.thread(jid);
     await thread.load();
     for (const record of thread.records) {
-      this.files.fetchLater(record);
+      this.#fetchLater(record);
     }
     if (thread.records.length < SHORT_THREAD && !this.store.conversation(jid).isComplete && this.link.isOpen) {
       await this.loadOlder(jid);
@@ -308,18 +323,25 @@ export class Engine {
     }
   }
 
-  /** Takes this installation off the account's list of devices, as far as the connection allows. */
-  async retire(): Promise<void> {
-    await this.#assembled.sealing.retire();
+  /** Takes this installation, or all, off the account's list of devices, as far as the connection allows. */
+  async retire(scope: 'this' | 'all'): Promise<void> {
+    await this.#assembled.sealing.lists.retire(scope);
+  }
+
+  /** Takes another installation, which was signed out, off the account's list of devices; as soon as it can be. */
+  async dropDevice(resource: string): Promise<void> {
+    await this.#assembled.sealing.lists.drop(await omemoDeviceIdOf(resource));
   }
 
   devices(jid: string): Promise<DeviceInfo[]> {
     return this.#assembled.sealing.devices(jid);
   }
 
-  async setTrust(jid: string, deviceId: number, trust: Trust): Promise<void> {
+  async setTrust({ jid, deviceId, fingerprint }: Parameters<Parley['setTrust']>[0], trust: Trust): Promise<void> {
     const { sealing, sync, inbox } = this.#assembled;
-    await sealing.setTrust(jid, deviceId, trust);
+    await sealing.setTrust(jid, deviceId, fingerprint.join(''), trust).catch((error: unknown) => {
+      throw error instanceof TrustError ? new RequestFailure('key-changed') : error;
+    });
     // Failures are reported there; the decision stands.
     void sync.enqueue(() => inbox.reopen(jid)).catch(() => undefined);
   }
@@ -345,13 +367,6 @@ export class Engine {
         ? { state: 'sending' as const }
         : { state: 'waiting' as const, waitingFor: 'connection' as const }),
     };
-  }
-
-  /** The first message of a conversation is preceded by a word about whom one writes to. */
-  async #introduce(jid: string): Promise<void> {
-    if (!this.store.summaries.value.get(jid)?.lastMessage) {
-      await this.#assembled.inbox.note(jid, { note: 'first-contact' });
-    }
   }
 
   #availabilityOf(jid: string): Availability {
@@ -446,12 +461,38 @@ export class Engine {
   }
 
   #onDeviceNote(jid: string, note: NoteContent['note'], deviceId: number): void {
-    const isOwn = jid === this.options.session.jid;
-    const known = [...this.store.summaries.value.values()].filter((summary) => summary.lastMessage);
-    const concerned = isOwn ? known.slice(0, OWN_NOTE_LIMIT) : known.filter((summary) => summary.jid === jid);
-    for (const { jid: conversation } of concerned) {
+    for (const conversation of this.#conversationsOf(jid)) {
       this.#assembled.inbox.note(conversation, { note, deviceId, jid }).catch(report);
     }
+  }
+
+  #planDeviceNotes(jid: string, deviceIds: readonly number[]): Promise<Planned[]> {
+    const { inbox } = this.#assembled;
+    return Promise.all(
+      this.#conversationsOf(jid).flatMap((conversation) =>
+        deviceIds.map((deviceId) => inbox.planNote(conversation, { note: 'new-device', deviceId, jid })),
+      ),
+    );
+  }
+
+  /** Where something about the devices of a person is told: about our own, in the latest conversations. */
+  #conversationsOf(jid: string): string[] {
+    const begun = [...this.store.summaries.value.values()].filter((summary) => summary.lastMessage);
+    if (jid !== this.options.session.jid) {
+      return begun.filter((summary) => summary.jid === jid).map((summary) => summary.jid);
+    }
+    return begun
+      .sort((a, b) => (b.lastMessage?.at ?? 0) - (a.lastMessage?.at ?? 0))
+      .slice(0, OWN_NOTE_LIMIT)
+      .map((summary) => summary.jid);
+  }
+
+  /** Whoever fetches a file shows its server an address: for strangers that takes the person's word. */
+  #fetchLater(record: MessageRecord): void {
+    this.#acquaintances
+      .has(record.sender)
+      .then((isKnown) => isKnown && this.files.fetchLater(record))
+      .catch(report);
   }
 
   #sendIfThere(jid: string, stanza: XmlNode): void {

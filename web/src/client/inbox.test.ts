@@ -51,7 +51,7 @@ beforeEach(async () => {
       onEvent: async () => undefined,
     },
     now: () => clock.now(),
-    isContact: () => isContact,
+    mayNotice: async () => isContact,
     onStored: () => undefined,
   });
 });

@@ -1,4 +1,5 @@
 /** What arrives: each message once, opened, in the order of the archive; receipts and markers where they belong. */
+import { StoreError } from '../e2ee';
 import type { Confidentiality, NoteContent } from '../model';
 import { contentOf } from './files';
 import { heard, markedMessage, raised } from './marks';
@@ -14,8 +15,8 @@ export interface InboxParts {
   readonly outbox: Pick<Outbox, 'onArrived' | 'onRefused' | 'enqueueControl'>;
   readonly sealing: Pick<Sealing, 'unseal' | 'onEvent'>;
   readonly now: () => number;
-  /** Whether the person lets this address know when the app is there. */
-  readonly isContact: (jid: string) => boolean;
+  /** Whether somebody may notice by our answers that the app is there. */
+  readonly mayNotice: (jid: string) => Promise<boolean>;
   readonly onStored: (record: MessageRecord) => void;
 }
 
@@ -27,6 +28,9 @@ export type Arrival = { readonly kind: 'recent' } | { readonly kind: 'older'; re
 
 export const RECENT: Arrival = { kind: 'recent' };
 
+/** What a note says; it is about the other side of the conversation unless `jid` names somebody. */
+export type NewNote = Omit<NoteContent, 'kind' | 'jid'> & { readonly jid?: string };
+
 /** A receipt for a message older than this would tell nobody anything. */
 const RECEIPT_AGE_MS = 14 * 24 * 3600_000;
 
@@ -37,11 +41,30 @@ function changeNote(confidentiality: Confidentiality): Pick<NoteContent, 'note' 
   return confidentiality === 'managed' ? { note: 'plain-from-them' } : { note: 'class-changed', confidentiality };
 }
 
+/** How far back in a conversation without messages its first note is looked for. */
+const INTRODUCTION_LIMIT = 50;
+
 export class Inbox {
+  /** Conversations that begin, or have begun, with a word about whom one writes to. */
+  readonly #introduced = new Map<string, Promise<void>>();
+
   constructor(private readonly parts: InboxParts) {}
 
-  /** Takes one message. To be called for one at a time. */
+  /**
+   * Takes one message. To be called for one at a time.
+   *
+   * @throws StoreError when the storage failed: the message has to be taken again.
+   */
   async take(envelope: Envelope, arrival: Arrival): Promise<void> {
+    try {
+      await this.#take(envelope, arrival);
+    } catch (error) {
+      // What the browser's storage and cryptography throw: it says nothing about the message.
+      throw error instanceof DOMException ? new StoreError('store-unavailable', error.name, { cause: error }) : error;
+    }
+  }
+
+  async #take(envelope: Envelope, arrival: Arrival): Promise<void> {
     if (envelope.error) {
       await this.#onError(envelope);
     } else if (envelope.event) {
@@ -173,7 +196,7 @@ export class Inbox {
     } else if (outcome.kind === 'refused' && sealed.payload) {
       const content = { kind: 'unreadable', reason: outcome.reason } as const;
       const message = this.#messageOf(envelope, arrival, content, 'sealed');
-      await this.#take(envelope, arrival, { ...message, refused: sealed });
+      await this.#keep(envelope, arrival, { ...message, refused: sealed });
     } else if (outcome.kind === 'unreadable' && sealed.payload) {
       await this.#add(envelope, arrival, { kind: 'unreadable', reason: outcome.reason }, 'sealed');
     }
@@ -224,10 +247,10 @@ export class Inbox {
     content: StoredContent,
     confidentiality: Confidentiality,
   ): Promise<void> {
-    await this.#take(envelope, arrival, this.#messageOf(envelope, arrival, content, confidentiality));
+    await this.#keep(envelope, arrival, this.#messageOf(envelope, arrival, content, confidentiality));
   }
 
-  async #take(envelope: Envelope, arrival: Arrival, message: NewMessage): Promise<void> {
+  async #keep(envelope: Envelope, arrival: Arrival, message: NewMessage): Promise<void> {
     const record = await this.parts.store.add(message, this.#orderOf(arrival));
     await this.#afterAdd(envelope, arrival, record);
   }
@@ -250,7 +273,8 @@ export class Inbox {
     // Who cannot open a message has not received it; perhaps another device has.
     const isOpened = record.content.kind !== 'unreadable';
     // A receipt shows that we are there: only those who may see that get one (XEP-0184 section 7).
-    if (envelope.wantsReceipt && envelope.id && isFresh && isOpened && this.parts.isContact(envelope.from)) {
+    const isDue = envelope.wantsReceipt && isFresh && isOpened;
+    if (isDue && envelope.id && (await this.parts.mayNotice(envelope.from))) {
       const id = crypto.randomUUID();
       await this.parts.outbox.enqueueControl(envelope.from, id, buildReceipt(envelope.from, id, envelope.id));
     }
@@ -265,7 +289,7 @@ export class Inbox {
     }
     const { theirClass = 'sealed' } = store.conversation(peer);
     if (!store.summaries.value.get(peer)?.lastMessage && confidentiality === 'sealed') {
-      await this.note(peer, { note: 'first-contact' });
+      await this.introduce(peer);
     } else if (!isOwn && theirClass !== confidentiality) {
       await this.note(peer, { ...changeNote(confidentiality) });
     }
@@ -274,8 +298,39 @@ export class Inbox {
     }
   }
 
+  /** The first sealed message of a conversation is preceded by a word about whom one writes to, once. */
+  async introduce(jid: string): Promise<void> {
+    const begun = this.#introduced.get(jid) ?? this.#introduce(jid);
+    this.#introduced.set(jid, begun);
+    try {
+      await begun;
+    } catch (error) {
+      this.#introduced.delete(jid);
+      throw error;
+    }
+  }
+
+  async #introduce(jid: string): Promise<void> {
+    const { store } = this.parts;
+    if (store.summaries.value.get(jid)?.lastMessage) {
+      return;
+    }
+    // The message that it preceded may have been deleted, or lost in a crash.
+    const recent = await store.db.messagesBefore(jid, Number.POSITIVE_INFINITY, INTRODUCTION_LIMIT);
+    if (!recent.some(({ content }) => content.kind === 'note' && content.note === 'first-contact')) {
+      await this.note(jid, { note: 'first-contact' });
+    }
+  }
+
   /** Puts a note at the end of a conversation. */
-  async note(jid: string, note: Omit<NoteContent, 'kind' | 'jid'> & { readonly jid?: string }): Promise<void> {
+  async note(jid: string, note: NewNote): Promise<void> {
+    const planned = await this.planNote(jid, note);
+    await this.parts.store.db.write(planned.writes);
+    planned.apply();
+  }
+
+  /** Prepares a note for storing in a transaction with other things. */
+  planNote(jid: string, note: NewNote): Promise<Planned> {
     const { store, now, own } = this.parts;
     const message: NewMessage = {
       id: crypto.randomUUID(),
@@ -286,7 +341,7 @@ export class Inbox {
       content: { jid, ...note, kind: 'note' },
       confidentiality: store.conversation(jid).confidentiality,
     };
-    await store.add(message, store.nextOrder());
+    return store.planAdd(message, store.nextOrder());
   }
 
   #messageOf(

@@ -30,6 +30,8 @@ export const NS = {
   axolotl: 'eu.siacs.conversations.axolotl',
   deviceList: 'eu.siacs.conversations.axolotl.devicelist',
   bundles: 'eu.siacs.conversations.axolotl.bundles',
+  oldPgp: 'jabber:x:encrypted',
+  pgp: 'urn:xmpp:openpgp:0',
   devices: 'urn:parley:devices:0',
   voice: 'urn:parley:voice:0',
 } as const;

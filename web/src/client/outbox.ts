@@ -39,6 +39,8 @@ export interface OutboxParts {
 /** A slot that is refused sooner than this is refused for good; an older one has expired. */
 const SLOT_PATIENCE_MS = 60_000;
 const UPLOAD_RETRY_MS = 10_000;
+/** When devices that could not be asked for are asked for again. */
+const DEVICES_RETRY_MS = 30_000;
 
 type Waiting = NonNullable<MessageRecord['waitingFor']>;
 
@@ -280,6 +282,9 @@ export class Outbox {
     });
     if (outcome.kind === 'wait') {
       await this.#showWaiting(entry, outcome.for);
+      if (outcome.isPassing) {
+        this.parts.retryAfter(DEVICES_RETRY_MS, () => this.kick(entry.conversation));
+      }
       return null;
     }
     await this.#moved({ ...entry, stanza: outcome.stanza });

@@ -6,8 +6,15 @@ import { NS } from './ns';
 import { deviceIdOf } from './stanzas';
 import { find, findAll, textOf, type XmlNode, x } from './xml';
 
-/** Reads the device list of somebody; an empty one when there is none or it may not be read. */
-export async function fetchDeviceList(link: Link, jid: string): Promise<number[]> {
+type Asking = Pick<Link, 'request'>;
+
+/**
+ * Reads the device list of somebody; an empty one when there is none.
+ *
+ * @throws StanzaError when it is refused or cannot be had just now: that says nothing about what is in it.
+ * @throws OfflineError
+ */
+export async function fetchDeviceList(link: Asking, jid: string): Promise<number[]> {
   const item = await fetchItem(link, jid, NS.deviceList);
   return item ? deviceIdsOf(item) : [];
 }
@@ -30,8 +37,13 @@ export function announcedDevices(event: XmlNode): number[] | null {
   return item ? deviceIdsOf(item) : null;
 }
 
-/** Reads a bundle; null when it is missing or not well made. */
-export async function fetchBundle(link: Link, jid: string, deviceId: number): Promise<Bundle | null> {
+/**
+ * Reads a bundle; null when it is missing or not well made.
+ *
+ * @throws StanzaError when it is refused or cannot be had just now.
+ * @throws OfflineError
+ */
+export async function fetchBundle(link: Asking, jid: string, deviceId: number): Promise<Bundle | null> {
   const item = await fetchItem(link, jid, `${NS.bundles}:${deviceId}`);
   const bundle = find(item, NS.axolotl, 'bundle');
   return bundle ? parseBundle(bundle, deviceId) : null;
@@ -63,14 +75,25 @@ export function parseBundle(bundle: XmlNode, deviceId: number): Bundle | null {
 }
 
 /** Publishes our list of devices, readable for everyone. */
-export function publishDeviceList(link: Link, ids: readonly number[]): Promise<void> {
+export function publishDeviceList(link: Asking, ids: readonly number[]): Promise<void> {
   const devices = ids.map((id) => x(NS.axolotl, 'device', { id: String(id) }));
   return publish(link, NS.deviceList, x(NS.axolotl, 'list', {}, ...devices));
 }
 
 /** Publishes our bundle, readable for everyone. */
-export function publishBundle(link: Link, bundle: Bundle): Promise<void> {
+export function publishBundle(link: Asking, bundle: Bundle): Promise<void> {
   return publish(link, `${NS.bundles}:${bundle.deviceId}`, buildBundle(bundle));
+}
+
+/** Whether two bundles offer the same keys, in whatever order. */
+export function isSameBundle(a: Bundle, b: Bundle): boolean {
+  return keysOf(a) === keysOf(b);
+}
+
+function keysOf(bundle: Bundle): string {
+  const { deviceId, identityKey, signedPreKeyId, signedPreKey, preKeys } = bundle;
+  const offered = preKeys.map(({ id, key }) => `${id} ${toBase64(key)}`).sort();
+  return [deviceId, toBase64(identityKey), signedPreKeyId, toBase64(signedPreKey), ...offered].join('\n');
 }
 
 export function buildBundle(bundle: Bundle): XmlNode {
@@ -93,22 +116,21 @@ export function buildBundle(bundle: Bundle): XmlNode {
   );
 }
 
-async function fetchItem(link: Link, jid: string, node: string): Promise<XmlNode | undefined> {
+async function fetchItem(link: Asking, jid: string, node: string): Promise<XmlNode | undefined> {
   try {
     const items = x(NS.pubsub, 'items', { node, max_items: '1' });
     const answer = await link.request('get', x(NS.pubsub, 'pubsub', {}, items), jid);
     return findAll(find(find(answer, NS.pubsub, 'pubsub'), NS.pubsub, 'items'), NS.pubsub, 'item').at(-1);
   } catch (error) {
-    // That the other server is not there says nothing about what it keeps.
-    const isUnreachable = error instanceof StanzaError && error.condition.startsWith('remote-server-');
-    if (error instanceof StanzaError && error.type !== 'wait' && !isUnreachable) {
+    // XEP-0060 section 6.5.9: no such node. Whatever else is answered says nothing about what is kept there.
+    if (error instanceof StanzaError && error.condition === 'item-not-found') {
       return undefined;
     }
     throw error;
   }
 }
 
-async function publish(link: Link, node: string, payload: XmlNode): Promise<void> {
+async function publish(link: Asking, node: string, payload: XmlNode): Promise<void> {
   const item = x(NS.pubsub, 'publish', { node }, x(NS.pubsub, 'item', { id: 'current' }, payload));
   const options = x(NS.pubsub, 'publish-options', {}, form(NS.publishOptions));
   try {

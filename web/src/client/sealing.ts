@@ -1,31 +1,40 @@
 /** Joins the encryption to the stream: device lists, bundles, sessions, sealing, opening. */
 import {
   type Address,
+  type Decrypted,
+  type DeviceListChange,
   type DeviceRecord,
   type ExtraWrite,
   effectiveTrust,
   formatFingerprint,
   fromUtf8,
+  judgedKeyOf,
   OmemoDevice,
-  type OwnBundle,
   type RecipientPlan,
   SessionError,
-  StoreError,
   TrustError,
   toUtf8,
+  WireError,
 } from '../e2ee';
 import type { DeviceInfo, NoteContent, Trust } from '../model';
+import type { Clock } from './clock';
 import type { ClientDb } from './db';
+import { DeviceLists, LIST_LIFE_MS } from './device-lists';
+import { omemoDeviceIdOf } from './devices';
+import { StanzaError } from './errors';
 import type { Link } from './link';
-import { announcedDevices, fetchBundle, fetchDeviceList, publishBundle, publishDeviceList } from './pep';
+import { announcedDevices, fetchBundle } from './pep';
+import { report } from './report';
 import { buildKeyTransport, buildSealed, type Envelope, type SealedPayload } from './stanzas';
+import type { Planned } from './store';
 import { serialize, type XmlNode } from './xml';
 
 const FORMAT = 'legacy';
 
 export type SealOutcome =
   | { readonly kind: 'sealed'; readonly stanza: string }
-  | { readonly kind: 'wait'; readonly for: 'devices' | 'trust' };
+  /** `isPassing`: nobody will tell when it can go on, so it has to be tried again. */
+  | { readonly kind: 'wait'; readonly for: 'devices' | 'trust'; readonly isPassing?: true };
 
 export type UnsealOutcome =
   | { readonly kind: 'opened' }
@@ -36,74 +45,60 @@ export type UnsealOutcome =
   | { readonly kind: 'refused'; readonly reason: 'key-changed' | 'distrusted' };
 
 export interface SealingEvents {
+  /** Something about a device is to be told in the conversations that it concerns. */
   onNote(jid: string, note: NoteContent['note'], deviceId: number): void;
+  /** The same for devices that are new, as writes for the transaction that marks them as told of. */
+  planNotes(jid: string, deviceIds: readonly number[]): Promise<readonly Planned[]>;
   /** What waits for devices or for a decision may go on. */
   onDevicesChanged(jid: string): void;
 }
 
+export interface SealingParts {
+  readonly db: ClientDb;
+  readonly link: Pick<Link, 'isOpen' | 'request' | 'sendIfOpen'>;
+  readonly clock: Clock;
+  readonly account: { readonly jid: string; readonly resource: string; readonly deviceName: string };
+  /** Whether somebody may notice by our answers that the app is there. */
+  readonly mayNotice: (jid: string) => Promise<boolean>;
+  readonly events: SealingEvents;
+}
+
 export class Sealing {
-  /** Whose list was read in this session; events keep it true from then on. */
-  readonly #listed = new Set<string>();
-  /** Devices whose bundle cannot be had in this session. */
-  readonly #unreachable = new Set<string>();
+  readonly lists: DeviceLists;
+  /** Devices whose bundle could not be had, and when it was asked for. */
+  readonly #unreachable = new Map<string, number>();
   readonly #healed = new Set<string>();
   /** Devices whose changed key was announced. */
   readonly #warned = new Set<string>();
   #replies = new Map<string, Address>();
   #isCatchingUp = false;
-  #isRetired = false;
-  #publishing: Promise<void> = Promise.resolve();
 
   private constructor(
     private readonly device: OmemoDevice,
-    private readonly link: Link,
-    private readonly deviceName: string,
-    private readonly events: SealingEvents,
-  ) {}
+    private readonly parts: SealingParts,
+  ) {
+    const { db, link, clock } = parts;
+    const onChange = (jid: string, change: DeviceListChange) => this.#onListChange(jid, change);
+    this.lists = new DeviceLists({ device, link, clock, db, onChange });
+  }
 
-  static async open(
-    db: ClientDb,
-    link: Link,
-    account: { readonly jid: string; readonly deviceName: string },
-    events: SealingEvents,
-  ): Promise<Sealing> {
+  static async open(parts: SealingParts): Promise<Sealing> {
+    const { db, account, clock } = parts;
     const opened: { sealing?: Sealing } = {};
     const device = await OmemoDevice.open(db.e2ee, account.jid, {
-      onBundleChanged: () => opened.sealing?.publishIfStale(),
+      now: () => clock.now(),
+      deviceId: await omemoDeviceIdOf(account.resource),
+      onBundleChanged: () => opened.sealing?.lists.publishIfStale(),
     });
-    opened.sealing = new Sealing(device, link, account.deviceName, events);
+    opened.sealing = new Sealing(device, parts);
     return opened.sealing;
   }
 
-  /** A new session with the server: what is published there has to be ours, and lists may have changed. */
+  /** A new session with the server. */
   async beginSession(): Promise<void> {
-    this.#listed.clear();
     this.#unreachable.clear();
     this.#healed.clear();
-    await this.device.maintain();
-    const ids = await fetchDeviceList(this.link, this.device.jid);
-    const change = await this.device.updateDeviceList(this.device.jid, ids, FORMAT);
-    if (change.isOwnDeviceMissing) {
-      // The bundle first: nobody shall see the device before it can be written to.
-      await this.#publish(true);
-      await publishDeviceList(this.link, [...ids, this.device.deviceId]);
-    } else {
-      await this.#publish(false);
-    }
-    this.#listed.add(this.device.jid);
-    this.#announce(this.device.jid, change.announced, change.removed);
-  }
-
-  /** Takes this device off the list: nobody shall write to it any more. */
-  async retire(): Promise<void> {
-    const ids = await fetchDeviceList(this.link, this.device.jid);
-    if (ids.includes(this.device.deviceId)) {
-      this.#isRetired = true;
-      await publishDeviceList(
-        this.link,
-        ids.filter((id) => id !== this.device.deviceId),
-      );
-    }
+    await this.lists.beginSession();
   }
 
   beginCatchUp(): void {
@@ -121,30 +116,18 @@ export class Sealing {
     }
   }
 
-  /** Publishes the bundle again if it changed; at the latest with the next session. */
-  publishIfStale(): void {
-    if (this.link.isOpen) {
-      this.#publishing = this.#publishing.then(() => this.#publish(false)).catch(() => undefined);
-    }
-  }
-
   /** Takes a personal event; only device lists matter here. */
   async onEvent(from: string, event: XmlNode): Promise<void> {
     const ids = announcedDevices(event);
-    if (!ids) {
-      return;
+    if (ids) {
+      await this.lists.onEvent(from, ids);
+      this.parts.events.onDevicesChanged(from);
     }
-    const change = await this.device.updateDeviceList(from, ids, FORMAT);
-    this.#listed.add(from);
-    if (change.isOwnDeviceMissing && this.link.isOpen && !this.#isRetired) {
-      await publishDeviceList(this.link, [...ids, this.device.deviceId]);
-    }
-    this.#announce(from, change.announced, change.removed);
-    this.events.onDevicesChanged(from);
   }
 
   /**
-   * Seals a message for all devices of a person and our own others.
+   * Seals a message for all devices of a person and our own others. As long as one of the two lists cannot be had, it
+   * waits: a message for fewer devices than there are would be lost on the others.
    *
    * @param commit Makes the writes that store the finished stanza: they become durable together with the ratchets.
    * @throws OfflineError when devices or bundles cannot be asked for just now.
@@ -155,8 +138,10 @@ export class Sealing {
     body: string,
     commit: (stanza: string) => Promise<readonly ExtraWrite[]>,
   ): Promise<SealOutcome> {
-    await this.#ensureList(jid);
-    const plan = await this.#planWithSessions(jid);
+    const plan = await this.#freshPlan(jid);
+    if (!plan) {
+      return { kind: 'wait', for: 'devices', isPassing: true };
+    }
     if (plan.undecided.length > 0) {
       return { kind: 'wait', for: 'trust' };
     }
@@ -197,49 +182,54 @@ export class Sealing {
     if (keys.length === 0 || isOwnEcho) {
       return { kind: 'unreadable', reason: 'not-for-this-device' };
     }
-    let failure: unknown;
+    const failures: unknown[] = [];
+    // Device ids are unique to an account only: there may be another person's key under ours.
     for (const key of keys) {
       try {
         const decrypted = await this.device.decrypt(from, key, sealed.iv, sealed.payload, FORMAT, ({ plaintext }) =>
           plaintext ? commit(fromUtf8(plaintext)) : [],
         );
-        if (decrypted.needsReply) {
-          await this.#replyLater(from);
-        }
+        // It is open and stored. What follows from it can be made up for.
+        await this.#afterOpening(decrypted).catch(report);
         return { kind: decrypted.plaintext ? 'opened' : 'nothing' };
       } catch (error) {
-        failure = error;
+        if (!isVerdict(error)) {
+          throw error;
+        }
+        failures.push(error);
       }
     }
-    return this.#explain(failure, from);
+    return this.#explain(failures, from);
   }
 
   /** The devices of a person, our own account's with this one among them. */
   async devices(jid: string): Promise<DeviceInfo[]> {
-    if (this.link.isOpen) {
-      await this.#ensureList(jid).catch(() => undefined);
-      await this.#planWithSessions(jid).catch(() => undefined);
+    if (this.parts.link.isOpen) {
+      // What is known is shown in any case.
+      await this.#freshPlan(jid).catch(() => null);
     }
     const others = (await this.device.devicesOf(jid)).map(deviceInfoOf);
     return jid === this.device.jid ? [this.#thisDevice(), ...others] : others;
   }
 
-  async setTrust(jid: string, deviceId: number, trust: Trust): Promise<void> {
-    const record = (await this.device.devicesOf(jid)).find((device) => device.deviceId === deviceId);
-    const key = record && judgedKeyOf(record);
-    if (key) {
-      await this.device.setTrust(jid, formatFingerprint(key), trust);
-      this.#unreachable.delete(`${jid}/${deviceId}`);
-      this.#warned.delete(`${jid}/${deviceId}`);
-      this.events.onDevicesChanged(jid);
-    }
+  /**
+   * Records what the person decided about a device.
+   *
+   * @param fingerprint The key that the person saw: the decision is about no other.
+   * @throws TrustError `unknown-fingerprint` when the device shows another key by now.
+   */
+  async setTrust(jid: string, deviceId: number, fingerprint: string, trust: Trust): Promise<void> {
+    await this.device.setTrust(jid, fingerprint, trust, deviceId);
+    this.#unreachable.delete(keyOf({ jid, deviceId }));
+    this.#warned.delete(keyOf({ jid, deviceId }));
+    this.parts.events.onDevicesChanged(jid);
   }
 
   #thisDevice(): DeviceInfo {
     return {
       jid: this.device.jid,
       deviceId: this.device.deviceId,
-      name: this.deviceName,
+      name: this.parts.account.deviceName,
       isThisDevice: true,
       isActive: true,
       trust: 'verified',
@@ -248,18 +238,24 @@ export class Sealing {
     };
   }
 
-  async #ensureList(jid: string): Promise<void> {
-    if (!this.#listed.has(jid)) {
-      const ids = await fetchDeviceList(this.link, jid);
-      const change = await this.device.updateDeviceList(jid, ids, FORMAT);
-      this.#listed.add(jid);
-      this.#announce(jid, change.announced, change.removed);
+  /** Null when a list or a bundle cannot be had just now. */
+  async #freshPlan(jid: string): Promise<RecipientPlan | null> {
+    try {
+      await this.lists.ensure(this.device.jid);
+      await this.lists.ensure(jid);
+      return await this.#planWithSessions(jid);
+    } catch (error) {
+      // An address whose server does not exist is wrong: the person has to see that.
+      if (error instanceof StanzaError && error.condition !== 'remote-server-not-found') {
+        return null;
+      }
+      throw error;
     }
   }
 
   async #planWithSessions(jid: string): Promise<RecipientPlan> {
     const plan = await this.device.plan([jid, this.device.jid], FORMAT);
-    const missing = plan.needSession.filter((address) => !this.#unreachable.has(keyOf(address)));
+    const missing = plan.needSession.filter((address) => !this.#isUnreachable(address));
     if (missing.length === 0) {
       return plan;
     }
@@ -269,32 +265,48 @@ export class Sealing {
     return this.device.plan([jid, this.device.jid], FORMAT);
   }
 
+  #isUnreachable(address: Address): boolean {
+    const askedAt = this.#unreachable.get(keyOf(address));
+    return askedAt !== undefined && this.parts.clock.now() - askedAt < LIST_LIFE_MS;
+  }
+
   async #startSession(address: Address): Promise<boolean> {
-    const bundle = await fetchBundle(this.link, address.jid, address.deviceId);
+    const bundle = await fetchBundle(this.parts.link, address.jid, address.deviceId);
     try {
       if (bundle) {
         await this.device.startSession(address, bundle, FORMAT);
         return true;
       }
     } catch (error) {
+      if (!isVerdict(error)) {
+        throw error;
+      }
       this.#noteChangedKey(error, address);
     }
-    this.#unreachable.add(keyOf(address));
+    this.#unreachable.set(keyOf(address), this.parts.clock.now());
     return false;
   }
 
-  async #explain(error: unknown, from: Address): Promise<UnsealOutcome> {
-    if (error instanceof StoreError) {
-      throw error;
+  async #afterOpening({ from, needsReply, isNewDevice }: Decrypted): Promise<void> {
+    if (isNewDevice) {
+      await this.#announceNew(from.jid);
     }
-    if (error instanceof SessionError && !error.shouldRebuild) {
+    if (needsReply) {
+      await this.#replyLater(from);
+    }
+  }
+
+  /** What it means that none of the keys opened a message. */
+  async #explain(failures: readonly unknown[], from: Address): Promise<UnsealOutcome> {
+    if (failures.some((error) => error instanceof SessionError && !error.shouldRebuild)) {
       return { kind: 'nothing' };
     }
-    if (error instanceof TrustError) {
-      this.#noteChangedKey(error, from);
-      return { kind: 'refused', reason: error.code === 'device-distrusted' ? 'distrusted' : 'key-changed' };
+    const refusal = failures.find((error) => error instanceof TrustError);
+    if (refusal) {
+      this.#noteChangedKey(refusal, from);
+      return { kind: 'refused', reason: refusal.code === 'device-distrusted' ? 'distrusted' : 'key-changed' };
     }
-    if (error instanceof SessionError && !this.#healed.has(keyOf(from))) {
+    if (failures.some((error) => error instanceof SessionError) && !this.#healed.has(keyOf(from))) {
       this.#healed.add(keyOf(from));
       await this.#heal(from).catch(() => undefined);
     }
@@ -302,7 +314,8 @@ export class Sealing {
   }
 
   async #heal(address: Address): Promise<void> {
-    if (this.link.isOpen && (await this.#startSession(address))) {
+    const isWelcome = this.parts.link.isOpen && (await this.parts.mayNotice(address.jid));
+    if (isWelcome && (await this.#startSession(address))) {
       await this.#replyLater(address);
     }
   }
@@ -317,12 +330,15 @@ export class Sealing {
 
   async #sendEmpty(address: Address): Promise<void> {
     try {
-      const encrypted = await this.device.encrypt(null, [address], FORMAT);
-      this.link.sendIfOpen(buildKeyTransport(address.jid, crypto.randomUUID(), payloadOf(encrypted)));
+      // It shows that we are there; a stranger learns that with the first message that the person writes.
+      if (await this.parts.mayNotice(address.jid)) {
+        const encrypted = await this.device.encrypt(null, [address], FORMAT);
+        this.parts.link.sendIfOpen(buildKeyTransport(address.jid, crypto.randomUUID(), payloadOf(encrypted)));
+      }
     } catch (error) {
       // It only speeds up what the next message does anyway.
-      if (error instanceof StoreError) {
-        throw error;
+      if (!isVerdict(error)) {
+        report(error);
       }
     }
   }
@@ -331,24 +347,29 @@ export class Sealing {
     const isChanged = error instanceof TrustError && error.code === 'identity-changed';
     if (isChanged && !this.#warned.has(keyOf(address))) {
       this.#warned.add(keyOf(address));
-      this.events.onNote(address.jid, 'key-changed', address.deviceId);
+      this.parts.events.onNote(address.jid, 'key-changed', address.deviceId);
     }
   }
 
-  #announce(jid: string, added: readonly number[], removed: readonly number[]): void {
-    for (const deviceId of added) {
-      this.events.onNote(jid, 'new-device', deviceId);
+  async #onListChange(jid: string, change: DeviceListChange): Promise<void> {
+    for (const deviceId of change.reappeared) {
+      this.#unreachable.delete(keyOf({ jid, deviceId }));
     }
-    for (const deviceId of removed) {
-      this.events.onNote(jid, 'device-removed', deviceId);
+    await this.#announceNew(jid);
+    for (const deviceId of change.removed) {
+      this.parts.events.onNote(jid, 'device-removed', deviceId);
     }
   }
 
-  async #publish(isForced: boolean): Promise<void> {
-    if (isForced || (await this.device.isBundleStale(FORMAT))) {
-      const bundle: OwnBundle = await this.device.bundle(FORMAT);
-      await publishBundle(this.link, bundle);
-      await this.device.markPublished(FORMAT, bundle);
+  /** Tells of devices that nobody was told of, also of those that a crash came in between. */
+  async #announceNew(jid: string): Promise<void> {
+    const planned: Planned[] = [];
+    await this.device.acknowledgeDevices(jid, async (deviceIds) => {
+      planned.push(...(await this.parts.events.planNotes(jid, deviceIds)));
+      return planned.flatMap(({ writes }) => writes);
+    });
+    for (const note of planned) {
+      note.apply();
     }
   }
 }
@@ -376,9 +397,12 @@ function deviceInfoOf(record: DeviceRecord): DeviceInfo {
   };
 }
 
-/** The key that a decision would be about: one that changed comes before the one that was known. */
-function judgedKeyOf(record: DeviceRecord): Uint8Array | null {
-  return record.changedKey?.trust === 'undecided' ? record.changedKey.identityKey : record.identityKey;
+/**
+ * Whether an error says something about what came. Any other says that it could not be looked at, by the storage's
+ * fault for example: nothing was changed, and the next try may well succeed.
+ */
+function isVerdict(error: unknown): boolean {
+  return error instanceof SessionError || error instanceof WireError || error instanceof TrustError;
 }
 
 function keyOf(address: Address): string {

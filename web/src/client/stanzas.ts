@@ -40,7 +40,7 @@ export interface Envelope {
   readonly at?: number;
   readonly body?: string;
   readonly sealed?: SealedPayload;
-  /** Encrypted in a way that this app does not know (XEP-0380). */
+  /** Encrypted in a way that this app does not know, said so (XEP-0380) or not. */
   readonly isForeignCipher: boolean;
   readonly wantsReceipt: boolean;
   readonly isMarkable: boolean;
@@ -134,8 +134,31 @@ function contentOf(message: XmlNode): Pick<Envelope, 'body' | 'sealed' | 'isFore
     ...(body && { body: textOf(body) }),
     ...(sealed && { sealed }),
     ...(event && { event }),
-    isForeignCipher: !sealed && (encrypted !== undefined || find(message, NS.eme, 'encryption') !== undefined),
+    isForeignCipher: !sealed && isForeignCipher(message),
   };
+}
+
+/**
+ * Whether there is a content that only another app can read. What stands in clear beside it was written by a machine to
+ * say so, and is nothing that the sender said.
+ */
+function isForeignCipher(message: XmlNode): boolean {
+  const body = find(message, NS.client, 'body');
+  const ciphers = elements(message).filter(isCipher);
+  const isSaid = find(message, NS.eme, 'encryption') !== undefined || ciphers.length > 0;
+  const isOtr = body !== undefined && textOf(body).startsWith('?OTR');
+  // A message that carries keys only shows nothing (XEP-0384).
+  const hasContent = body !== undefined || ciphers.some((cipher) => !isKeyTransport(cipher));
+  return isOtr || (isSaid && hasContent);
+}
+
+/** `encrypted` of any version of OMEMO, and both ways of OpenPGP (XEP-0373, XEP-0027). */
+function isCipher(child: XmlNode): boolean {
+  return child.name === 'encrypted' || child.ns === NS.pgp || child.ns === NS.oldPgp;
+}
+
+function isKeyTransport(cipher: XmlNode): boolean {
+  return cipher.name === 'encrypted' && !elements(cipher).some((child) => child.name === 'payload');
 }
 
 function marksOf(

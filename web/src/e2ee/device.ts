@@ -20,7 +20,7 @@ import {
   writeKeyRing,
 } from './records';
 import { type EncryptCommit, encrypt, sessionsOfKey, startSession } from './sending';
-import type { E2eeStore } from './store';
+import type { E2eeStore, ExtraWrite } from './store';
 import {
   acknowledge,
   type Contact,
@@ -47,6 +47,9 @@ import {
 
 const MAX_OWN_DEVICE_ID = 0x7fff_ffff;
 
+/** The caller's own writes that go into the transaction which marks new devices as seen. */
+export type AcknowledgeCommit = (deviceIds: readonly number[]) => Promise<readonly ExtraWrite[]>;
+
 /** Our own bundle with the number that `markPublished` wants. */
 export interface OwnBundle extends Bundle {
   readonly revision: number;
@@ -59,6 +62,8 @@ export interface OpenOptions {
   readonly now?: () => number;
   /** What happens to a person's later devices: `trust` (and announce them, the default) or `ask` the user first. */
   readonly newDevices?: NewDevicePolicy;
+  /** The id that a new identity takes, if it is none of the taken ones; random unless given. 1 to 2^31 - 1. */
+  readonly deviceId?: number;
   /** Device ids of the account's other devices, which a new identity must not take. */
   readonly takenDeviceIds?: readonly number[];
   /** Called after our prekeys changed: publish `bundle(format)` again. */
@@ -85,9 +90,7 @@ export class OmemoDevice {
   static async open(store: E2eeStore, jid: string, options: OpenOptions = {}): Promise<OmemoDevice> {
     checkJid(jid);
     const locks = options.locks ?? defaultLocks();
-    const account = await locks.run([`e2ee/${jid}/${ACCOUNT_KEY}`], () =>
-      obtainAccount(store, jid, options.takenDeviceIds ?? []),
-    );
+    const account = await locks.run([`e2ee/${jid}/${ACCOUNT_KEY}`], () => obtainAccount(store, jid, options));
     const device = new OmemoDevice({
       store,
       locks,
@@ -212,15 +215,33 @@ export class OmemoDevice {
    * Records the user's decision about an identity key.
    *
    * @param fingerprint As shown, grouped or not.
-   * @throws TrustError `unknown-fingerprint` if no device of the person has or claims it.
+   * @param deviceId The device beside which the user saw it, if it was one.
+   * @throws TrustError `unknown-fingerprint` if no device of the person has or claims it, or that device shows another
+   * key by now.
    */
-  setTrust(jid: string, fingerprint: string, trust: Trust): Promise<void> {
-    return this.changeContact(jid, (contact) => ({ contact: decide(contact, fingerprint, trust), result: undefined }));
+  setTrust(jid: string, fingerprint: string, trust: Trust, deviceId?: number): Promise<void> {
+    return this.changeContact(jid, (contact) => ({
+      contact: decide(contact, fingerprint, trust, deviceId),
+      result: undefined,
+    }));
   }
 
-  /** Records that the user has seen the person's new devices. */
-  acknowledgeDevices(jid: string): Promise<void> {
-    return this.changeContact(jid, (contact) => ({ contact: acknowledge(contact), result: undefined }));
+  /**
+   * Records that the user has seen the person's new devices, or is told of them in the same transaction.
+   *
+   * @param commit Writes of the caller's own that tell of the devices; called only if there are any. It must not call
+   * this device.
+   */
+  acknowledgeDevices(jid: string, commit?: AcknowledgeCommit): Promise<void> {
+    checkJid(jid);
+    return exclusively(this.context, [contactKey(jid)], async () => {
+      const contact = await loadContact(this.context, jid);
+      const fresh = contact.devices.filter((device) => device.isNew).map((device) => device.deviceId);
+      if (fresh.length > 0) {
+        const extra = (await commit?.(fresh)) ?? [];
+        await this.context.store.commit([writeContact(acknowledge(contact))], extra);
+      }
+    });
   }
 
   /** Whether a message can be encrypted to a device without fetching its bundle first. */
@@ -337,7 +358,7 @@ export class OmemoDevice {
   }
 }
 
-async function obtainAccount(store: E2eeStore, jid: string, taken: readonly number[]): Promise<Account> {
+async function obtainAccount(store: E2eeStore, jid: string, options: OpenOptions): Promise<Account> {
   const existing = (await store.get(ACCOUNT_KEY)) as Account | undefined;
   if (existing !== undefined) {
     if (existing.jid !== jid) {
@@ -346,12 +367,19 @@ async function obtainAccount(store: E2eeStore, jid: string, taken: readonly numb
     return existing;
   }
   const pair = generateKeyPair();
-  const account: Account = { jid, deviceId: freeDeviceId(taken), identityPriv: pair.priv, identityPub: pair.pub };
+  const deviceId = freeDeviceId(options.deviceId, options.takenDeviceIds ?? []);
+  const account: Account = { jid, deviceId, identityPriv: pair.priv, identityPub: pair.pub };
   await store.commit([{ key: ACCOUNT_KEY, value: account }]);
   return account;
 }
 
-function freeDeviceId(taken: readonly number[]): number {
+function freeDeviceId(wanted: number | undefined, taken: readonly number[]): number {
+  if (wanted !== undefined && !taken.includes(wanted)) {
+    if (!Number.isInteger(wanted) || wanted < 1 || wanted > MAX_OWN_DEVICE_ID) {
+      throw new UsageError('bad-argument', 'an own device id is a number from 1 to 2^31 - 1');
+    }
+    return wanted;
+  }
   for (;;) {
     const random = randomBytes(4);
     const id = new DataView(random.buffer, random.byteOffset).getUint32(0) & MAX_OWN_DEVICE_ID;

@@ -13,7 +13,7 @@ export {
   toAesGcmUrl,
 } from './aesgcm';
 export { fromBase64, fromHex, fromUtf8, toBase64, toHex, toUtf8 } from './bytes';
-export { OmemoDevice, type OpenOptions, type OwnBundle } from './device';
+export { type AcknowledgeCommit, OmemoDevice, type OpenOptions, type OwnBundle } from './device';
 export { E2eeError, SessionError, StoreError, TrustError, UsageError, WireError } from './errors';
 export { createE2eeObjectStores, IdbStore, type Sealed } from './idb-store';
 export { BrowserLocks, LocalLocks, type Locks } from './locks';
@@ -21,7 +21,7 @@ export { MemoryStore } from './memory-store';
 export { type DecryptCommit, findOwnKey, type IncomingKey } from './receiving';
 export type { EncryptCommit } from './sending';
 export type { E2eeStore, ExtraWrite, Write } from './store';
-export { effectiveTrust, formatFingerprint, isTrusted, type NewDevicePolicy } from './trust';
+export { effectiveTrust, formatFingerprint, isTrusted, judgedKeyOf, type NewDevicePolicy } from './trust';
 export {
   type Address,
   type Bundle,

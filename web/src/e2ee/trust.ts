@@ -47,6 +47,11 @@ export function isTrusted(trust: Trust): boolean {
   return trust === 'trusted-first-use' || trust === 'verified';
 }
 
+/** The key that a decision is about: one that changed comes before the one that was known. */
+export function judgedKeyOf(device: DeviceRecord): Uint8Array | null {
+  return device.changedKey?.trust === 'undecided' ? device.changedKey.identityKey : device.identityKey;
+}
+
 /** The record of a device, if there is one. */
 export function findDevice(contact: Contact, deviceId: number): DeviceRecord | undefined {
   return contact.devices.find((device) => device.deviceId === deviceId);
@@ -130,10 +135,15 @@ export function judgeKey(device: DeviceRecord, identityKey: Uint8Array): KeyVerd
  * leaves the device with its old key.
  *
  * @param fingerprint Hex digits, grouped or not.
+ * @param deviceId The device beside which the user saw it: if that shows another key by now, nothing is decided.
  * @throws TrustError `unknown-fingerprint` if no device has or claims it.
  */
-export function decide(contact: Contact, fingerprint: string, trust: Trust): Contact {
+export function decide(contact: Contact, fingerprint: string, trust: Trust, deviceId?: number): Contact {
   const wanted = fingerprint.replace(/[\s:]+/g, '').toLowerCase();
+  const seen = deviceId === undefined ? undefined : findDevice(contact, deviceId);
+  if (deviceId !== undefined && toHex((seen && judgedKeyOf(seen)) ?? new Uint8Array(0)) !== wanted) {
+    throw new TrustError('unknown-fingerprint', 'the device does not show this fingerprint', seen ? [seen] : []);
+  }
   let isFound = false;
   const devices = contact.devices.map((device): DeviceRecord => {
     if (device.identityKey !== null && toHex(device.identityKey) === wanted) {

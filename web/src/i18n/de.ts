@@ -165,7 +165,7 @@ export const de: Catalogue = {
   'unreadable.not-for-this-device':
     'Diese Nachricht wurde für Ihre anderen Geräte versiegelt, bevor es dieses hier gab.',
   'unreadable.broken': 'Diese Nachricht ließ sich nicht öffnen. Bitten Sie {name}, sie noch einmal zu senden.',
-  'unreadable.unsupported': 'Diese Nachricht braucht eine neuere Version von Parley.',
+  'unreadable.unsupported': 'Diese Nachricht ist auf eine Art versiegelt, die Parley nicht lesen kann.',
 
   'unreadable.key-changed':
     'Versiegelt mit einem neuen Schlüssel von {name}, den Sie noch nicht geprüft haben. Lesbar, sobald Sie dem Schlüssel vertrauen.',
@@ -227,6 +227,8 @@ export const de: Catalogue = {
   'trust.trust': 'Wieder vertrauen',
   'trust.open': 'Geräte prüfen',
   'trust.failed': 'Die Entscheidung konnte nicht gespeichert werden.',
+  'trust.changed':
+    'Dieses Gerät zeigt jetzt einen anderen Schlüssel. Vergleichen Sie noch einmal, bevor Sie entscheiden.',
 
   'voice.label': 'Sprachnachricht',
   'voice.play': 'Sprachnachricht abspielen, {duration}',

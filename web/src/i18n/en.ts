@@ -159,7 +159,7 @@ export const en = {
 
   'unreadable.not-for-this-device': 'This message was sealed for your other devices, before this one was there.',
   'unreadable.broken': 'This message could not be opened. Ask {name} to send it again.',
-  'unreadable.unsupported': 'This message needs a newer version of Parley.',
+  'unreadable.unsupported': 'This message is sealed in a way that Parley cannot read.',
   'unreadable.key-changed':
     'Sealed with a new key of {name} that you have not checked. It opens when you trust the key.',
   'unreadable.distrusted': 'Sent from a device of {name} that you do not trust. It opens when you trust the device.',
@@ -218,6 +218,7 @@ export const en = {
   'trust.trust': 'Trust again',
   'trust.open': 'Check devices',
   'trust.failed': 'The decision could not be stored.',
+  'trust.changed': 'This device shows another key now. Compare again before you decide.',
 
   'voice.label': 'Voice message',
   'voice.play': 'Play voice message, {duration}',

@@ -9,6 +9,7 @@ import type {
   ConnectionState,
   Contact,
   Conversation,
+  DeviceInfo,
   Message,
   Parley,
   Recording,

@@ -30,8 +30,10 @@ export function previewOf(message: Message): Preview {
     }
     case 'file':
       return { text: content.name, icon: File };
-    case 'unreadable':
-      return { text: t(content.reason === 'broken' ? 'chats.broken' : 'chats.unreadable'), icon: LockKeyhole };
+    case 'unreadable': {
+      const isForOthers = content.reason === 'not-for-this-device';
+      return { text: t(isForOthers ? 'chats.unreadable' : 'chats.broken'), icon: LockKeyhole };
+    }
     case 'note':
       return { text: noteText(content, message.isOwn ? '' : message.sender) };
   }

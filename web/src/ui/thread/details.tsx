@@ -1,7 +1,7 @@
 import { Check, ChevronDown, Pencil, ShieldX, UserMinus } from 'lucide';
 import { useEffect, useState } from 'preact/hooks';
 import { t } from '../../i18n';
-import type { DeviceInfo, Trust } from '../../model';
+import { type DeviceInfo, RequestFailure, type Trust } from '../../model';
 import { conversationOf, useApp } from '../app-context';
 import { Avatar } from '../avatar';
 import { useLoaded } from '../hooks';
@@ -99,7 +99,12 @@ export function Device({ device, number, onChanged }: DeviceProps) {
   const name = device.name || t('trust.unnamed', { number: String(number) });
   const isGood = device.trust === 'verified' || device.trust === 'trusted-first-use';
   const decide = (trust: Trust) => {
-    parley.setTrust(device.jid, device.deviceId, trust).then(onChanged, () => show(t('trust.failed')));
+    parley.setTrust(device, trust).then(onChanged, (error: unknown) => {
+      const isOther = error instanceof RequestFailure && error.code === 'key-changed';
+      show(t(isOther ? 'trust.changed' : 'trust.failed'));
+      // What is shown now is what the next decision is about.
+      onChanged();
+    });
   };
   return (
     <details class="device" data-trust={device.trust} data-open-question={isGood ? undefined : ''}>
