@@ -18,3 +18,7 @@ def test_voice_messages_arrive_as_they_were_spoken_and_only_there(tmp_path: Path
 
 def test_recordings_are_locked_paused_heard_and_thrown_away_and_play_on(tmp_path: Path) -> None:
     play("recording", tmp_path)
+
+
+def test_a_browser_without_an_encoder_records_with_mediarecorder(tmp_path: Path) -> None:
+    play("fallback", tmp_path)

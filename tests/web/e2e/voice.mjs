@@ -3,31 +3,13 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { envelopeOf, likeness, speak } from './speech.mjs';
+import { speak } from './speech.mjs';
 import { phone, scenario, sleep, until } from './stage.mjs';
+import { compareSpeech } from './voices.mjs';
 
 const alicesWords =
   'Hello Bob. <break time="600ms"/> The lift is out of order, <break time="400ms"/> please use the stairs.';
 const bobsWords = 'Good to know. <break time="700ms"/> I am on my way <break time="300ms"/> with two heavy boxes.';
-
-/** Checks that a decrypted file is Ogg Opus and says what was spoken rather than `other`; returns the figures. */
-async function compare(person, file, speech, other, wantedSeconds) {
-  assert.equal(file.bytes.subarray(0, 4).toString(), 'OggS');
-  assert.equal(file.bytes.subarray(28, 36).toString(), 'OpusHead');
-  const { envelope, seconds } = await person.envelope(file.bytes);
-  const { correlation, lag } = likeness(envelopeOf(speech), envelope);
-  assert.ok(correlation > 0.8, `it says something else: correlation ${correlation.toFixed(3)}`);
-  const byChance = likeness(envelopeOf(other), envelope).correlation;
-  assert.ok(byChance < correlation - 0.2, `another speech is as much alike: ${byChance.toFixed(3)}`);
-  const share = seconds / wantedSeconds;
-  assert.ok(share > 0.85 && share < 1.15, `${seconds} s were recorded, not ${wantedSeconds}`);
-  return {
-    correlation: round(correlation),
-    byChance: round(byChance),
-    lagSeconds: round(lag),
-    seconds: round(seconds),
-  };
-}
 
 /** A plain reader of Ogg Opus finds nothing wrong with the file, where this machine has one. */
 function readPlainly(folder, file) {
@@ -38,10 +20,6 @@ function readPlainly(folder, file) {
   assert.match(stdout, /Playback length: /u);
   assert.doesNotMatch(stdout + stderr, /WARNING|ERROR/u);
   return /Average bitrate: (.*)$/mu.exec(stdout)?.[1] ?? 'read';
-}
-
-function round(value) {
-  return Math.round(value * 1000) / 1000;
 }
 
 await scenario(async (stage) => {
@@ -80,7 +58,7 @@ await scenario(async (stage) => {
   const [file] = await bob.playedFiles();
   assert.equal(file.type, 'audio/ogg');
   const figures = {
-    toBob: await compare(bob, file, alicesSpeech, bobsSpeech, held),
+    toBob: await compareSpeech(bob, file, alicesSpeech, bobsSpeech, held),
     opusinfo: readPlainly(stage.folder, file),
   };
   const sizes = stored.map(({ bytes }) => bytes.length);
@@ -96,7 +74,7 @@ await scenario(async (stage) => {
     .last()
     .click();
   await until('it is heard', async () => (await bob.voices(2))[1].state === 'heard');
-  figures.toAlice = await compare(alice, (await alice.playedFiles()).at(-1), bobsSpeech, alicesSpeech, 3.5);
+  figures.toAlice = await compareSpeech(alice, (await alice.playedFiles()).at(-1), bobsSpeech, alicesSpeech, 3.5);
   await sleep(100);
   stage.figures(figures);
 });
