@@ -18,11 +18,13 @@ class MailboxMachine(RuleBasedStateMachine):
         self.log: list[int] = []
         self.cursor = 0
         self.holders: dict[str, list[int]] = {}
+        self.devices: dict[str, list[int]] = {}
+        """Those that take no mail, with what was addressed to them alone."""
         self.arrived_elsewhere: set[int] = set()
         self.readings: dict[int, list[int]] = {}
         """What the log answers to each catching up that waits for it, by its number."""
         self.running: set[int] = set()
-        self.uncalled: list[int] = []
+        self.uncalled: list[tuple[int, str]] = []
         self.names = 0
 
     @initialize()
@@ -46,16 +48,24 @@ class MailboxMachine(RuleBasedStateMachine):
             self.running.add(self.box.run)
 
     @rule()
-    def message_is_committed(self) -> None:
+    def device_comes(self) -> None:
+        self.names += 1
+        self.devices[f"d{self.names}"] = []
+
+    @rule(data=st.data())
+    def message_is_committed(self, data: st.DataObject) -> None:
         self.log.append(len(self.log) + 1)
-        self.uncalled.append(self.log[-1])
+        self.uncalled.append((self.log[-1], data.draw(st.sampled_from(["", *sorted(self.devices)]))))
 
     @precondition(lambda self: self.uncalled)
     @rule()
     def commit_is_told(self) -> None:
-        seq = self.uncalled.pop(0)
+        seq, device = self.uncalled.pop(0)
         if self.box.arrived(seq):
             self._send(seq)
+        elif device in self.devices and self.box.put_aside(seq, device):
+            self.devices[device].append(seq)
+            self.box.sent(seq, device)
 
     @precondition(lambda self: self.running - self.readings.keys())
     @rule()
@@ -80,8 +90,13 @@ class MailboxMachine(RuleBasedStateMachine):
             self.running.discard(run)
             return
         for seq in page:
+            is_settled = self.box.is_settled(seq)
             if self.box.take(seq):
+                # What a device holds or had is for nobody else.
+                assert not any(seq in held for held in self.devices.values())
                 self._send(seq)
+            elif is_settled:
+                self._delivered(seq)
         if len(page) < 3 and self.box.caught_up():
             self.running.discard(run)
 
@@ -89,9 +104,23 @@ class MailboxMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def somebody_acknowledges(self, data: st.DataObject) -> None:
         name = data.draw(st.sampled_from([name for name, held in self.holders.items() if held]))
-        seq = data.draw(st.sampled_from(self.holders[name]))
+        self._delivered(data.draw(st.sampled_from(self.holders[name])))
+
+    @precondition(lambda self: any(self.devices.values()))
+    @rule(data=st.data())
+    def device_acknowledges(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from([name for name, held in self.devices.items() if held]))
+        self._delivered(data.draw(st.sampled_from(self.devices[name])))
+
+    @rule()
+    def cursor_follows_what_was_settled(self) -> None:
+        self._move(self.box.settled([seq for seq in self.log if seq > self.cursor][:3]))
+
+    def _delivered(self, seq: int) -> None:
         self.arrived_elsewhere.add(seq)
-        cursor = self.box.delivered(seq)
+        self._move(self.box.delivered(seq))
+
+    def _move(self, cursor: int | None) -> None:
         if cursor is not None:
             assert cursor >= self.cursor
             self.cursor = cursor
@@ -108,6 +137,15 @@ class MailboxMachine(RuleBasedStateMachine):
             self.box.rewind()
             self.running.add(self.box.run)
 
+    @precondition(lambda self: self.devices)
+    @rule(data=st.data())
+    def device_goes(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.devices)))
+        del self.devices[name]
+        if self.box.lost(name) and self.holders:
+            self.box.rewind()
+            self.running.add(self.box.run)
+
     @invariant()
     def the_cursor_passes_only_what_arrived(self) -> None:
         assert all(seq in self.arrived_elsewhere for seq in self.log if seq <= self.cursor)
@@ -117,9 +155,38 @@ class MailboxMachine(RuleBasedStateMachine):
         if self.box.state is MailboxState.CATCHING_UP:
             assert self.box.run in self.running
         if self.box.state is MailboxState.LIVE and not self.uncalled:
-            seen = self.arrived_elsewhere.union(*self.holders.values()) if self.holders else self.arrived_elsewhere
+            seen = self.arrived_elsewhere.union(*self.holders.values(), *self.devices.values())
             assert set(self.log) <= seen
 
 
 TestMailbox = MailboxMachine.TestCase
 TestMailbox.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+
+
+def test_what_one_device_had_is_passed_once_nothing_waits_before_it() -> None:
+    box: Mailbox[str] = Mailbox()
+    assert box.put_aside(2, "d")
+    assert box.put_aside(3, "d")
+    assert box.delivered(3) is None
+    assert box.settled([2, 3]) is None
+    assert box.delivered(2) is None
+    assert box.settled([1, 2, 3]) is None
+    assert box.settled([2, 3, 4]) == 3
+    assert box.settled([4]) is None
+
+
+def test_what_a_device_never_had_waits_for_who_takes_mail() -> None:
+    box: Mailbox[str] = Mailbox()
+    assert box.put_aside(1, "d")
+    assert not box.lost("d")
+    assert box.wake()
+    assert not box.put_aside(2, "d")
+    assert box.take(1)
+
+
+def test_so_much_is_kept_in_mind_of_what_was_delivered_past_waiting_mail() -> None:
+    box: Mailbox[str] = Mailbox()
+    for seq in range(2, 1005):
+        assert box.put_aside(seq, "d")
+        box.delivered(seq)
+    assert [seq for seq in range(2, 1005) if not box.is_settled(seq)] == [2, 3, 4]

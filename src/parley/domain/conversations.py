@@ -69,7 +69,7 @@ class Conversations:
 
     async def keep(self, submission: Submission, confidentiality: Confidentiality) -> None:
         """Store a class that `raised` returned."""
-        await self._store.set_confidentiality(submission.sender, submission.recipient, confidentiality)
+        await self._store.raise_confidentiality(submission.sender, submission.recipient, confidentiality)
 
 
 def _pair(a: str, b: str) -> tuple[str, str]:

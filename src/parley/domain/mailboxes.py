@@ -10,11 +10,13 @@ is delivered again from the log; that is the price of never losing one.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 Holder = TypeVar("Holder", bound=Hashable)
+
+_ASIDE_KEPT: Final = 1000
 
 
 class MailboxState(Enum):
@@ -36,6 +38,7 @@ class Mailbox(Generic[Holder]):
         """Number of the catching up that counts; an earlier one that still waits for the log must stop."""
         self._has_news = False
         self._on_way: dict[int, set[Holder]] = {}
+        self._aside: dict[int, Holder | None] = {}
         self._known = 0
         self._high = 0
 
@@ -58,6 +61,30 @@ class Mailbox(Generic[Holder]):
         self._put(seq)
         return True
 
+    def put_aside(self, seq: int, holder: Holder) -> bool:
+        """A message was committed for `holder` alone, who takes no mail; True when it is to be sent there now.
+
+        It goes past what waits, so the cursor may stay before it: `settled` and `is_settled` tell what was delivered.
+        """
+        if self.state is not MailboxState.IDLE:
+            return False
+        self._aside[seq] = holder
+        return True
+
+    def is_settled(self, seq: int) -> bool:
+        """Whether a message that the log says is waiting was put aside and has been delivered."""
+        return seq in self._aside and self._aside[seq] is None
+
+    def settled(self, waiting: Iterable[int]) -> int | None:
+        """How far the cursor may move while nobody takes mail, or None; `waiting` is what waits, in order."""
+        cursor = None
+        for seq in waiting:
+            if self.state is not MailboxState.IDLE or not self.is_settled(seq):
+                break
+            del self._aside[seq]
+            cursor = seq
+        return cursor
+
     def is_catching_up(self, run: int) -> bool:
         """Whether the catching up with this number is to go on."""
         return self.state is MailboxState.CATCHING_UP and self.run == run
@@ -72,7 +99,12 @@ class Mailbox(Generic[Holder]):
         if seq <= self._known:
             return self._on_way.get(seq) == set()
         self._put(seq)
-        return True
+        if seq not in self._aside:
+            return True
+        holder = self._aside.pop(seq)
+        if holder is not None:
+            self._on_way[seq].add(holder)
+        return False
 
     def caught_up(self) -> bool:
         """The log had nothing more. True when messages go live from now on, False when there is news by now."""
@@ -89,6 +121,10 @@ class Mailbox(Generic[Holder]):
 
     def delivered(self, seq: int) -> int | None:
         """Somebody has it. Returns how far the cursor may move, or None if no further."""
+        if seq in self._aside:
+            self._aside[seq] = None
+            self._forget_settled()
+            return None
         if self._on_way.pop(seq, None) is None:
             return None
         self._high = max(self._high, seq)
@@ -98,6 +134,7 @@ class Mailbox(Generic[Holder]):
 
     def lost(self, holder: Holder) -> bool:
         """The holder is gone. True when messages are on their way to nobody now: `rewind` or `sleep`."""
+        self._aside = {seq: held for seq, held in self._aside.items() if held != holder}
         is_orphaned = False
         for holders in self._on_way.values():
             if holder in holders:
@@ -123,6 +160,13 @@ class Mailbox(Generic[Holder]):
     def _put(self, seq: int) -> None:
         self._known = seq
         self._on_way[seq] = set()
+
+    def _forget_settled(self) -> None:
+        # What is forgotten is delivered once more to who takes mail next.
+        if len(self._aside) > _ASIDE_KEPT:
+            oldest = next((seq for seq, holder in self._aside.items() if holder is None), None)
+            if oldest is not None:
+                del self._aside[oldest]
 
     def _catch_up_from(self, place: int) -> None:
         self.state = MailboxState.CATCHING_UP

@@ -186,8 +186,8 @@ class ConversationStore(Protocol):
         """The class of the conversation between two addresses (in any order)."""
         ...
 
-    async def set_confidentiality(self, a: str, b: str, confidentiality: Confidentiality) -> None:
-        """Store the class."""
+    async def raise_confidentiality(self, a: str, b: str, confidentiality: Confidentiality) -> None:
+        """Store the class unless a higher one is stored: it is never lowered, whatever order calls come in."""
         ...
 
 

@@ -40,6 +40,17 @@ async def test_guesses_made_at_once_are_answered_as_few_as_one_by_one() -> None:
         assert sum("<temporary-auth-failure/>" in answer for answer in answers) == 9
 
 
+@pytest.mark.parametrize("name", ["a b", "@", "alice/\u0007"])
+async def test_names_that_name_nobody_count_as_failures_too(name: str) -> None:
+    login = {"scram_iterations": 4096, "failures_per_account": 100, "failures_per_address": 3, "failure_window_s": 60}
+    async with an_edge(login=login) as edge:
+        wire = edge.open()
+        await edge.say(wire, HEADER)
+        answers = [await edge.ask(wire, plain("guess", name), "</failure>") for _ in range(4)]
+        assert ["<not-authorized/>" in answer for answer in answers] == [True, True, True, False]
+        assert "<temporary-auth-failure/>" in answers[3]
+
+
 async def test_peers_of_one_ipv6_network_are_one_peer() -> None:
     async with an_edge(limits={"max_connections_per_address": 2}) as edge:
         assert not edge.open(peer="2001:db8::1").is_closed

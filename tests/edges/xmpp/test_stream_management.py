@@ -6,10 +6,11 @@ import base64
 import re
 from collections.abc import Callable
 
+import pytest
 from tests.edges.xmpp.wires import HEADER, PASSWORD, Edge, FakeWire, an_edge
 
-from parley.domain.errors import StorageFull
-from parley.domain.messages import NewMessage
+from parley.domain.errors import StorageFull, StorageUnavailable
+from parley.domain.messages import NewMessage, StoredMessage
 from parley.domain.ports import AppendDone
 
 SM = "xmlns='urn:xmpp:sm:3'"
@@ -229,3 +230,74 @@ async def test_a_carbon_that_arrived_is_an_arrival() -> None:
         edge.tick(61)
         await edge.say(laptop, "<presence><priority>5</priority></presence>")
         assert bodies(await edge.settle(laptop)) == []
+
+
+@pytest.mark.parametrize("is_archiving", [True, False])
+async def test_what_went_to_a_silent_device_alone_and_never_came_waits_for_the_others(is_archiving: bool) -> None:
+    async with an_edge(archive={"enabled": is_archiving}) as edge:
+        alice, _ = await online(edge, "alice")
+        silent = edge.open()
+        await edge.sign_in(silent, "bob", "silent")
+        await edge.say(silent, f"<enable {SM} resume='true'/>")
+        answer = await edge.say(alice, f"{message(1, 'bob@example.org/silent')}<r {SM}/>")
+        assert 'h="2"' in answer
+        assert bodies(await edge.settle(silent)) == ["text 1"]
+        silent.abort()
+        await edge.settle(silent)
+        edge.tick(edge.host.settings.limits.sm_resume_timeout_s + 1)
+        await edge.settle(alice)
+        desk = edge.open()
+        await edge.sign_in(desk, "bob", "desk")
+        assert bodies(await edge.say(desk, "<presence/>")) == ["text 1"]
+
+
+async def test_what_a_silent_device_acknowledged_comes_to_nobody_else_even_after_all_have_gone() -> None:
+    async with an_edge(archive={"enabled": False}) as edge:
+        alice, _ = await online(edge, "alice")
+        silent = edge.open()
+        await edge.sign_in(silent, "bob", "silent")
+        await edge.say(silent, f"<enable {SM}/>")
+        await edge.say(alice, message(1, "bob@example.org/silent"))
+        await edge.say(silent, f"<a {SM} h='1'/>")
+        silent.abort()
+        await edge.settle(silent)
+        desk = edge.open()
+        await edge.sign_in(desk, "bob", "desk")
+        assert bodies(await edge.say(desk, "<presence/>")) == []
+
+
+async def test_a_log_that_cannot_be_read_leaves_the_cursor_where_it_is() -> None:
+    async with an_edge() as edge:
+        alice, _ = await online(edge, "alice")
+        silent = edge.open()
+        await edge.sign_in(silent, "bob", "silent")
+        pending = edge.storage.messages.pending
+
+        async def unreadable(*_: object) -> list[StoredMessage]:
+            raise StorageUnavailable("storage-io-error")
+
+        edge.storage.messages.pending = unreadable  # type: ignore[assignment]
+        await edge.say(alice, message(1, "bob@example.org/silent"))
+        assert bodies(await edge.settle(silent)) == ["text 1"]
+        edge.storage.messages.pending = pending  # type: ignore[method-assign]
+        # What was delivered is not forgotten while somebody of the account is there.
+        assert bodies(await edge.say(silent, "<presence/>")) == []
+        silent.abort()
+        await edge.settle(silent)
+        desk = edge.open()
+        await edge.sign_in(desk, "bob", "desk")
+        assert bodies(await edge.say(desk, "<presence/>")) == []
+
+
+async def test_each_ping_has_an_id_of_its_own() -> None:
+    async with an_edge(limits={"idle_before_ping_s": 10, "ping_timeout_s": 5}) as edge:
+        wire = edge.open()
+        await edge.sign_in(wire, "alice")
+        ids = []
+        for _ in range(2):
+            edge.tick(11)
+            found = re.search(r' id="([^"]+)"', await edge.settle(wire))
+            assert found is not None
+            ids.append(found[1])
+            await edge.say(wire, f"<iq type='result' id='{found[1]}' to='example.org'/>")
+        assert ids[0] != ids[1]

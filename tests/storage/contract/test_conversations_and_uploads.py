@@ -13,10 +13,14 @@ from ..people import ALICE, BOB, CAROL, AnyStorage, two_people, upload
 
 async def test_the_class_of_a_conversation_does_not_depend_on_who_asks(storage: AnyStorage) -> None:
     assert await storage.conversations.confidentiality(ALICE, BOB) is None
-    await storage.conversations.set_confidentiality(BOB, ALICE, Confidentiality.MANAGED)
+    await storage.conversations.raise_confidentiality(BOB, ALICE, Confidentiality.MANAGED)
     assert await storage.conversations.confidentiality(ALICE, BOB) is Confidentiality.MANAGED
-    await storage.conversations.set_confidentiality(ALICE, BOB, Confidentiality.SEALED_ARCHIVE)
+    await storage.conversations.raise_confidentiality(ALICE, BOB, Confidentiality.SEALED_ARCHIVE)
     assert await storage.conversations.confidentiality(BOB, ALICE) is Confidentiality.SEALED_ARCHIVE
+    await storage.conversations.raise_confidentiality(ALICE, BOB, Confidentiality.MANAGED)
+    assert await storage.conversations.confidentiality(BOB, ALICE) is Confidentiality.SEALED_ARCHIVE
+    await storage.conversations.raise_confidentiality(ALICE, BOB, Confidentiality.SEALED)
+    assert await storage.conversations.confidentiality(BOB, ALICE) is Confidentiality.SEALED
     assert await storage.conversations.confidentiality(ALICE, CAROL) is None
 
 

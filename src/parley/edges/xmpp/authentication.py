@@ -138,6 +138,10 @@ class Authentication:
                 jid = jid.with_resource(resource)
             wanted = JID.parse(authzid) if authzid else jid
         except JIDError as error:
+            # What names nobody is a failure as any other; all such names count as one.
+            nobody = f"@{self._stream.domain}"
+            self._sign_in.check(nobody, self._peer)
+            self._sign_in.failed(nobody, self._peer)
             raise SASLError(SASLCondition.NOT_AUTHORIZED) from error
         if wanted.bare != jid.bare:
             # RFC 6120 §6.3.8: nobody acts for another account here.

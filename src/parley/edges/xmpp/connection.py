@@ -298,7 +298,12 @@ class Connection:
             self._is_request_owed = True
             self.request_acknowledgement()
         else:
-            attrs = {"type": "get", "id": "ping", "from": self.session.account.domain, "to": str(self.session.jid)}
+            attrs = {
+                "type": "get",
+                "id": self._host.new_id(),
+                "from": self.session.account.domain,
+                "to": str(self.session.jid),
+            }
             self.send(xml("iq", attrs, xml("ping", {"xmlns": NS_PING})))
 
     def pause(self, reason: str) -> None:

@@ -8,6 +8,7 @@ from parley.base import log as logs
 from parley.domain.errors import StorageUnavailable
 from parley.domain.mailboxes import Mailbox
 from parley.edges.xmpp.decoration import delayed, with_stanza_id
+from parley.edges.xmpp.traits import is_archived
 
 if TYPE_CHECKING:
     from parley.domain.accounts import Account
@@ -41,6 +42,10 @@ class Mail:
         box = self._boxes.get(account_id)
         return box is not None and box.arrived(seq)
 
+    def aside(self, session: Session, seq: int) -> bool:
+        """A message for this session alone was committed, whose account takes no mail. True when it is to be sent."""
+        return self._boxes.setdefault(session.account.id, Mailbox()).put_aside(seq, session)
+
     def sent(self, session: Session, seq: int) -> None:
         """A message of the log went out to the session; 0 for what is not from there."""
         if seq:
@@ -51,7 +56,23 @@ class Mail:
     def delivered(self, account: Account, seq: int) -> None:
         """A message of the log has arrived."""
         box = self._boxes.get(account.id)
-        cursor = box.delivered(seq) if seq and box is not None else None
+        if not seq or box is None:
+            return
+        cursor = box.delivered(seq)
+        if cursor is not None:
+            self._host.stores.messages.delivered(account.id, cursor)
+        elif box.is_settled(seq):
+            self._host.supervisor.spawn("settle", self._settle(account, box))
+
+    async def _settle(self, account: Account, box: Mailbox[Session]) -> None:
+        """Move the cursor behind what was delivered aside, as far as nothing waits before it."""
+        try:
+            page = await self._host.stores.messages.pending(account.id, 0, _PAGE)
+        except StorageUnavailable as error:
+            # It is delivered once more, later: that is what a cursor that did not move means.
+            log.error("waiting messages cannot be read", code=error.code)
+            return
+        cursor = box.settled(message.seq for message in page)
         if cursor is not None:
             self._host.stores.messages.delivered(account.id, cursor)
 
@@ -93,8 +114,11 @@ class Mail:
                 await self._room(account)
                 if not box.is_catching_up(run):
                     return
+                is_settled = box.is_settled(message.seq)
                 if box.take(message.seq):
                     self._hand_out(account, message)
+                elif is_settled:
+                    self.delivered(account, message.seq)
             if len(page) < _PAGE and box.caught_up():
                 return
 
@@ -108,7 +132,9 @@ class Mail:
             await self._host.clock.sleep(_ROOM_S)
 
     def _hand_out(self, account: Account, message: StoredMessage) -> None:
-        stanza = with_stanza_id(message.content, account.address, message.id)
+        stanza = message.content
+        if not self._host.settings.archive.enabled or is_archived(stanza):
+            stanza = with_stanza_id(stanza, account.address, message.id)
         stanza = delayed(stanza, account.domain, message.received_at)
         sessions = self._host.router.mail_ready(account.address)
         device = message.recipient.partition("/")[2]

@@ -12,11 +12,11 @@ from parley.domain.errors import StorageUnavailable
 from parley.domain.messages import Appended, Submission
 from parley.edges.xmpp.decoration import carbon, with_stanza_id
 from parley.edges.xmpp.refusals import stanza_error
-from parley.edges.xmpp.traits import Traits, traits_of
+from parley.edges.xmpp.traits import Traits, kind_of, traits_of
 from parley.protocols.xmpp.element import Element
 from parley.protocols.xmpp.errors import JIDError, StanzaCondition, StanzaError
 from parley.protocols.xmpp.jid import JID
-from parley.protocols.xmpp.namespaces import NS_STANZA_IDS
+from parley.protocols.xmpp.namespaces import NS_CARBONS, NS_STANZA_IDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from parley.edges.xmpp.host import Host
     from parley.edges.xmpp.session import Session
 
-_TYPES: Final = frozenset({"chat", "normal", "headline", "groupchat", "error"})
 _ID: Final = re.compile(rb"""\sid\s*=\s*("[^"]*"|'[^']*')""")
 
 
@@ -54,7 +53,7 @@ class Messages:
         """
         host = self._host
         to = JID.parse(element.to) if element.to else session.jid.bare
-        kind = element.type if element.type in _TYPES else "normal"  # RFC 6121 §5.2.2
+        kind = kind_of(element)
         traits = traits_of(element, kind)
         if not traits.is_mailed and session.is_waiting_for_log:
             return False
@@ -115,8 +114,6 @@ class Messages:
 
     def _submission(self, letter: Letter, recipient: Account) -> Submission:
         session, to, traits = letter.session, letter.to, letter.traits
-        # A device that has sent no presence gets what is addressed to it, and no mail of its account.
-        is_exact = self._host.router.find(to) is not None and not self._host.router.mail_ready(recipient.address)
         return Submission(
             sender=session.account.address,
             sender_device=session.jid.resource,
@@ -127,7 +124,6 @@ class Messages:
             content=self._stamped(letter),
             origin_id=_origin_id(letter.element),
             is_archived=traits.is_archived,
-            is_mailed=not is_exact,
             is_copied=traits.is_copied,
             has_content=traits.has_content,
             is_sealed=traits.is_sealed,
@@ -153,16 +149,27 @@ class Messages:
             # sent it to another device of the same account gets none either.
             copies = self._copied(submission, submission.recipient, (*targets, *own))
             if not is_now:
-                targets = ()
+                targets = self._aside(submission, appended.seq)
             if targets or copies:
-                stanza = with_stanza_id(submission.content, submission.recipient, appended.id)
+                stanza = self._identified(submission, submission.recipient, appended)
                 for target in targets:
                     target.send(stanza, appended.seq)
                 _send_copies("received", stanza, copies, appended.seq)
         if submission.sender != submission.recipient:
             copies = self._copied(submission, submission.sender, own)
             if copies:
-                _send_copies("sent", with_stanza_id(submission.content, submission.sender, appended.id), copies, 0)
+                _send_copies("sent", self._identified(submission, submission.sender, appended), copies, 0)
+
+    def _identified(self, submission: Submission, by: str, appended: Appended) -> bytes:
+        if self._host.settings.archive.enabled and not submission.is_archived:
+            # XEP-0359 §3.1: it is the archive's id, which clients ask the archive for.
+            return submission.content
+        return with_stanza_id(submission.content, by, appended.id)
+
+    def _aside(self, submission: Submission, seq: int) -> Sequence[Session]:
+        """RFC 6121 §8.5.3.1: a device gets what is addressed to it even where nobody takes mail of the account."""
+        exact = self._host.router.of(submission.recipient).get(submission.recipient_device)
+        return () if exact is None or not self._host.mail.aside(exact, seq) else (exact,)
 
     def _copied(self, submission: Submission, address: str, without: Sequence[Session]) -> Sequence[Session]:
         return self._carbon_sessions(address, without) if submission.is_copied else ()
@@ -181,21 +188,26 @@ class Messages:
 
     def _stamped(self, letter: Letter) -> bytes:
         element = letter.element
-        if letter.traits.claims_stanza_id:
-            element = self._without_stanza_ids(element)
+        if letter.traits.claims_stanza_id or letter.traits.is_private:
+            element = self._pruned(element)
         return letter.session.stamped(element, to=str(letter.to))
 
-    def _without_stanza_ids(self, element: Element) -> Element:
-        # XEP-0359 §5: ids that claim to be from an archive of ours are removed, however the address is written.
+    def _pruned(self, element: Element) -> Element:
         tree = copy.deepcopy(element.tree())
         for child in tree.findall(f"{{{NS_STANZA_IDS}}}stanza-id"):
-            try:
-                is_ours = self._host.router.is_local(JID.parse(child.get("by", "")))
-            except JIDError:
-                is_ours = True
-            if is_ours:
+            if self._is_ours(child.get("by", "")):
                 tree.remove(child)
+        for child in tree.findall(f"{{{NS_CARBONS}}}private"):
+            # XEP-0280 §9: it has done its work when the message is delivered.
+            tree.remove(child)
         return Element.from_tree(tree)
+
+    def _is_ours(self, by: str) -> bool:
+        # XEP-0359 §5: ids that claim to be from an archive of ours are removed, however the address is written.
+        try:
+            return self._host.router.is_local(JID.parse(by))
+        except JIDError:
+            return True
 
     # What is not kept: typing, headlines, errors.
 

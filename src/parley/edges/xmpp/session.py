@@ -145,10 +145,11 @@ class Session:
             self.send(_addressed(element, error, self._asked(element), self.jid))
             self.host.metrics.refused(error.code)
 
-    def _asked(self, element: Element) -> str | None:
+    def _asked(self, element: Element) -> str:
         """Who answers a stanza of this client."""
         if not element.to:
-            return str(self.jid.bare) if element.name == "iq" else None
+            # RFC 6120 §10.3: without an address it is the account's, and the server handles it in its name.
+            return str(self.jid.bare)
         try:
             JID.parse(element.to)
         except JIDError:
@@ -323,7 +324,7 @@ class Session:
         host.mail.lost(self)
 
 
-def _addressed(element: Element, error: StanzaError, from_: str | None, to: JID) -> bytes:
+def _addressed(element: Element, error: StanzaError, from_: str, to: JID) -> bytes:
     """The error that answers a client's stanza, whose `from` the client need not have given."""
     attrs = dict(element.attrs)
     attrs["from"] = str(to)

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from parley.protocols.xmpp import namespaces as ns
-
-if TYPE_CHECKING:
-    from parley.protocols.xmpp.element import Element
+from parley.protocols.xmpp.element import Element
+from parley.protocols.xmpp.errors import PayloadError
 
 NS_PARLEY_VOICE: Final = "urn:parley:voice:0"
 NS_RETRACT: Final = "urn:xmpp:message-retract:1"
 NS_JINGLE_MESSAGE: Final = "urn:xmpp:jingle-message:0"
+NS_NICK: Final = "http://jabber.org/protocol/nick"
+NS_EVENT: Final = "jabber:x:event"
+NS_ENCRYPTION: Final = "urn:xmpp:eme:0"
 
 _CONTENT: Final = 1
 _SEALED: Final = 2
@@ -25,6 +27,8 @@ _NO_COPY: Final = 32
 _COPIED: Final = 64
 _STANZA_ID: Final = 128
 _WORDS: Final = 256
+_PRIVATE: Final = 512
+_PAYLOAD: Final = 1024
 
 _FLAGS: Final = MappingProxyType(
     {
@@ -49,22 +53,32 @@ _FLAGS: Final = MappingProxyType(
         (ns.NS_HINTS, "no-permanent-store"): _NO_PERMANENT_STORE,
         (ns.NS_HINTS, "no-permanent-storage"): _NO_PERMANENT_STORE,
         (ns.NS_HINTS, "no-copy"): _NO_COPY,
-        (ns.NS_CARBONS, "private"): _NO_COPY,
+        (ns.NS_CARBONS, "private"): _NO_COPY | _PRIVATE,
         (ns.NS_STANZA_IDS, "stanza-id"): _STANZA_ID,
+        # What says something about a message and is none itself.
+        (ns.NS_CLIENT, "thread"): 0,
+        (ns.NS_CHAT_MARKERS, "markable"): 0,
+        (ns.NS_STANZA_IDS, "origin-id"): 0,
+        (ns.NS_DELAY, "delay"): 0,
+        (NS_NICK, "nick"): 0,
+        (NS_EVENT, "x"): 0,
+        (NS_ENCRYPTION, "encryption"): 0,
     }
 )
+_TYPES: Final = frozenset({"chat", "normal", "headline", "groupchat", "error"})
 _NOT_KEPT_TYPES: Final = frozenset({"error", "groupchat", "headline"})
 
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """See `traits_of`."""
+    """See `traits_of`. `is_private` and `claims_stanza_id` tell of children that do not go on."""
 
     is_archived: bool
     is_mailed: bool
     is_copied: bool
     has_content: bool
     is_sealed: bool
+    is_private: bool
     claims_stanza_id: bool
 
 
@@ -72,24 +86,40 @@ def traits_of(element: Element, kind: str) -> Traits:
     """What to do with a message of type `kind`.
 
     Archived (XEP-0313 §5.1.1): what a person would miss in the history, unless a hint says no (XEP-0334). Mailed, that
-    is kept for a recipient who is away (XEP-0160): the same. Copied to other devices: XEP-0280 §6.1.
+    is kept for a recipient who is away (XEP-0160 §3): every chat and every normal message that carries anything but
+    chat states, what it carries known here or not. Copied to other devices: XEP-0280 §6.1.
     """
     flags = 0
     for namespace, name, _start, _end in element.children:
-        flags |= _FLAGS.get((namespace, name), 0)
+        flags |= _FLAGS.get((namespace, name), _PAYLOAD)
     return _traits(flags, kind)
+
+
+def is_archived(stanza: bytes) -> bool:
+    """Whether a message of the log is one that archives hold, where there are archives."""
+    try:
+        element = Element.from_bytes(stanza)
+    except PayloadError:
+        return True  # it was passed on without a look inside
+    return traits_of(element, kind_of(element)).is_archived
+
+
+def kind_of(element: Element) -> str:
+    """The type of a message; RFC 6121 §5.2.2: one that is unknown is as good as `normal`."""
+    return element.type if element.type in _TYPES else "normal"
 
 
 # Every message of one kind is like the others of it, and there are few kinds.
 @lru_cache(maxsize=4096)
 def _traits(flags: int, kind: str) -> Traits:
     is_conversation = kind not in _NOT_KEPT_TYPES
-    is_kept = is_conversation and bool(flags & (_CONTENT | _STORE)) and not flags & _NO_STORE
+    may_be_kept = is_conversation and not flags & _NO_STORE
     return Traits(
-        is_archived=is_kept and not flags & _NO_PERMANENT_STORE,
-        is_mailed=is_kept,
+        is_archived=may_be_kept and bool(flags & (_CONTENT | _STORE)) and not flags & _NO_PERMANENT_STORE,
+        is_mailed=may_be_kept and bool(flags & (_CONTENT | _STORE | _PAYLOAD)),
         is_copied=is_conversation and not flags & _NO_COPY and (kind == "chat" or bool(flags & _COPIED)),
         has_content=bool(flags & _WORDS),
         is_sealed=bool(flags & _SEALED),
+        is_private=bool(flags & _PRIVATE),
         claims_stanza_id=bool(flags & _STANZA_ID),
     )

@@ -217,9 +217,11 @@ class MemoryConversations:
         """The class of the conversation between two addresses."""
         return self._tables.conversations.get(_pair(a, b))
 
-    async def set_confidentiality(self, a: str, b: str, confidentiality: Confidentiality) -> None:
-        """Store the class."""
-        self._tables.conversations[_pair(a, b)] = confidentiality
+    async def raise_confidentiality(self, a: str, b: str, confidentiality: Confidentiality) -> None:
+        """Store the class unless a higher one is stored."""
+        known = self._tables.conversations.get(_pair(a, b))
+        if known is None or confidentiality.rank > known.rank:
+            self._tables.conversations[_pair(a, b)] = confidentiality
 
 
 def _pair(a: str, b: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from parley.storage.sqlite.sql import sql
 from parley.storage.sqlite.writer import Writer
 
 _CONFIDENTIALITY = sql("conversations.confidentiality")
-_SET_CONFIDENTIALITY = sql("conversations.set_confidentiality")
+_RAISE_CONFIDENTIALITY = sql("conversations.raise_confidentiality")
 
 
 class SqliteConversations:
@@ -27,11 +27,11 @@ class SqliteConversations:
         row = await self._readers.run(lambda connection: connection.execute(_CONFIDENTIALITY, pair).fetchone())
         return None if row is None else CONFIDENTIALITY_OF[row[0]]
 
-    async def set_confidentiality(self, a: str, b: str, confidentiality: Confidentiality) -> None:
-        """Store the class."""
+    async def raise_confidentiality(self, a: str, b: str, confidentiality: Confidentiality) -> None:
+        """Store the class unless a higher one is stored."""
         values = (*sorted((a, b)), CONFIDENTIALITY_CODE[confidentiality])
 
         def change(connection: sqlite3.Connection) -> None:
-            connection.execute(_SET_CONFIDENTIALITY, values)
+            connection.execute(_RAISE_CONFIDENTIALITY, values)
 
         await self._writer.run(change)

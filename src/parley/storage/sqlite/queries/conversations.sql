@@ -1,6 +1,7 @@
 -- name: confidentiality
 SELECT confidentiality FROM conversation WHERE first = ? AND second = ?;
 
--- name: set_confidentiality
+-- name: raise_confidentiality
 INSERT INTO conversation (first, second, confidentiality) VALUES (?, ?, ?)
-ON CONFLICT (first, second) DO UPDATE SET confidentiality = excluded.confidentiality;
+ON CONFLICT (first, second) DO UPDATE SET confidentiality = excluded.confidentiality
+WHERE excluded.confidentiality > confidentiality;
