@@ -60,7 +60,7 @@ async def _check_all_there(path: Path, acknowledged: list[bytes]) -> int:
         found: list[str] = []
         last = None
         while True:
-            page = await storage.messages.page(ArchiveQuery(account.id, after_id=last, limit=5000))
+            page = await storage.messages.page(ArchiveQuery(account.id, after_id=last, limit=5000, counted=None))
             found += [stored.id for stored in page.messages]
             if page.is_complete:
                 break

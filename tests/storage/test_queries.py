@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -12,6 +13,7 @@ from parley.storage.sqlite import database
 from parley.storage.sqlite.messages import _page
 from parley.storage.sqlite.migrate import migrate
 from parley.storage.sqlite.sql import sql
+from parley.storage.sqlite.times import bounds_by_time, note_times
 
 MESSAGES = 50_000
 PEERS = 50
@@ -23,6 +25,7 @@ VALUES = {
     "start": -(2**62),
     "end": 2**62,
     "limit": 51,
+    "counted": 5001,
     "first": 1,
     "id": b"i" * 16,
     "seq": 7,
@@ -50,6 +53,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Con
         " VALUES (1, ?, ?, 0, 1, 1, ?)",
         [(seq, seq % PEERS + 1, seq) for seq in seqs],
     )
+    note_times(opened, [(seq, seq) for seq in seqs])
     opened.execute("COMMIT")
     yield opened
     opened.close()
@@ -75,7 +79,8 @@ def test_a_page_by_peer_walks_the_peers_index(connection: sqlite3.Connection, na
 
 def test_counting_by_peer_reads_the_index_alone(connection: sqlite3.Connection) -> None:
     plan = _plan(connection, "messages.count_by_peer")
-    assert plan[0] == "SEARCH mailbox USING COVERING INDEX mailbox_by_peer (account_id=? AND peer=?)"
+    assert "SEARCH mailbox USING COVERING INDEX mailbox_by_peer (account_id=? AND peer=? AND seq>? AND seq<?)" in plan
+    assert not any("TEMP B-TREE" in step for step in plan)
 
 
 @pytest.mark.parametrize(
@@ -84,8 +89,9 @@ def test_counting_by_peer_reads_the_index_alone(connection: sqlite3.Connection) 
         ("pending", "SEARCH b USING PRIMARY KEY (account_id=? AND seq>?)"),
         ("first", "SEARCH mailbox USING PRIMARY KEY (account_id=?)"),
         ("last", "SEARCH mailbox USING PRIMARY KEY (account_id=?)"),
-        ("old_entries_of_account", "SEARCH mailbox USING PRIMARY KEY (account_id=? AND seq>?)"),
-        ("old_entries", "SEARCH mailbox USING PRIMARY KEY ((account_id,seq)>(?,?))"),
+        ("old_entries_of_account", "SEARCH mailbox USING PRIMARY KEY (account_id=? AND seq>? AND seq<?)"),
+        ("old_entries", "SEARCH a USING INTEGER PRIMARY KEY (rowid>?)"),
+        ("first_block_since", "SCAN message_block"),
         ("unheld_messages", "SCAN message USING INDEX message_without_holder"),
         ("delivered_entries", "SCAN b USING INDEX mailbox_unarchived"),
     ],
@@ -99,22 +105,61 @@ def test_other_walks(connection: sqlite3.Connection, name: str, first_step: str)
 
 
 def test_the_last_page_by_peer_takes_few_steps(connection: sqlite3.Connection) -> None:
-    steps = 0
+    rows: list[tuple[int]] = []
+    steps = _steps(
+        connection, lambda: rows.extend(connection.execute(sql("messages.page_backward_by_peer"), VALUES).fetchall())
+    )
+    assert [row[0] for row in rows] == list(range(MESSAGES - PEERS + 7, 0, -PEERS))[:51]
+    # 51 rows of some dozens of virtual instructions; a scan of the mailbox would take hundreds of thousands.
+    assert steps < 10_000
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        ArchiveQuery(1, counted=10),
+        ArchiveQuery(1, counted=10, is_backward=True),
+        ArchiveQuery(1, counted=10, after_id=str(uuid.UUID(int=MESSAGES // 2))),
+        ArchiveQuery(1, counted=10, peer="peer7@example.org"),
+        # By time: the walk begins and ends in the blocks that hold such times.
+        ArchiveQuery(1, counted=10, start=MESSAGES - 100),
+        ArchiveQuery(1, counted=10, end=100, is_backward=True),
+        ArchiveQuery(1, counted=10, start=MESSAGES // 2, end=MESSAGES // 2 + 10),
+    ],
+    ids=str,
+)
+def test_a_page_takes_as_long_as_its_messages_not_as_the_archive(
+    connection: sqlite3.Connection, query: ArchiveQuery
+) -> None:
+    # 1,024 messages of a block at either end, at some 25 virtual instructions each; all 50,000 are above a million.
+    assert _steps(connection, lambda: _page(connection, query)) < 100_000
+
+
+def test_old_messages_are_found_without_a_look_at_the_others(connection: sqlite3.Connection) -> None:
+    _, end = bounds_by_time(connection, None, 99)
+    values = {**VALUES, "account": 0, "seq": -1, "end": end, "before": 100}
+    found: list[tuple[int, int]] = []
+    steps = _steps(connection, lambda: found.extend(connection.execute(sql("messages.old_entries"), values).fetchall()))
+    assert found == [(1, seq) for seq in range(1, 52)]
+    assert steps < 10_000
+
+
+def _steps(connection: sqlite3.Connection, work: Callable[[], object]) -> int:
+    """Virtual instructions that some work takes, in hundreds."""
+    hundreds = 0
 
     def count() -> int:
-        nonlocal steps
-        steps += 1
+        nonlocal hundreds
+        hundreds += 1
         return 0
 
     connection.set_progress_handler(count, 100)
-    rows = connection.execute(sql("messages.page_backward_by_peer"), VALUES).fetchall()
+    work()
     connection.set_progress_handler(None, 0)
-    assert [row[0] for row in rows] == list(range(MESSAGES - PEERS + 7, 0, -PEERS))[:51]
-    # 51 rows of some dozens of virtual instructions; a scan of the mailbox would take hundreds of thousands.
-    assert steps * 100 < 10_000
+    return hundreds * 100
 
 
 def test_the_last_page_is_right(connection: sqlite3.Connection) -> None:
-    page = _page(connection, ArchiveQuery(1, peer="peer7@example.org", is_backward=True, limit=10))
+    page = _page(connection, ArchiveQuery(1, peer="peer7@example.org", is_backward=True, limit=10, counted=None))
     assert (page.total, page.index, page.is_complete) == (MESSAGES // PEERS, MESSAGES // PEERS - 10, False)
     assert [message.seq % PEERS for message in page.messages] == [7] * 10

@@ -118,6 +118,8 @@ class ArchiveQuery:
 
     `start` and `end` are inclusive, microseconds since the epoch. `after_id` and `before_id` are exclusive message ids;
     with `is_backward` the page is the last one before `before_id` (or of all). `limit` counts messages.
+
+    Counting costs time for each message that matches, so it ends at `counted` of them; None counts all.
     """
 
     account_id: int
@@ -129,13 +131,17 @@ class ArchiveQuery:
     ids: tuple[str, ...] = ()
     is_backward: bool = False
     limit: int = 50
+    counted: int | None = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class ArchivePage:
-    """Messages in log order. `index` is the place of the first one among the `total` that match."""
+    """Messages in log order. `index` is the place of the first one among the `total` that match.
+
+    Both are None when more match than the query wanted to have counted.
+    """
 
     messages: tuple[StoredMessage, ...]
     is_complete: bool
-    total: int
-    index: int
+    total: int | None
+    index: int | None

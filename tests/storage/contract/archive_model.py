@@ -45,6 +45,6 @@ def expected_page(archive: Sequence[Archived], query: ArchiveQuery) -> tuple[lis
     return page, page == inside, len(matching), index
 
 
-def summary(page: ArchivePage) -> tuple[list[int], bool, int, int]:
+def summary(page: ArchivePage) -> tuple[list[int], bool, int | None, int | None]:
     """The same of a real page."""
     return [message.seq for message in page.messages], page.is_complete, page.total, page.index

@@ -50,6 +50,18 @@ async def test_every_page_of_named_messages(storage: AnyStorage) -> None:
         assert summary(await storage.messages.page(query)) == expected_page(archive, query), query
 
 
+@pytest.mark.parametrize("ids", [False, True])
+async def test_counting_ends_where_the_query_wants_it_to(storage: AnyStorage, ids: bool) -> None:
+    owner, archive = await _archive(storage)
+    named = tuple(message.id for message in archive) if ids else ()
+    for counted, total, index in ((None, 7, 5), (7, 7, 5), (6, None, None)):
+        page = await storage.messages.page(ArchiveQuery(owner, ids=named, is_backward=True, limit=2, counted=counted))
+        assert [message.id for message in page.messages] == [archive[5].id, archive[6].id]
+        assert (page.total, page.index, page.is_complete) == (total, index, False)
+    bobs = ArchiveQuery(owner, peer=BOB, ids=named, limit=0, counted=4)
+    assert summary(await storage.messages.page(bobs)) == ([], False, 4, 0)
+
+
 async def test_walking_by_pages_sees_everything_once(storage: AnyStorage) -> None:
     owner, archive = await _archive(storage)
     seen: list[int] = []

@@ -49,8 +49,11 @@ class MemoryMessages:
         page = inside[start : start + query.limit]
         empty = before if query.is_backward else after + 1
         first = page[0].seq if page else empty
+        is_complete = len(page) == len(inside)
+        if query.counted is not None and len(matching) > query.counted:
+            return ArchivePage(tuple(page), is_complete, None, None)
         index = sum(message.seq < first for message in matching)
-        return ArchivePage(tuple(page), len(page) == len(inside), len(matching), index)
+        return ArchivePage(tuple(page), is_complete, len(matching), index)
 
     async def bounds(self, account_id: int) -> tuple[StoredMessage, StoredMessage] | None:
         """The first and the last archived message."""

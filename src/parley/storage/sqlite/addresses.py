@@ -48,11 +48,14 @@ class AddressBook:
         """Note from now on which integers are given out."""
         self._used = set()
 
-    def unwatch(self) -> set[int]:
-        """The integers given out since `watch`; forgets the cache, whose rows may be deleted next."""
-        used, self._used = self._used or set(), None
+    def forget(self) -> set[int]:
+        """The integers given out since `watch`; forgets the cache, whose other rows may be deleted next."""
         self._ids.clear()
-        return used
+        return self._used or set()
+
+    def unwatch(self) -> None:
+        """Note no more."""
+        self._used = None
 
     def _look_up(self, connection: sqlite3.Connection, address: str) -> int:
         row = connection.execute(_FIND, (address,)).fetchone()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from parley.domain.errors import StorageUnavailable
@@ -12,6 +12,7 @@ from parley.storage.sqlite import failures
 from parley.storage.sqlite.addresses import AddressBook
 from parley.storage.sqlite.rows import CONFIDENTIALITY_CODE, DIRECTION_CODE, blob_to_id
 from parley.storage.sqlite.sql import sql
+from parley.storage.sqlite.times import note_times
 from parley.storage.sqlite.work import Append
 
 _LAST_SEQ = sql("messages.last_seq")
@@ -42,8 +43,15 @@ def append_run(connection: sqlite3.Connection, book: AddressBook, run: Sequence[
         # A message sent again, an id used twice or an account just removed: find out which, message by message.
         connection.execute("ROLLBACK TO run")
         results = [_append_guarded(connection, book, item) for item in run]
+    note_times(connection, _times(run, results))
     connection.execute("RELEASE run")
     return results
+
+
+def _times(run: Sequence[Append], results: Sequence[AppendResult]) -> Iterator[tuple[int, int]]:
+    for item, result in zip(run, results, strict=True):
+        if isinstance(result, Appended) and not result.is_duplicate:
+            yield result.seq, item.message.received_at
 
 
 def _intern(connection: sqlite3.Connection, book: AddressBook, item: Append) -> None:

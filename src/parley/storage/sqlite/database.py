@@ -1,10 +1,10 @@
 """Opening the database file: pragmas, checks, permissions, and what makes a commit survive a power cut.
 
 Journal mode WAL with `synchronous=FULL`: COMMIT writes the transaction's pages behind the end of the `-wal` file and
-returns after `fdatasync` of that file. Pages move to the main file later, at a checkpoint, which syncs the log before
-and the main file after; only then is the log reused. So at any instant the two files together hold every transaction
-whose COMMIT returned. A new file's *name* is durable only once its directory is synced: SQLite does that for the `-wal`
-file before the first commit returns, and `open_writer` does it for the database itself.
+returns after `fdatasync` of that file. Pages move to the main file later, at a checkpoint (`checkpoints.py`), which
+syncs the log before and the main file after; only then is the log reused. So at any instant the two files together hold
+every transaction whose COMMIT returned. A new file's *name* is durable only once its directory is synced: SQLite does
+that for the `-wal` file before the first commit returns, and `open_writer` does it for the database itself.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ APPLICATION_ID = 0x5061726C
 BUSY_TIMEOUT_MS = 5000
 """How long a statement waits for another process (the command line beside the server)."""
 
-_CHECKPOINT_PAGES = 2000
 _JOURNAL_LIMIT_BYTES = 64 * 1024 * 1024
 _WRITER_CACHE_KIB = 32 * 1024
 _READER_CACHE_KIB = 8 * 1024
@@ -76,6 +75,19 @@ def open_reader(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def open_checkpointer(path: Path) -> sqlite3.Connection:
+    """Open a connection that only runs checkpoints, for a thread of its own. Raises as `open_writer`."""
+    connection = _connect(path, "rw")
+    try:
+        # A checkpoint's syncs follow this setting as a commit's do.
+        connection.execute("PRAGMA synchronous = FULL")
+        _own_checkpoints(connection)
+    except sqlite3.Error as error:
+        connection.close()
+        raise opening_error(path, error) from error
+    return connection
+
+
 def check_structure(connection: sqlite3.Connection, path: Path, kind: str) -> None:
     """Run `quick_check` or `integrity_check`. Raises DatabaseCorrupt with the first thing found."""
     try:
@@ -125,13 +137,18 @@ def _set_writer_pragmas(connection: sqlite3.Connection, path: Path) -> None:
         raise DatabaseUnusable(str(path), f"its file system does not allow a write-ahead log (journal mode {mode})")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+    _own_checkpoints(connection)
     connection.execute(f"PRAGMA journal_size_limit = {_JOURNAL_LIMIT_BYTES}")
     connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}")
     # Savepoints keep the former contents of changed pages; on the disk (the default) that is half the cost of a batch.
     connection.execute("PRAGMA temp_store = MEMORY")
     # What is deleted is overwritten, not only unlinked, whatever SQLite was built with.
     connection.execute("PRAGMA secure_delete = ON")
+
+
+def _own_checkpoints(connection: sqlite3.Connection) -> None:
+    # Inside COMMIT a checkpoint would keep everyone waiting who is in that transaction.
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
 
 
 def opening_error(path: Path, error: sqlite3.Error) -> StorageError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Sequence
 from typing import Any
@@ -10,16 +9,21 @@ from typing import Any
 from parley.domain.errors import NotFound
 from parley.domain.messages import ArchivePage, ArchiveQuery, NewMessage, StoredMessage
 from parley.domain.ports import AppendDone
+from parley.storage.sqlite.forgetting import AddressSweep
 from parley.storage.sqlite.readers import Readers
 from parley.storage.sqlite.rows import Row, id_to_blob, message_from
 from parley.storage.sqlite.sql import sql
+from parley.storage.sqlite.times import END, bounds_by_time
 from parley.storage.sqlite.writer import Writer
 
 _FIND_ARCHIVED = sql("messages.find_archived")
-_FORWARD = sql("messages.page_forward")
-_BACKWARD = sql("messages.page_backward")
-_FORWARD_BY_PEER = sql("messages.page_forward_by_peer")
-_BACKWARD_BY_PEER = sql("messages.page_backward_by_peer")
+# By whether the query is for all peers, and whether it pages backward.
+_PAGE = {
+    (True, False): sql("messages.page_forward"),
+    (True, True): sql("messages.page_backward"),
+    (False, False): sql("messages.page_forward_by_peer"),
+    (False, True): sql("messages.page_backward_by_peer"),
+}
 _COUNT = sql("messages.count")
 _COUNT_BY_PEER = sql("messages.count_by_peer")
 _ENTRY = sql("messages.entry")
@@ -31,10 +35,8 @@ _DELETE_ENTRY = sql("messages.delete_entry")
 _DELIVERED_ENTRIES = sql("messages.delivered_entries")
 _UNHELD_MESSAGES = sql("messages.unheld_messages")
 _DELETE_MESSAGE = sql("messages.delete_message")
-_UNUSED_ADDRESSES = sql("addresses.unused")
-_DELETE_ADDRESS = sql("addresses.delete")
+_DELETE_EMPTY_BLOCKS = sql("messages.delete_empty_blocks")
 
-_END = 2**63 - 1
 _PIECE = 500
 """Entries deleted in one transaction, so that messages wait some milliseconds behind it, not seconds."""
 
@@ -45,7 +47,7 @@ class SqliteMessages:
     def __init__(self, writer: Writer, readers: Readers) -> None:
         self._writer = writer
         self._readers = readers
-        self._address_sweep = asyncio.Lock()
+        self._addresses = AddressSweep(writer, readers)
 
     def append(self, message: NewMessage, done: AppendDone) -> None:
         """Write one message with its mailbox entries; see the port. Raises ValueError for an id that is no UUID."""
@@ -79,26 +81,29 @@ class SqliteMessages:
     async def purge(self, account_id: int | None, before: int) -> int:
         """Delete messages received before `before`; see the port.
 
-        Readers look for what is old; the writer deletes it piece by piece. With `account_id` None, addresses that no
-        message names any longer go too.
+        Readers look for what is old, in the part of the log that can be; the writer deletes it piece by piece. With
+        `account_id` None, addresses that no message names any longer go too, not always at once.
         """
         deleted = 0
         last: Row = (0 if account_id is None else account_id, -1)
         statement = _OLD_ENTRIES if account_id is None else _OLD_ENTRIES_OF_ACCOUNT
+        _, end = await self._readers.run(lambda connection: bounds_by_time(connection, None, before - 1))
         while True:
-            keys = await self._keys(statement, {"account": last[0], "seq": last[1], "before": before, "limit": _PIECE})
+            values = {"account": last[0], "seq": last[1], "end": end, "before": before, "limit": _PIECE}
+            keys = await self._keys(statement, values)
             if keys:
                 deleted += await self._delete_entries(keys)
                 last = keys[-1]
             if len(keys) < _PIECE:
                 break
         if account_id is None:
-            await self._forget_addresses()
+            await self._writer.run(lambda connection: connection.execute(_DELETE_EMPTY_BLOCKS).rowcount)
+            await self._addresses.run_if_due(deleted)
         return deleted
 
     async def sweep_delivered(self, limit: int, before: int | None = None) -> int:
         """Delete entries that are delivered and not archived, and messages no mailbox holds; see the port."""
-        values = {"before": _END if before is None else before, "limit": limit}
+        values = {"before": END if before is None else before, "limit": limit}
 
         def change(connection: sqlite3.Connection) -> int:
             entries = connection.execute(_DELIVERED_ENTRIES, values).fetchall()
@@ -116,44 +121,29 @@ class SqliteMessages:
     async def _delete_entries(self, keys: Sequence[Row]) -> int:
         return await self._writer.run(lambda connection: connection.executemany(_DELETE_ENTRY, keys).rowcount)
 
-    async def _forget_addresses(self) -> None:
-        # The search takes long, so a reader does it; what the writer used meanwhile is not deleted.
-        async with self._address_sweep:
-            book = self._writer.addresses
-            await self._writer.run(lambda _: book.watch())
-            unused = await self._keys(_UNUSED_ADDRESSES, {})
-
-            def change(connection: sqlite3.Connection) -> None:
-                used = book.unwatch()
-                connection.executemany(_DELETE_ADDRESS, [row for row in unused if row[0] not in used])
-
-            await self._writer.run(change)
-
 
 def _page(connection: sqlite3.Connection, query: ArchiveQuery) -> ArchivePage:
     bounds = _seq_bounds(connection, query)
     if query.ids:
         return _page_of_ids(connection, query, bounds)
-    after, before = bounds
+    # What matches lies between these; the page is inside.
+    earliest, latest = bounds_by_time(connection, query.start, query.end)
     values: dict[str, Any] = {
         "account": query.account_id,
-        "after": after,
-        "before": before,
-        "start": -_END if query.start is None else query.start,
-        "end": _END if query.end is None else query.end,
+        "peer": query.peer,
+        "after": max(bounds[0], earliest),
+        "before": min(bounds[1], latest),
+        "start": -END if query.start is None else query.start,
+        "end": END if query.end is None else query.end,
         # One more than asked for tells whether the page is the last one.
         "limit": query.limit + 1,
     }
-    if query.peer is None:
-        count, forward, backward = _COUNT, _FORWARD, _BACKWARD
-    else:
-        values["peer"] = query.peer
-        count, forward, backward = _COUNT_BY_PEER, _FORWARD_BY_PEER, _BACKWARD_BY_PEER
-    rows = connection.execute(backward if query.is_backward else forward, values).fetchall()
+    rows = connection.execute(_PAGE[query.peer is None, query.is_backward], values).fetchall()
     messages = _cut([message_from(row) for row in rows], query)
-    values["first"] = _first_seq(messages, query, bounds)
-    total, index = connection.execute(count, values).fetchone()
-    return ArchivePage(messages, len(rows) <= query.limit, total, index)
+    values |= {"after": earliest, "before": latest, "first": _first_seq(messages, query, bounds)}
+    values["counted"] = END if query.counted is None else query.counted + 1
+    total, index = connection.execute(_COUNT if query.peer is None else _COUNT_BY_PEER, values).fetchone()
+    return _counted(messages, query, is_complete=len(rows) <= query.limit, total=total, index=index)
 
 
 def _page_of_ids(connection: sqlite3.Connection, query: ArchiveQuery, bounds: tuple[int, int]) -> ArchivePage:
@@ -169,7 +159,15 @@ def _page_of_ids(connection: sqlite3.Connection, query: ArchiveQuery, bounds: tu
     messages = _cut(inside[: query.limit + 1], query)
     first = _first_seq(messages, query, bounds)
     index = sum(message.seq < first for message in matching)
-    return ArchivePage(messages, len(inside) <= query.limit, len(matching), index)
+    return _counted(messages, query, is_complete=len(inside) <= query.limit, total=len(matching), index=index)
+
+
+def _counted(
+    messages: tuple[StoredMessage, ...], query: ArchiveQuery, *, is_complete: bool, total: int, index: int
+) -> ArchivePage:
+    if query.counted is not None and total > query.counted:
+        return ArchivePage(messages, is_complete, None, None)
+    return ArchivePage(messages, is_complete, total, index)
 
 
 def _fits(message: StoredMessage, query: ArchiveQuery) -> bool:
@@ -196,7 +194,7 @@ def _first_seq(messages: tuple[StoredMessage, ...], query: ArchiveQuery, bounds:
 
 def _seq_bounds(connection: sqlite3.Connection, query: ArchiveQuery) -> tuple[int, int]:
     after = 0 if query.after_id is None else _archived_seq(connection, query.account_id, query.after_id)
-    before = _END if query.before_id is None else _archived_seq(connection, query.account_id, query.before_id)
+    before = END if query.before_id is None else _archived_seq(connection, query.account_id, query.before_id)
     return after, before
 
 

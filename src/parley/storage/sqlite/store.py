@@ -17,6 +17,7 @@ from parley.storage.errors import DatabaseUnusable
 from parley.storage.sqlite import database
 from parley.storage.sqlite.accounts import SqliteAccounts
 from parley.storage.sqlite.backup import VerifyReport, create_backup, verify_database
+from parley.storage.sqlite.checkpoints import CheckpointLimits, Checkpoints
 from parley.storage.sqlite.conversations import SqliteConversations
 from parley.storage.sqlite.devices import SqliteDevices
 from parley.storage.sqlite.inbox import WriterLimits
@@ -44,6 +45,7 @@ class StorageOptions:
         readers: reading threads.
         queued_reads: reads that may run and wait at once; more fail with `storage-overloaded`.
         writer: bounds of the writer.
+        checkpoints: when pages move from the log to the database.
     """
 
     is_checked: bool = True
@@ -51,6 +53,7 @@ class StorageOptions:
     readers: int = 2
     queued_reads: int = 2_000
     writer: WriterLimits = field(default_factory=WriterLimits)
+    checkpoints: CheckpointLimits = field(default_factory=CheckpointLimits)
 
 
 @dataclass(slots=True)
@@ -104,7 +107,8 @@ class SqliteStorage:
 
     async def __aenter__(self) -> Self:
         connection = await asyncio.to_thread(self._open)
-        self._writer = Writer(connection, self._options.writer, self._observe)
+        checkpoints = Checkpoints(self._path, self._options.checkpoints)
+        self._writer = Writer(connection, self._options.writer, checkpoints, self._observe)
         self._readers = Readers(
             self._path, self._options.readers, self._options.queued_reads, self._writer.report_corrupt
         )

@@ -24,6 +24,7 @@ from parley.domain.ports import AppendDone
 from parley.storage.sqlite import failures
 from parley.storage.sqlite.addresses import AddressBook
 from parley.storage.sqlite.batch import BatchRunner
+from parley.storage.sqlite.checkpoints import Checkpoints
 from parley.storage.sqlite.give_way import GiveWay
 from parley.storage.sqlite.inbox import Batch, Inbox, WriterLimits
 from parley.storage.sqlite.rows import id_to_blob
@@ -41,6 +42,7 @@ class Writer:
     Args:
         connection: from `database.open_writer`; closed by `close`.
         limits: see `WriterLimits`.
+        checkpoints: started and closed with the writer.
         on_commit: called on the loop after every transaction, before its callers hear of it.
     """
 
@@ -48,10 +50,12 @@ class Writer:
         self,
         connection: sqlite3.Connection,
         limits: WriterLimits,
+        checkpoints: Checkpoints,
         on_commit: Callable[[CommitReport], None],
     ) -> None:
         self._connection = connection
         self._limits = limits
+        self._checkpoints = checkpoints
         self._on_commit = on_commit
         self._runner = BatchRunner(connection)
         self._inbox = Inbox(limits)
@@ -76,6 +80,7 @@ class Writer:
         """Start the thread; callbacks will run on the loop that is running now."""
         self._loop = asyncio.get_running_loop()
         self._thread.start()
+        self._checkpoints.start()
 
     def append(self, message: NewMessage, done: AppendDone) -> None:
         """Queue a message. Never blocks; `done` is called on the loop, in the order of the calls.
@@ -148,6 +153,7 @@ class Writer:
         self._inbox.close()
         self._give_way.close()
         await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._checkpoints.close)
         await asyncio.to_thread(self._connection.close)
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
@@ -204,6 +210,7 @@ class Writer:
                 # The loop was closed without closing the storage; nobody is left to hear of it.
                 return
             self._give_way.progress()
+            self._checkpoints.committed(self._connection, len(batch.items))
 
     def _resolve(self, batch: Batch, outcome: list[Result] | StorageUnavailable, duration_s: float) -> None:
         """Tell everyone of a batch, on the loop."""

@@ -29,6 +29,8 @@ _FIELDS: Final = {
     "ids": "list-multi",
 }
 # XEP-0122: the list is open, not every id is an option.
+_COUNTED: Final = 5_000
+"""Messages that are counted beside a page. XEP-0059 §2.2 lets the count and the index be absent."""
 _OPEN: Final = xml("validate", {"xmlns": f"{NS_DATA}-validate", "datatype": "xs:string"}, xml("open"))
 
 
@@ -38,9 +40,6 @@ async def _query(request: IqRequest) -> bytes:
     page_request = parse_page_request(tree)
     query = _archive_query(request, form, page_request)
     page = await _page(request, query)
-    if page_request.max == 0:
-        # XEP-0059 §2.5: only the count is wanted.
-        return _fin(ArchivePage((), page.total == 0, page.total, 0), None)
     is_flipped = tree.find(f"{{{NS_MAM}}}flip-page") is not None
     await _send(request, reversed(page.messages) if is_flipped else page.messages, tree.get("queryid"))
     # XEP-0059 §2.6 leaves the index to us. slixmpp, whichever way it pages, takes a page that ends at the count for
@@ -73,7 +72,9 @@ def _archive_query(request: IqRequest, form: Form, page: PageRequest) -> Archive
         before_id=page.before or form.value("before-id") or None,
         ids=() if ids is None else tuple(dict.fromkeys(ids.values)),
         is_backward=page.before is not None,
-        limit=max(1, min(limit if page.max is None else page.max, limit)),
+        limit=limit if page.max is None else min(page.max, limit),
+        # XEP-0059 §2.6: a page of no items asks for the count, whatever it costs.
+        counted=None if page.max == 0 else _COUNTED,
     )
 
 

@@ -72,13 +72,37 @@ WHERE b.account_id = :account AND b.peer = (SELECT id FROM address WHERE text = 
 ORDER BY b.seq DESC LIMIT :limit;
 
 -- name: count
-SELECT count(*), count(*) FILTER (WHERE seq < :first) FROM mailbox
-WHERE account_id = :account AND is_archived = 1 AND received_at BETWEEN :start AND :end;
+SELECT count(*), count(*) FILTER (WHERE seq < :first) FROM (
+    SELECT seq FROM mailbox
+    WHERE account_id = :account AND is_archived = 1 AND seq > :after AND seq < :before
+        AND received_at BETWEEN :start AND :end
+    LIMIT :counted
+);
 
 -- name: count_by_peer
-SELECT count(*), count(*) FILTER (WHERE seq < :first) FROM mailbox INDEXED BY mailbox_by_peer
-WHERE account_id = :account AND peer = (SELECT id FROM address WHERE text = :peer)
-    AND is_archived = 1 AND received_at BETWEEN :start AND :end;
+SELECT count(*), count(*) FILTER (WHERE seq < :first) FROM (
+    SELECT seq FROM mailbox INDEXED BY mailbox_by_peer
+    WHERE account_id = :account AND peer = (SELECT id FROM address WHERE text = :peer)
+        AND is_archived = 1 AND seq > :after AND seq < :before
+        AND received_at BETWEEN :start AND :end
+    LIMIT :counted
+);
+
+-- name: note_times
+INSERT INTO message_block (block, first_at, last_at) VALUES (?, ?, ?)
+ON CONFLICT (block) DO UPDATE SET
+    first_at = min(first_at, excluded.first_at),
+    last_at = max(last_at, excluded.last_at);
+
+-- name: first_block_since
+SELECT block FROM message_block WHERE last_at >= ? ORDER BY block LIMIT 1;
+
+-- name: last_block_until
+SELECT block FROM message_block WHERE first_at <= ? ORDER BY block DESC LIMIT 1;
+
+-- name: delete_empty_blocks
+DELETE FROM message_block
+WHERE block < (SELECT coalesce(min(seq), 9223372036854775807) / 1024 FROM message);
 
 -- name: entry
 SELECT b.seq, m.id, b.received_at, s.text, r.text, p.text, b.direction, m.confidentiality, m.content
@@ -101,13 +125,15 @@ WHERE b.account_id = :account AND b.direction = 0 AND b.is_mailed = 1
 ORDER BY b.seq LIMIT :limit;
 
 -- name: old_entries
-SELECT account_id, seq FROM mailbox
-WHERE (account_id, seq) > (:account, :seq) AND received_at < :before
-ORDER BY account_id, seq LIMIT :limit;
+SELECT b.account_id, b.seq FROM account AS a
+CROSS JOIN mailbox AS b ON b.account_id = a.id
+WHERE a.id >= :account AND b.seq > CASE WHEN a.id = :account THEN :seq ELSE -1 END AND b.seq < :end
+    AND b.received_at < :before
+ORDER BY a.id, b.seq LIMIT :limit;
 
 -- name: old_entries_of_account
 SELECT account_id, seq FROM mailbox
-WHERE account_id = :account AND seq > :seq AND received_at < :before
+WHERE account_id = :account AND seq > :seq AND seq < :end AND received_at < :before
 ORDER BY seq LIMIT :limit;
 
 -- name: entries_of_account

@@ -13,3 +13,6 @@ SELECT coalesce(max(version), 0) FROM schema_version;
 
 -- name: add_version
 INSERT INTO schema_version (version, name, applied_at) VALUES (?, ?, ?);
+
+-- name: checkpoint
+PRAGMA wal_checkpoint(PASSIVE);
