@@ -15,6 +15,9 @@ export const LIST_LIFE_MS = 15 * 60_000;
 /** A machine that sleeps stops its timers: a day is cut into pieces so that keys are not much older than they may be. */
 export const MAINTENANCE_MS = 6 * 3600_000;
 
+/** When it is tried again to read and publish our own list. */
+export const RETRY_MS = 60_000;
+
 const REVOKED_KEY = 'revoked-omemo-devices';
 
 export interface DeviceListsParts {
@@ -33,6 +36,7 @@ export class DeviceLists {
   /** What changes our own list is done one after the other. */
   #tail: Promise<unknown> = Promise.resolve();
   #cancelMaintenance = () => {};
+  #cancelRetry = () => {};
 
   constructor(private readonly parts: DeviceListsParts) {}
 
@@ -41,14 +45,21 @@ export class DeviceLists {
     const { device } = this.parts;
     this.#readAt.clear();
     this.#isRetired = false;
+    this.#cancelRetry();
     this.#maintainLater();
     await device.maintain();
-    await this.ensure(device.jid);
+    try {
+      await this.ensure(device.jid);
+    } catch (error) {
+      this.#ensureOwnLater();
+      throw error;
+    }
   }
 
   /** Ends the work on a clock. */
   stop(): void {
     this.#cancelMaintenance();
+    this.#cancelRetry();
   }
 
   /**
@@ -165,6 +176,25 @@ export class DeviceLists {
   async #publish(bundle: OwnBundle): Promise<void> {
     await publishBundle(this.parts.link, bundle);
     await this.parts.device.markPublished(FORMAT, bundle);
+  }
+
+  /** As long as our own device may be missing on the list, nobody can write to it. */
+  #ensureOwnLater(): void {
+    const { clock, link, device } = this.parts;
+    this.#cancelRetry();
+    this.#cancelRetry = clock.after(RETRY_MS, () => {
+      if (link.isOpen) {
+        this.ensure(device.jid).catch((error: unknown) => {
+          if (error instanceof ClientError) {
+            this.#ensureOwnLater();
+          } else {
+            report(error);
+          }
+        });
+      } else {
+        this.#ensureOwnLater();
+      }
+    });
   }
 
   #maintainLater(): void {

@@ -52,6 +52,8 @@ export class Outbox {
   readonly #sent = new Set<number>();
   readonly #running = new Map<string, Promise<void>>();
   readonly #again = new Set<string>();
+  /** Conversations that are tried again after a while. */
+  readonly #due = new Set<string>();
   readonly #uploading = new Map<number, AbortController>();
   #nextSeq = 1;
   #isReady = false;
@@ -122,6 +124,17 @@ export class Outbox {
       if (all.has(jid) && !this.#isStopped) {
         void this.#pump(jid);
       }
+    }
+  }
+
+  /** Tries a conversation again after a while; however often it is asked for, once. */
+  #kickLater(conversation: string, delayMs: number): void {
+    if (!this.#due.has(conversation)) {
+      this.#due.add(conversation);
+      this.parts.retryAfter(delayMs, () => {
+        this.#due.delete(conversation);
+        this.kick(conversation);
+      });
     }
   }
 
@@ -283,7 +296,7 @@ export class Outbox {
     if (outcome.kind === 'wait') {
       await this.#showWaiting(entry, outcome.for);
       if (outcome.isPassing) {
-        this.parts.retryAfter(DEVICES_RETRY_MS, () => this.kick(entry.conversation));
+        this.#kickLater(entry.conversation, DEVICES_RETRY_MS);
       }
       return null;
     }
@@ -376,7 +389,7 @@ export class Outbox {
       await this.#fail(current, error.failure);
     } else if (error instanceof UploadError || error instanceof OfflineError) {
       await this.#showWaiting(current, 'connection');
-      this.parts.retryAfter(UPLOAD_RETRY_MS, () => this.kick(entry.conversation));
+      this.#kickLater(entry.conversation, UPLOAD_RETRY_MS);
     } else if (error instanceof StanzaError) {
       await this.#fail(current, failureOf(error.condition));
     } else {
