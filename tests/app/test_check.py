@@ -111,6 +111,8 @@ def test_data(cli: Cli):
         ("http.public_url=http://chat.example.org", "url-insecure"),
         ("xmpp.require_tls=false", "tls-optional"),
         ('sip.udp=["127.0.0.1:5060"]', "setting-unused"),
+        ("media.address=192.0.2.7", "setting-unused"),
+        ("media.ports=30000-30999", "setting-unused"),
         ("limits.max_connections=1000000000", "files-limited"),
         ("http.web_dir=nowhere", "web-app-missing"),
     ],

@@ -162,7 +162,10 @@ def test_every_command_explains_itself():
             texts(below, [*path, name])
 
     texts(main, [])
-    assert call("--version").stdout.startswith("parley ")
+    version = call("--version").stdout.removeprefix("parley ").strip()
+    assert version.count(".") == 2
+    for arguments in (("--version", "--json"), ("--json", "--version")):
+        assert json.loads(call(*arguments).stdout) == {"version": version}
 
 
 def test_a_defect_shows_no_traceback(cli: Cli, monkeypatch):

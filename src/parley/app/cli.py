@@ -9,15 +9,21 @@ from parley.app.commands.backup import backup
 from parley.app.commands.check import check
 from parley.app.commands.demo import demo
 from parley.app.commands.device import device
-from parley.app.commands.frame import Group
+from parley.app.commands.frame import Group, Invocation
 from parley.app.commands.init import init
 from parley.app.commands.migrate import migrate
 from parley.app.commands.serve import serve
 from parley.app.commands.user import user
 
 
+def _show_version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value:
+        context.ensure_object(Invocation).answer({"version": __version__}, f"parley {__version__}")
+        context.exit()
+
+
 @click.group(cls=Group)
-@click.version_option(__version__, prog_name="parley", message="%(prog)s %(version)s")
+@click.option("--version", is_flag=True, expose_value=False, callback=_show_version, help="Show the version and exit.")
 def main() -> None:
     """Run and administer a Parley server: secure messages and voice messages over open protocols.
 

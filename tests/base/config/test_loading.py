@@ -43,7 +43,7 @@ def test_absolute_paths_stay(write):
         ({}, "domains", "is missing"),
         ({"domains": []}, "domains", "at least 1"),
         ({"domains": ["a.example", "A.example"]}, "domains", "listed twice"),
-        ({"domains": ["a b"]}, "domains.0", "not a domain name"),
+        ({"domains": ["a b"]}, "domains[0]", "not a domain name"),
         (MINIMAL | {"domain": "x"}, "domain", "did you mean domains?"),
         (MINIMAL | {"limits": {"max_conections": 5}}, "limits.max_conections", "did you mean max_connections?"),
         (MINIMAL | {"limitz": {}}, "limitz", "did you mean limits?"),
@@ -54,11 +54,11 @@ def test_absolute_paths_stay(write):
         (MINIMAL | {"limits": {"max_stanza_bytes": 9999}}, "limits.max_stanza_bytes", "10000"),
         (MINIMAL | {"archive": {"enabled": 1}}, "archive.enabled", "boolean"),
         (MINIMAL | {"data_dir": ""}, "data_dir", "path"),
-        (MINIMAL | {"http": {"listen": "127.0.0.1:80"}}, "http.listen", "tuple"),
-        (MINIMAL | {"http": {"listen": ["127.0.0.1:80", "here"]}}, "http.listen.1", "here"),
+        (MINIMAL | {"http": {"listen": "127.0.0.1:80"}}, "http.listen", "a valid list"),
+        (MINIMAL | {"http": {"listen": ["127.0.0.1:80", "here"]}}, "http.listen[1]", "here"),
         (MINIMAL | {"xmpp": {"registration": "maybe"}}, "xmpp.registration", "maybe"),
         (MINIMAL | {"media": {"ports": "1"}}, "media.ports", "20000-20999"),
-        (MINIMAL | {"metrics": {"allow": ["10.0.0.1/8"]}}, "metrics.allow.0", "network"),
+        (MINIMAL | {"metrics": {"allow": ["10.0.0.1/8"]}}, "metrics.allow[0]", "network"),
         (MINIMAL | {"tls": {"certificate": 5}}, "tls.certificate", "path"),
     ],
 )
@@ -183,6 +183,8 @@ def test_settings_without_effect_are_named():
     assert unused_settings(parse(MINIMAL, FOLDER)) == []
     settings = parse(MINIMAL | {"sip": {"udp": ["127.0.0.1:5060"]}, "xmpp": XMPP_FOR_LATER}, FOLDER)
     assert unused_settings(settings) == ["sip.udp", "xmpp.s2s", "xmpp.registration"]
+    settings = parse(MINIMAL | {"media": {"address": "127.0.0.1", "ports": "30000-30999"}}, FOLDER)
+    assert unused_settings(settings) == ["media.ports"]
 
 
 def test_settings_are_frozen():

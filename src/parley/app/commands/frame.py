@@ -112,6 +112,8 @@ def _common_options() -> list[click.Parameter]:
         click.Option(
             ["--json"],
             is_flag=True,
+            # Before the options that answer at once, wherever it stands.
+            is_eager=True,
             expose_value=False,
             callback=_take_json,
             help="Print one JSON document on standard output.",

@@ -65,8 +65,14 @@ def apply_reload(running: Settings, read: Settings) -> tuple[Settings, list[str]
 
 
 def unused_settings(settings: Settings) -> list[str]:
-    """Return paths of settings that are set, and kept for later releases, but change nothing in this one."""
+    """Return paths of settings that are not at their defaults, and are for later releases: they change nothing here."""
     unused = [f"sip.{name}" for name in ("udp", "tcp", "tls") if getattr(settings.sip, name)]
+    defaults = type(settings.media)()
+    unused += [
+        f"media.{name}"
+        for name in type(defaults).model_fields
+        if getattr(settings.media, name) != getattr(defaults, name)
+    ]
     unused += ["xmpp.s2s"] if settings.xmpp.s2s else []
     return unused + (["xmpp.registration"] if settings.xmpp.registration != "closed" else [])
 
@@ -136,14 +142,21 @@ def _tuples(value: Any) -> Any:
 
 def _explain(details: ErrorDetails) -> tuple[str, str]:
     location = details["loc"]
-    path = ".".join(str(part) for part in location)
+    path = _path(location)
     if details["type"] == "extra_forbidden":
         return path, "unknown setting" + _suggestion(location)
     if details["type"] == "missing":
         return path, "is missing"
     if details["type"] in ("value_error", "assertion_error"):
         return path, details["msg"].removeprefix("Value error, ")
-    return path, f"{_lower_first(details['msg'])}, not {reprlib.repr(details['input'])}"
+    # Lists of a file are tuples here, which is no word of TOML.
+    message = details["msg"].replace("tuple", "list").replace("Tuple", "List")
+    return path, f"{_lower_first(message)}, not {reprlib.repr(details['input'])}"
+
+
+def _path(location: tuple[str | int, ...]) -> str:
+    """A setting's dotted path, with the place in a list in brackets."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(".")
 
 
 def _suggestion(location: tuple[str | int, ...]) -> str:
