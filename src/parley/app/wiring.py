@@ -36,6 +36,7 @@ from parley.base.supervise import Supervisor
 from parley.domain.errors import StorageUnavailable
 from parley.edges.admin.server import AdminServer
 from parley.edges.http.app import App, Routes
+from parley.edges.http.connections import ConnectionLimits
 from parley.edges.http.discovery import Discovery
 from parley.edges.http.downloads import DownloadRoutes
 from parley.edges.http.operations import Operations as OperationRoutes
@@ -133,6 +134,7 @@ class Server:
             return
         self.settings, needs_restart = apply_reload(self.settings, read)
         self.xmpp.reload(self.settings)
+        self.http.configure(_connection_limits(self.settings))
         self.sign_in.configure(self.settings.login)
         self.contents.reload(self.settings.upload)
         self.operation_routes.metrics_allow = self.settings.metrics.allow
@@ -222,8 +224,10 @@ class Server:
             header_timeout_s=settings.header_timeout_s,
             max_connections=self.settings.limits.max_connections,
             drain_timeout_s=min(_HTTP_DRAIN_S, self.settings.limits.drain_timeout_s),
+            connections=_connection_limits(self.settings),
         )
-        return HttpServer(App(routes, self.metrics), _listeners(self.settings), self.supervisor, limits)
+        app = App(routes, self.metrics, settings.body_timeout_s, settings.min_body_bytes_per_s)
+        return HttpServer(app, _listeners(self.settings), self.supervisor, limits, self.metrics.refused)
 
     def _watch(self) -> None:
         boot, path = Boot(), self.settings.data_dir / CLOCK
@@ -266,6 +270,12 @@ def web_folder(settings: Settings) -> Path:
     package = Path(parley.__file__).resolve().parent
     packaged = package / "web"
     return packaged if packaged.is_dir() else package.parent.parent / "web" / "dist"
+
+
+def _connection_limits(settings: Settings) -> ConnectionLimits:
+    # What a message's frames and the TLS records around them add to a stanza, with much to spare.
+    largest_bytes = 2 * settings.limits.max_stanza_bytes + 65536
+    return ConnectionLimits(settings.http.max_connections_per_address, largest_bytes, settings.http.trusted_proxies)
 
 
 def _listeners(settings: Settings) -> list[Listener]:

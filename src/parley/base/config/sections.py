@@ -56,6 +56,34 @@ class HttpSettings(Section):
     header_timeout_s: int = _setting(
         20, "Time for the head of a request to arrive; then the connection is closed.", unit="seconds", ge=1, le=600
     )
+    max_connections_per_address: int = _setting(
+        500,
+        "Most connections at a time from one IP address, WebSockets included; further ones are cut.",
+        reload=True,
+        ge=8,
+    )
+    trusted_proxies: tuple[AllowedNetwork, ...] = _setting(
+        (),
+        "Addresses and networks of reverse proxies. Their connections are not counted, and the last address in"
+        " `X-Forwarded-For` that is none of theirs is the client that limits and throttles go by.",
+        reload=True,
+    )
+    body_timeout_s: int = _setting(
+        60,
+        "Time for the next bytes of a request's body to arrive, or for a piece of a reply to be taken; then the"
+        " connection is closed.",
+        unit="seconds",
+        ge=1,
+        le=3600,
+    )
+    min_body_bytes_per_s: int = _setting(
+        256,
+        "A body that arrives more slowly than this, over its whole length and `body_timeout_s` more, is refused; 0 for"
+        " no such limit.",
+        unit="bytes per second",
+        ge=0,
+        le=_MIB,
+    )
 
 
 class TlsSettings(Section):

@@ -56,12 +56,14 @@ class App:
         routes: what answers.
         metrics: counts refusals.
         timeout_s: what one piece of a body may take to cross the network, in seconds.
+        min_bytes_per_s: how fast the body of a request has to come; 0 for no matter.
     """
 
-    def __init__(self, routes: Routes, metrics: Metrics, timeout_s: float = 60.0) -> None:
+    def __init__(self, routes: Routes, metrics: Metrics, timeout_s: float = 60.0, min_bytes_per_s: int = 0) -> None:
         self._routes = routes
         self._metrics = metrics
         self._timeout_s = timeout_s
+        self._min_bytes_per_s = min_bytes_per_s
         self._fixed: dict[str, _Route] = {
             "/.well-known/host-meta": routes.discovery.host_meta,
             "/.well-known/host-meta.json": routes.discovery.host_meta_json,
@@ -76,7 +78,7 @@ class App:
         if scope["type"] == "websocket":
             await self._routes.websocket(scope, receive, send)
         elif scope["type"] == "http":
-            await self._serve(Exchange(scope, receive, send, self._timeout_s))
+            await self._serve(Exchange(scope, receive, send, self._timeout_s, self._min_bytes_per_s))
 
     async def _serve(self, exchange: Exchange) -> None:
         try:

@@ -30,9 +30,12 @@ class Exchange:
         receive: of ASGI.
         send: of ASGI.
         timeout_s: what one piece of the body, or one piece of the reply, may take to cross the network, in seconds.
+        min_bytes_per_s: a body that comes more slowly, and `timeout_s` more, has stalled.
     """
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, timeout_s: float = 60.0) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, timeout_s: float = 60.0, min_bytes_per_s: int = 0
+    ) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.client: str = scope["client"][0] if scope.get("client") else ""
@@ -41,6 +44,9 @@ class Exchange:
         self._receive = receive
         self._send = send
         self._timeout_s = timeout_s
+        self._min_bytes_per_s = min_bytes_per_s
+        self._received_bytes = 0
+        self._waited_s = 0.0
         self.has_body = self.header("content-length") not in (None, "0") or self._is_chunked
         self._has_body_left = self.has_body
         self._is_interrupted = False
@@ -80,7 +86,7 @@ class Exchange:
         Raises:
             Disconnected: the connection ended before the body did.
             Interrupted: `interrupt` was called.
-            Stalled: nothing came for `timeout_s`.
+            Stalled: nothing came for `timeout_s`, or all that came took too long.
         """
         while self._has_body_left:
             message = await self._next_message()
@@ -90,14 +96,17 @@ class Exchange:
             self._has_body_left = message.get("more_body", False)
             body: bytes = message.get("body", b"")
             if body:
+                self._received_bytes += len(body)
                 return body
         return None
 
     async def _next_message(self) -> Message:
         if self._is_interrupted:
             raise Interrupted
+        loop = asyncio.get_running_loop()
+        started = loop.time()
         try:
-            async with asyncio.timeout(self._timeout_s) as self._deadline:
+            async with asyncio.timeout(self._patience_s()) as self._deadline:
                 return await self._receive()
         except TimeoutError:
             if self._is_interrupted:
@@ -105,6 +114,14 @@ class Exchange:
             raise Stalled from None
         finally:
             self._deadline = None
+            # Only waiting counts: what the server does with a piece is not the client's delay.
+            self._waited_s += loop.time() - started
+
+    def _patience_s(self) -> float:
+        if not self._min_bytes_per_s:
+            return self._timeout_s
+        left_s = self._timeout_s + self._received_bytes / self._min_bytes_per_s - self._waited_s
+        return min(self._timeout_s, left_s)
 
     def interrupt(self) -> None:
         """End the reading of the body now: `piece` raises `Interrupted`."""

@@ -9,8 +9,7 @@ from parley.edges.http.errors import Refusal
 from parley.edges.http.exchange import Exchange
 from parley.ops.health import Health
 from parley.ops.metrics import CONTENT_TYPE, Metrics
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from parley.protocols.http.forwarding import Network, is_among
 
 LOOPBACK: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
@@ -54,10 +53,4 @@ class Operations:
         # Behind a proxy on this machine every request comes from loopback: one that was forwarded is a stranger's.
         if any(exchange.header(name) is not None for name in _FORWARDED):
             return False
-        try:
-            address = ipaddress.ip_address(exchange.client)
-        except ValueError:
-            return False
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-        return any(address in network for network in self.metrics_allow)
+        return is_among(exchange.client, self.metrics_allow)

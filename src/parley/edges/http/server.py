@@ -12,8 +12,8 @@ import contextlib
 import errno
 import os
 import socket
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +30,8 @@ from parley.base.config.values import ListenAddress
 from parley.base.errors import ConfigError
 from parley.base.supervise import ESSENTIAL, Supervisor
 from parley.edges.http.asgi import Application, Receive, Scope, Send
+from parley.edges.http.connections import ConnectionLimits, Connections
+from parley.protocols.http.forwarding import client_of
 
 _BACKLOG = 1024
 _START_S = 10.0
@@ -65,14 +67,16 @@ class ServerLimits:
     Attributes:
         max_header_bytes: of a request's head; more is answered with 431.
         header_timeout_s: for a head to arrive, and for a kept connection to stay idle; then it is closed.
-        max_connections: per address; more wait to be accepted.
+        max_connections: for each address to listen at; more wait to be accepted.
         drain_timeout_s: what requests get to finish when the server stops.
+        connections: of one client, and of proxies.
     """
 
     max_header_bytes: int = 32768
     header_timeout_s: float = 20.0
     max_connections: int = 20_000
     drain_timeout_s: float = 5.0
+    connections: ConnectionLimits = field(default_factory=ConnectionLimits)
 
 
 class HttpServer:
@@ -83,6 +87,7 @@ class HttpServer:
         listeners: where to serve.
         supervisor: keeps the servers; one that ends by itself ends the process.
         limits: bounds.
+        refused: is told a code for each connection that is cut.
 
     Raises:
         ConfigError: on entering, when an address cannot be bound or a certificate cannot be used.
@@ -94,11 +99,14 @@ class HttpServer:
         listeners: Sequence[Listener],
         supervisor: Supervisor,
         limits: ServerLimits | None = None,
+        refused: Callable[[str], None] = lambda _code: None,
     ) -> None:
         self._application = application
         self._listeners = listeners
         self._supervisor = supervisor
         self._limits = limits or ServerLimits()
+        self._connections = Connections(self._limits.connections, refused)
+        self._watch: asyncio.Task[None] | None = None
         self._bound: list[_Bound] = []
         self._is_draining = False
 
@@ -111,8 +119,10 @@ class HttpServer:
         try:
             for listener in self._listeners:
                 self._bound += [_Bound(listener, bound) for bound in _bind(listener)]
+            self._connections.listen(self.addresses)
             for bound in self._bound:
                 await self._start(bound)
+            self._watch = self._supervisor.service("http connections", self._connections.run)
         except BaseException:
             await self._stop(drain_s=0)
             raise
@@ -122,6 +132,10 @@ class HttpServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stop(self._limits.drain_timeout_s)
+
+    def configure(self, limits: ConnectionLimits) -> None:
+        """Go on with other bounds of connections."""
+        self._connections.limits = limits
 
     async def reload_certificates(self) -> None:
         """Serve new TLS connections with the certificates as they are on disk now.
@@ -158,14 +172,30 @@ class HttpServer:
             return
         requests.add(task)
         try:
-            await self._application(scope, receive, send)
+            if scope["type"] == "websocket":
+                peer, port = scope["client"]
+                with self._connections.websocket((peer, int(port))) as messages:
+                    await self._application(self._seen_through(scope), messages.counted(receive), send)
+            else:
+                await self._application(self._seen_through(scope), receive, send)
         finally:
             requests.discard(task)
+
+    def _seen_through(self, scope: Scope) -> Scope:
+        """The scope with the client behind trusted proxies in their place."""
+        trusted = self._connections.limits.trusted
+        if trusted:
+            named = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+            peer, port = scope["client"]
+            scope["client"] = (client_of(peer, ",".join(named), trusted), port)
+        return scope
 
     async def _stop(self, drain_s: float) -> None:
         # granian drops its WebSockets as soon as it is told to stop: so it is told last, and what comes until then is
         # turned away.
         self._is_draining = True
+        if self._watch is not None:
+            self._watch.cancel()
         running = [bound.running for bound in self._bound if bound.running is not None]
         requests = [task for each in running for task in each.requests]
         if requests and drain_s:
