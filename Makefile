@@ -15,6 +15,8 @@ LOCK := $(abspath $(BIN))/uv pip compile --quiet --python-version 3.11 --univers
 
 WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -path web/tools -prune \
 	-o -type f ! -name '*.test.ts' ! -name '*.test.tsx' -print)
+# A folder is as new as the last file that was added to it or deleted.
+WEB_FOLDERS := $(shell find web/src web/public -type d 2>/dev/null)
 WEB_PATH = PATH="$$(tools/node_bin.sh):$$PATH"
 
 ONLY ?=
@@ -95,7 +97,7 @@ web/node_modules/.stamp: web/package-lock.json web/package.json web/.npmrc | $(S
 	@$(WEB_PATH) && cd web && npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@
 
-web/dist/index.html: web/node_modules/.stamp $(WEB_SOURCES)
+web/dist/index.html: web/node_modules/.stamp $(WEB_SOURCES) $(WEB_FOLDERS)
 	@echo "Building the web app…"
 	@$(WEB_PATH) && cd web && node_modules/.bin/vite build --logLevel warn
 	@touch $@
