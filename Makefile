@@ -54,7 +54,7 @@ bench: setup web peers ## measure against the peers: make bench [ONLY=name]
 	@$(BIN)/python -m bench $(ONLY)
 
 soak: setup web peers ## the long tests: make soak [MINUTES=10]
-	@PARLEY_SOAK_MINUTES=$(MINUTES) $(BIN)/python -m pytest -m soak
+	@PARLEY_SOAK_MINUTES=$(MINUTES) $(BIN)/python -m pytest -m soak -s
 
 fuzz: setup ## all fuzz targets in turn, MINUTES together: make fuzz [MINUTES=10] [ONLY=name]
 	@$(BIN)/python tools/fuzz.py --minutes $(MINUTES) $(ONLY)
