@@ -6,6 +6,7 @@ import { ManualClock } from './clock';
 import { ClientDb } from './db';
 import { Engine } from './engine';
 import { FakeServer } from './testing/fake-server';
+import type { XmlNode } from './xml';
 
 const ALICE = 'alice@home';
 const BOB = 'bob@home';
@@ -157,6 +158,38 @@ describe('signing in', () => {
   });
 });
 
+describe('signing other devices out', () => {
+  const list = () =>
+    server.account(ALICE).nodes.get('eu.siacs.conversations.axolotl.devicelist')?.children[0] as XmlNode;
+
+  async function twoDevices(): Promise<readonly [Profile, Profile]> {
+    const [phone, laptop] = [await signedIn(ALICE), await signedIn(ALICE)];
+    await until(() => list().children.length === 2);
+    return [phone, laptop];
+  }
+
+  it('takes one that is signed out off the list of devices', async () => {
+    const [phone, laptop] = await twoDevices();
+    const [own] = await phone.client.devices(ALICE);
+    const other = (await phone.client.signedInDevices()).find((device) => !device.isThisDevice);
+    await phone.client.revokeDevice(required(other).resource);
+    await until(() => list().children.length === 1);
+    expect(list().children).toMatchObject([{ attrs: { id: String(own?.deviceId) } }]);
+    laptop.back();
+    await until(() => laptop.client.session.value === null);
+    expect(laptop.client.lastSignOut.value).toBe('signed-out-elsewhere');
+  });
+
+  it('takes all off the list when all are signed out, and none puts itself back', async () => {
+    const [phone, laptop] = await twoDevices();
+    await phone.client.signOutEverywhere();
+    laptop.back();
+    await until(() => laptop.client.session.value === null);
+    expect(server.account(ALICE).credentials.size).toBe(0);
+    expect(list().children).toEqual([]);
+  });
+});
+
 describe('two people', () => {
   it('exchange sealed messages, with receipts and markers', async () => {
     const [alice, bob] = [await signedIn(ALICE), await signedIn(BOB)];
@@ -275,6 +308,45 @@ describe('a device that is not trusted', () => {
     await alice.client.setTrust(required(device), 'verified');
     await until(() => texts(toBob).length === 3);
     expect(texts(toBob)).toEqual(['hello', 'one', 'two']);
+  });
+});
+
+describe('notes', () => {
+  const notes = (thread: Thread): string[] =>
+    thread.messages.value.flatMap(({ content }) => (content.kind === 'note' ? [content.note] : []));
+
+  it('say once whom one writes to, however fast one writes', async () => {
+    const [alice] = [await signedIn(ALICE), await signedIn(BOB)];
+    const toBob = alice.thread(BOB);
+    await Promise.all([alice.client.sendText(BOB, 'one'), alice.client.sendText(BOB, 'two')]);
+    await until(() => texts(toBob).length === 2);
+    for (const { id, content } of toBob.messages.value) {
+      if (content.kind === 'text') {
+        await alice.client.discard(id);
+      }
+    }
+    await alice.client.sendText(BOB, 'three');
+    expect(notes(toBob)).toEqual(['first-contact']);
+  });
+
+  it('of an own new device stand in the latest conversations', async () => {
+    const others = Array.from({ length: 11 }, (_, index) => `a${index}@home`);
+    server = new FakeServer([ALICE, BOB, ...others]);
+    const alice = await signedIn(ALICE);
+    for (const jid of [...others, BOB]) {
+      alice.clock.advance(1000);
+      await alice.client.sendText(jid, 'hello');
+    }
+    const [toBob, toFirst] = [alice.thread(BOB), alice.thread(others[0] ?? '')];
+    await alice.reload();
+    await until(() => alice.client.connection.value.kind === 'online');
+    await signedIn(ALICE);
+    const [latest, oldest] = [alice.thread(BOB), alice.thread(others[0] ?? '')];
+    await until(() => notes(latest).includes('new-device'));
+    await until(() => !oldest.isLoading.value);
+    expect(notes(oldest)).toEqual(['first-contact']);
+    toBob.close();
+    toFirst.close();
   });
 });
 

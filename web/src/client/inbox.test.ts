@@ -2,7 +2,7 @@ import 'fake-indexeddb/auto';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from './clock';
 import { ClientDb } from './db';
-import { Inbox, RECENT } from './inbox';
+import { Inbox, type InboxParts, RECENT } from './inbox';
 import type { MessageRecord } from './records';
 import type { UnsealOutcome } from './sealing';
 import type { Envelope } from './stanzas';
@@ -29,7 +29,11 @@ beforeEach(async () => {
   controls = [];
   outcome = 'opens';
   isContact = true;
-  inbox = new Inbox({
+  inbox = new Inbox(partsOf());
+});
+
+function partsOf(): InboxParts {
+  return {
     own: ALICE,
     store,
     outbox: {
@@ -53,8 +57,8 @@ beforeEach(async () => {
     now: () => clock.now(),
     mayNotice: async () => isContact,
     onStored: () => undefined,
-  });
-});
+  };
+}
 
 const sealed = { senderDeviceId: 1, keys: [], iv: new Uint8Array(12), payload: new Uint8Array(1) };
 
@@ -260,6 +264,27 @@ describe('what cannot be opened', () => {
     outcome = { kind: 'unreadable', reason: 'not-for-this-device' };
     await inbox.take(envelope({ stanzaId: 'a', sealed: { ...sealed, payload: null } }), RECENT);
     expect(await stored()).toEqual([]);
+  });
+});
+
+describe('the storage', () => {
+  it('is to blame when it fails, never the message', async () => {
+    const unseal = () => Promise.reject(new DOMException('closed', 'InvalidStateError'));
+    const failing = new Inbox({ ...partsOf(), sealing: { ...partsOf().sealing, unseal } });
+    await expect(failing.take(envelope({ stanzaId: 'a', sealed }), RECENT)).rejects.toMatchObject({
+      code: 'store-unavailable',
+    });
+    expect(await stored()).toEqual([]);
+  });
+});
+
+describe('the first note', () => {
+  it('is not doubled when the message that it precedes comes again', async () => {
+    await inbox.introduce(BOB);
+    // As after a crash: what was remembered is gone.
+    const again = new Inbox({ ...partsOf(), store: await Store.load(store.db, clock) });
+    await Promise.all([again.introduce(BOB), again.introduce(BOB)]);
+    expect(await notes()).toEqual(['first-contact']);
   });
 });
 

@@ -21,9 +21,11 @@ class Process {
   readonly sent: string[] = [];
   readonly sealedBodies: string[] = [];
   readonly link = { isOpen: true, send: (stanza: string) => void this.sent.push(stanza) };
-  sealing: 'works' | 'devices' | 'trust' | 'crash-before-commit' | 'crash-after-commit' = 'works';
+  sealing: 'works' | 'devices' | 'trust' | 'list-refused' | 'crash-before-commit' | 'crash-after-commit' = 'works';
   upload: (slot: UploadSlot) => Promise<void> = async () => undefined;
   slotsGiven = 0;
+  /** How often devices were asked for in vain. */
+  asked = 0;
   isOver = false;
 
   private constructor(
@@ -68,6 +70,10 @@ class Process {
   ): Promise<SealOutcome> {
     if (this.sealing === 'devices' || this.sealing === 'trust') {
       return { kind: 'wait', for: this.sealing };
+    }
+    if (this.sealing === 'list-refused') {
+      this.asked += 1;
+      return { kind: 'wait', for: 'devices', isPassing: true };
     }
     if (this.sealing === 'crash-before-commit') {
       return new Promise(() => undefined);
@@ -322,6 +328,21 @@ describe('waiting', () => {
     process.outbox.kick(BOB);
     await until(() => process.sent.length === 3);
     expect(process.ids()).toEqual(['mark', 'a', 'b']);
+  });
+
+  it('for a list that cannot be had ends by itself', async () => {
+    const process = await start();
+    process.sealing = 'list-refused';
+    process.outbox.onReady(false);
+    await process.text('a');
+    await until(() => process.asked === 1);
+    process.outbox.kick(BOB);
+    await until(() => process.asked === 2);
+    await until(async () => (await process.state('a'))?.waitingFor === 'devices');
+    process.sealing = 'works';
+    clock.advance(30_000);
+    await until(() => process.sent.length === 1);
+    expect(process.asked).toBe(2);
   });
 
   it('of one conversation does not hold back another', async () => {

@@ -294,10 +294,10 @@ export class Outbox {
       return [await store.db.sealOutbox({ ...entry, stanza })];
     });
     if (outcome.kind === 'wait') {
-      await this.#showWaiting(entry, outcome.for);
       if (outcome.isPassing) {
         this.#kickLater(entry.conversation, DEVICES_RETRY_MS);
       }
+      await this.#showWaiting(entry, outcome.for);
       return null;
     }
     await this.#moved({ ...entry, stanza: outcome.stanza });

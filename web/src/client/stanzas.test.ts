@@ -96,6 +96,25 @@ describe('parseMessage', () => {
     expect(parseMessage(foreign, OWN)?.isForeignCipher).toBe(true);
     expect(parseMessage(message({ from: 'you@there' }, body), OWN)?.isForeignCipher).toBe(false);
   });
+
+  const encrypted = (ns: string, ...children: XmlNode[]) => x(ns, 'encrypted', {}, x(ns, 'header'), ...children);
+  const omemo2 = 'urn:xmpp:omemo:2';
+
+  it.each([
+    ['OMEMO of another version', [encrypted(omemo2, x(omemo2, 'payload'))]],
+    ['the same with a word for other apps', [encrypted(omemo2, x(omemo2, 'payload')), body]],
+    ['OMEMO that is not well made', [encrypted('eu.siacs.conversations.axolotl'), body]],
+    ['OpenPGP', [x('urn:xmpp:openpgp:0', 'openpgp'), body]],
+    ['old OpenPGP', [x('jabber:x:encrypted', 'x'), body]],
+    ['OTR', [x(CLIENT, 'body', {}, '?OTR:AAMD')]],
+  ])('knows %s for a cipher though nothing says so', (_name, children) => {
+    expect(parseMessage(message({ from: 'you@there' }, ...children), OWN)?.isForeignCipher).toBe(true);
+  });
+
+  it('has nothing to show of a message that carries keys only', () => {
+    const keys = message({ from: 'you@there' }, encrypted(omemo2), x('urn:xmpp:eme:0', 'encryption'));
+    expect(parseMessage(keys, OWN)?.isForeignCipher).toBe(false);
+  });
 });
 
 describe('parseArchived', () => {

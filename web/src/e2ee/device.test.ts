@@ -13,6 +13,19 @@ import type { Bundle, Encrypted, Format } from './types';
 const ALICE = 'alice@parley.example';
 const BOB = 'bob@parley.example';
 
+describe('a new identity', () => {
+  test('takes the device id that it is given, unless another device has it', async () => {
+    expect((await person(ALICE, { deviceId: 42 })).device.deviceId).toBe(42);
+    expect((await person(ALICE, { deviceId: 42, takenDeviceIds: [42] })).device.deviceId).not.toBe(42);
+    await expect(person(ALICE, { deviceId: 2 ** 31 })).rejects.toMatchObject({ code: 'bad-argument' });
+  });
+
+  test('keeps its id whatever is wanted later', async () => {
+    const { store } = await person(ALICE, { deviceId: 42 });
+    expect((await person(ALICE, { deviceId: 43 }, store)).device.deviceId).toBe(42);
+  });
+});
+
 describe.each<Format>(['legacy', 'omemo2'])('%s', (format) => {
   async function pair(): Promise<{ alice: Person; bob: Person }> {
     const alice = await person(ALICE);

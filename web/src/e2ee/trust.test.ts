@@ -229,6 +229,46 @@ describe('what trust does to messages', () => {
     expect(second.isNewDevice).toBe(false);
   });
 
+  test('what tells of new devices is stored with the mark that they were told of, or neither is', async () => {
+    const { alice, bob } = await pair();
+    const phone = await person(BOB);
+    await alice.device.updateDeviceList(BOB, [bob.address.deviceId, phone.address.deviceId], 'legacy');
+    const told: (readonly number[])[] = [];
+    const tell = async (ids: readonly number[]) => {
+      told.push(ids);
+      return [{ store: 'notes', key: 'n', value: ids }];
+    };
+    alice.store.beforeCommit = () => {
+      throw new Error('full');
+    };
+    await expect(alice.device.acknowledgeDevices(BOB, tell)).rejects.toMatchObject({ code: 'store-unavailable' });
+    expect(alice.store.extras.size).toBe(0);
+    alice.store.beforeCommit = null;
+    await alice.device.acknowledgeDevices(BOB, tell);
+    await alice.device.acknowledgeDevices(BOB, tell);
+    expect(told).toEqual([[phone.address.deviceId], [phone.address.deviceId]]);
+    expect(alice.store.extras.get('notes/n')).toEqual([phone.address.deviceId]);
+  });
+
+  test('a decision beside a device is refused when it shows another key by now', async () => {
+    const { alice, bob } = await pair();
+    const seen = bob.device.fingerprint();
+    const impostor = await reinstalled(bob);
+    await connect(impostor, alice, 'legacy');
+    await expect(hear(alice, impostor, await say(impostor, 'x', [alice], 'legacy'))).rejects.toMatchObject({
+      code: 'identity-changed',
+    });
+    const before = alice.store.snapshot();
+    for (const fingerprint of [seen, '']) {
+      const decided = alice.device.setTrust(BOB, fingerprint, 'verified', bob.address.deviceId);
+      await expect(decided).rejects.toMatchObject({ code: 'unknown-fingerprint' });
+    }
+    expect(alice.store.snapshot()).toEqual(before);
+    await alice.device.setTrust(BOB, impostor.device.fingerprint(), 'verified', bob.address.deviceId);
+    const [device] = await alice.device.devicesOf(BOB);
+    expect(device).toMatchObject({ trust: 'verified', changedKey: null });
+  });
+
   test('a second device of one’s own is announced to the first, not the first to the second', async () => {
     const first = await person(ALICE);
     const second = await person(ALICE);

@@ -259,6 +259,10 @@ export class FakeServer {
       account.credentials.set(resource, payload);
     } else if (payload.name === 'revoke') {
       account.credentials.delete(resource);
+      const signedOut = account.sessions.get(resource);
+      account.sessions.delete(resource);
+      // The answer first: it may be the installation itself that asked.
+      queueMicrotask(() => signedOut?.stream?.end({ kind: 'stream-error', condition: 'not-authorized' }));
     } else if (payload.name === 'revoke-all') {
       account.credentials.clear();
     } else {
