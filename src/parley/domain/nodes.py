@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from parley.domain.errors import LimitReached
 
 
 class AccessModel(StrEnum):
@@ -12,8 +15,19 @@ class AccessModel(StrEnum):
     OPEN = "open"
     PRESENCE = "presence"
     ROSTER = "roster"
-    AUTHORIZE = "authorize"
     WHITELIST = "whitelist"
+
+
+class Affiliation(StrEnum):
+    """What an address is to a node (XEP-0060 §4.1). The account that has the node is its one owner.
+
+    A member may read a node whose access model is a whitelist; an outcast may read no node, whatever its model.
+    """
+
+    OWNER = "owner"
+    MEMBER = "member"
+    OUTCAST = "outcast"
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +46,12 @@ class NodeConfig:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One node of one account."""
+    """One node of one account. `affiliations` holds its members and outcasts by address (`name@domain`)."""
 
     account_id: int
     name: str
     config: NodeConfig
+    affiliations: Mapping[str, Affiliation] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +62,14 @@ class NodeItem:
     publisher: str
     published_at: int
     payload: bytes
+
+
+def affiliated(
+    known: Mapping[str, Affiliation], changes: Mapping[str, Affiliation], limit: int
+) -> dict[str, Affiliation]:
+    """`known` with the changes; raises LimitReached("too-many-affiliations") when there are to be more than `limit`."""
+    merged: dict[str, Affiliation] = {**known, **changes}
+    kept = {address: merged[address] for address in merged if merged[address] is not Affiliation.NONE}
+    if len(kept) > max(limit, len(known)):
+        raise LimitReached("too-many-affiliations")
+    return kept

@@ -7,7 +7,7 @@ account that does not exist raise NotFound("account-not-found"); those that read
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from parley.domain.accounts import Account, Credential
@@ -22,7 +22,7 @@ from parley.domain.messages import (
     NewMessage,
     StoredMessage,
 )
-from parley.domain.nodes import Node, NodeConfig, NodeItem
+from parley.domain.nodes import Affiliation, Node, NodeConfig, NodeItem
 from parley.domain.uploads import Slot, Upload, UploadState
 
 AppendDone = Callable[[Appended | StorageUnavailable], None]
@@ -208,6 +208,13 @@ class NodeStore(Protocol):
 
     async def configure(self, account_id: int, name: str, config: NodeConfig) -> None:
         """Raises NotFound("node-not-found"). A smaller max_items drops the oldest items."""
+        ...
+
+    async def affiliate(self, account_id: int, name: str, changes: Mapping[str, Affiliation], limit: int) -> None:
+        """Change what addresses are to a node: MEMBER, OUTCAST, or NONE to forget them.
+
+        Raises NotFound("node-not-found"), LimitReached("too-many-affiliations"): a node has at most `limit`.
+        """
         ...
 
     async def publish(self, account_id: int, name: str, item: NodeItem) -> None:

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
 from parley.domain.errors import Conflict, LimitReached, NotFound
-from parley.domain.nodes import AccessModel, Node, NodeConfig, NodeItem
+from parley.domain.nodes import AccessModel, Affiliation, Node, NodeConfig, NodeItem
 
-from ..people import ALICE, AnyStorage, two_people
+from ..people import ALICE, BOB, CAROL, AnyStorage, two_people
 from .machines import MEMORY, SQLITE, StorageMachine
 
 LIMIT = 3
@@ -69,6 +69,29 @@ async def test_unknown_nodes(storage: AnyStorage) -> None:
     assert await storage.nodes.retract(alice, "urn:x", ["1"]) == []
     assert await storage.nodes.purge(alice, "urn:x") == 0
     assert await storage.nodes.delete(alice, "urn:x") is False
+
+
+async def test_what_people_are_to_a_node(storage: AnyStorage) -> None:
+    alice, _ = await two_people(storage)
+    await storage.nodes.create(alice, "urn:x", NodeConfig(), 10)
+    await storage.nodes.affiliate(alice, "urn:x", {BOB: Affiliation.MEMBER, CAROL: Affiliation.OUTCAST}, 2)
+    both = {BOB: Affiliation.MEMBER, CAROL: Affiliation.OUTCAST}
+    assert await storage.nodes.node(alice, "urn:x") == Node(alice, "urn:x", NodeConfig(), both)
+    with pytest.raises(LimitReached) as full:
+        await storage.nodes.affiliate(alice, "urn:x", {"d@x": Affiliation.MEMBER}, 2)
+    assert full.value.code == "too-many-affiliations"
+    # One that has too many already can still be changed and shrink.
+    await storage.nodes.affiliate(alice, "urn:x", {BOB: Affiliation.OUTCAST}, 1)
+    await storage.nodes.configure(alice, "urn:x", NodeConfig(title="T"))
+    await storage.nodes.affiliate(alice, "urn:x", {CAROL: Affiliation.NONE, "d@x": Affiliation.NONE}, 1)
+    changed = Node(alice, "urn:x", NodeConfig(title="T"), {BOB: Affiliation.OUTCAST})
+    assert await storage.nodes.nodes(alice) == [changed]
+    with pytest.raises(NotFound):
+        await storage.nodes.affiliate(alice, "urn:y", {BOB: Affiliation.MEMBER}, 1)
+    # A node that comes anew starts with nobody.
+    await storage.nodes.delete(alice, "urn:x")
+    assert await storage.nodes.create(alice, "urn:x", NodeConfig(), 10) == Node(alice, "urn:x", NodeConfig())
+    assert await storage.nodes.node(alice, "urn:x") == Node(alice, "urn:x", NodeConfig())
 
 
 class NodeMachine(StorageMachine):

@@ -11,6 +11,7 @@ from parley.protocols.xmpp.errors import JIDError, PayloadError, RemoteProtocolE
 _BY_CODE: Final = MappingProxyType(
     {
         "roster-full": (StanzaCondition.RESOURCE_CONSTRAINT, "the roster is full"),
+        "too-many-affiliations": (StanzaCondition.RESOURCE_CONSTRAINT, "too many affiliations"),
         "too-many-nodes": (StanzaCondition.RESOURCE_CONSTRAINT, "too many nodes"),
         "node-exists": (StanzaCondition.CONFLICT, "the node exists"),
         "node-not-found": (StanzaCondition.ITEM_NOT_FOUND, ""),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from parley.domain.errors import Conflict, LimitReached, NotFound
-from parley.domain.nodes import Node, NodeConfig, NodeItem
+from parley.domain.nodes import Affiliation, Node, NodeConfig, NodeItem, affiliated
 from parley.storage.memory.state import NodeTable, Tables
 
 
@@ -18,12 +18,12 @@ class MemoryNodes:
     async def nodes(self, account_id: int) -> list[Node]:
         """All nodes of an account, by name."""
         nodes = self._of(account_id)
-        return [Node(account_id, name, nodes[name].config) for name in sorted(nodes)]
+        return [_node(account_id, name, nodes[name]) for name in sorted(nodes)]
 
     async def node(self, account_id: int, name: str) -> Node | None:
         """One node."""
         found = self._of(account_id).get(name)
-        return None if found is None else Node(account_id, name, found.config)
+        return None if found is None else _node(account_id, name, found)
 
     async def create(self, account_id: int, name: str, config: NodeConfig, limit: int) -> Node:
         """Create a node."""
@@ -40,6 +40,11 @@ class MemoryNodes:
         node = self._existing(account_id, name)
         node.config = config
         _trim(node)
+
+    async def affiliate(self, account_id: int, name: str, changes: Mapping[str, Affiliation], limit: int) -> None:
+        """Change what addresses are to a node."""
+        node = self._existing(account_id, name)
+        node.affiliations = affiliated(node.affiliations, changes, limit)
 
     async def publish(self, account_id: int, name: str, item: NodeItem) -> None:
         """Add or replace an item and drop the oldest over max_items."""
@@ -84,6 +89,10 @@ class MemoryNodes:
         if node is None:
             raise NotFound("node-not-found")
         return node
+
+
+def _node(account_id: int, name: str, table: NodeTable) -> Node:
+    return Node(account_id, name, table.config, table.affiliations)
 
 
 def _trim(node: NodeTable) -> None:

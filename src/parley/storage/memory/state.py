@@ -9,7 +9,7 @@ from parley.domain.contacts import Contact
 from parley.domain.devices import Device
 from parley.domain.errors import NotFound
 from parley.domain.messages import Confidentiality, MailboxEntry, NewMessage
-from parley.domain.nodes import NodeConfig, NodeItem
+from parley.domain.nodes import Affiliation, NodeConfig, NodeItem
 from parley.domain.uploads import Upload
 
 
@@ -32,6 +32,7 @@ class NodeTable:
     """One node; its items in the order of their publication."""
 
     config: NodeConfig
+    affiliations: dict[str, Affiliation] = field(default_factory=dict)
     items: dict[str, NodeItem] = field(default_factory=dict)
 
 

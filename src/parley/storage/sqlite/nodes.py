@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from parley.domain.errors import Conflict, LimitReached, NotFound
-from parley.domain.nodes import AccessModel, Node, NodeConfig, NodeItem
+from parley.domain.nodes import AccessModel, Affiliation, Node, NodeConfig, NodeItem, affiliated
 from parley.storage.sqlite.readers import Readers
 from parley.storage.sqlite.sql import sql
 from parley.storage.sqlite.writer import Writer
@@ -25,6 +25,8 @@ _TRIM = sql("nodes.trim")
 _NEWEST_ITEMS = sql("nodes.newest_items")
 _ITEM = sql("nodes.item")
 _PURGE = sql("nodes.purge")
+# Beside the options in the one JSON object of a node; nodes from before there were any lack it.
+_AFFILIATIONS = "affiliations"
 
 
 class SqliteNodes:
@@ -37,12 +39,12 @@ class SqliteNodes:
     async def nodes(self, account_id: int) -> list[Node]:
         """All nodes of an account, by name."""
         rows = await self._readers.run(lambda connection: connection.execute(_ALL, (account_id,)).fetchall())
-        return [Node(row[0], row[1], _config_from(row[2])) for row in rows]
+        return [_node(row[0], row[1], row[2]) for row in rows]
 
     async def node(self, account_id: int, name: str) -> Node | None:
         """One node."""
-        row = await self._readers.run(lambda connection: _find(connection, account_id, name))
-        return None if row is None else Node(account_id, name, row[1])
+        found = await self._readers.run(lambda connection: _find(connection, account_id, name))
+        return None if found is None else found[1]
 
     async def create(self, account_id: int, name: str, config: NodeConfig, limit: int) -> Node:
         """Create a node; see the port. Raises NotFound("account-not-found")."""
@@ -53,7 +55,7 @@ class SqliteNodes:
             (count,) = connection.execute(_COUNT, (account_id,)).fetchone()
             if count >= limit:
                 raise LimitReached("too-many-nodes")
-            connection.execute(_CREATE, (account_id, name, _config_text(config)))
+            connection.execute(_CREATE, (account_id, name, _text(config, {})))
             return Node(account_id, name, config)
 
         return await self._writer.run(change)
@@ -62,9 +64,19 @@ class SqliteNodes:
         """Replace the options and drop the items over them; see the port."""
 
         def change(connection: sqlite3.Connection) -> None:
-            node_id, _ = _existing(connection, account_id, name)
-            connection.execute(_CONFIGURE, (_config_text(config), node_id))
+            node_id, known = _existing(connection, account_id, name)
+            connection.execute(_CONFIGURE, (_text(config, known.affiliations), node_id))
             _trim(connection, node_id, config)
+
+        await self._writer.run(change)
+
+    async def affiliate(self, account_id: int, name: str, changes: Mapping[str, Affiliation], limit: int) -> None:
+        """Change what addresses are to a node; see the port."""
+
+        def change(connection: sqlite3.Connection) -> None:
+            node_id, known = _existing(connection, account_id, name)
+            affiliations = affiliated(known.affiliations, changes, limit)
+            connection.execute(_CONFIGURE, (_text(known.config, affiliations), node_id))
 
         await self._writer.run(change)
 
@@ -72,7 +84,8 @@ class SqliteNodes:
         """Add or replace an item; see the port."""
 
         def change(connection: sqlite3.Connection) -> None:
-            node_id, config = _existing(connection, account_id, name)
+            node_id, node = _existing(connection, account_id, name)
+            config = node.config
             if not config.persist_items:
                 return
             connection.execute(_DELETE_ITEM, (node_id, item.id))
@@ -120,12 +133,12 @@ class SqliteNodes:
         return await self._writer.run(lambda connection: connection.execute(_DELETE, (account_id, name)).rowcount > 0)
 
 
-def _find(connection: sqlite3.Connection, account_id: int, name: str) -> tuple[int, NodeConfig] | None:
+def _find(connection: sqlite3.Connection, account_id: int, name: str) -> tuple[int, Node] | None:
     row = connection.execute(_FIND, (account_id, name)).fetchone()
-    return None if row is None else (row[0], _config_from(row[1]))
+    return None if row is None else (row[0], _node(account_id, name, row[1]))
 
 
-def _existing(connection: sqlite3.Connection, account_id: int, name: str) -> tuple[int, NodeConfig]:
+def _existing(connection: sqlite3.Connection, account_id: int, name: str) -> tuple[int, Node]:
     found = _find(connection, account_id, name)
     if found is None:
         raise NotFound("node-not-found")
@@ -142,12 +155,14 @@ def _trim(connection: sqlite3.Connection, node_id: int, config: NodeConfig) -> N
     connection.execute(_TRIM, {"node": node_id, "keep": keep})
 
 
-def _config_text(config: NodeConfig) -> str:
-    return json.dumps(asdict(config), ensure_ascii=False, separators=(",", ":"))
+def _text(config: NodeConfig, affiliations: Mapping[str, Affiliation]) -> str:
+    values = {**asdict(config), _AFFILIATIONS: dict(affiliations)}
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
 
-def _config_from(text: str) -> NodeConfig:
+def _node(account_id: int, name: str, text: str) -> Node:
     values = json.loads(text)
+    affiliations = {address: Affiliation(word) for address, word in values.pop(_AFFILIATIONS, {}).items()}
     values["access_model"] = AccessModel(values["access_model"])
     values["roster_groups_allowed"] = tuple(values["roster_groups_allowed"])
-    return NodeConfig(**values)
+    return Node(account_id, name, NodeConfig(**values), affiliations)

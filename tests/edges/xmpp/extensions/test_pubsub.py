@@ -152,7 +152,11 @@ async def test_what_is_not_persisted_is_only_told() -> None:
     async with Harness() as host:
         phone = await one(host)
         await phone.send(publish("urn:n", LIST, options(persist_items="0")))
-        await phone.ask(get_items("urn:n"), result("<items node='urn:n'/>"))
+        nothing_kept = error("feature-not-implemented", "cancel", "501", "unsupported", feature="persistent-items")
+        await phone.ask(get_items("urn:n"), nothing_kept)
+        await phone.ask(owner("set", "<purge node='urn:n'/>"), nothing_kept)
+        retract = "<retract node='urn:n'><item id='current'/></retract>"
+        await phone.ask(f"<iq type='set' id='1'><pubsub xmlns='{NS}'>{retract}</pubsub></iq>", nothing_kept)
 
 
 @pytest.mark.parametrize(
@@ -215,7 +219,7 @@ async def test_nodes_are_created_configured_and_deleted() -> None:
         await phone.ask(owner("set", f"<configure node='urn:n'>{cancel}</configure>"), result())
         await phone.ask(
             owner("set", f"<configure node='urn:n'>{form('node_config', access_model='authorize')}</configure>"),
-            error("not-acceptable", "modify", "406", text=True),
+            error("not-acceptable", "modify", "406", "unsupported-access-model", text=True),
         )
         await phone.ask(owner("set", "<configure node='urn:n'/>"), error("bad-request", "modify", "400", text=True))
         await phone.ask(owner("set", "<delete node='urn:n'/>"), result())
@@ -312,7 +316,11 @@ async def test_only_the_owner_writes() -> None:
         )
         await bob.ask(
             owner("set", f"<delete node='{DEVICES}'/>").replace("id='1'", "id='1' to='alice@example.org'", 1),
-            error("service-unavailable", "cancel", "503", of="alice", to="bob/desk"),
+            error("forbidden", "auth", "403", of="alice", to="bob/desk"),
+        )
+        await bob.ask(
+            owner("get", f"<affiliations node='{DEVICES}'/>").replace("id='1'", "id='1' to='alice@example.org'", 1),
+            error("forbidden", "auth", "403", of="alice", to="bob/desk"),
         )
         await phone.ask(get_items(DEVICES), result(f"<items node='{DEVICES}'>{LIST}</items>"))
 
@@ -353,6 +361,49 @@ async def test_a_node_too_large_for_one_answer() -> None:
         items, page = parse(answer)[0]
         assert [item.get("id") for item in items] == list("12345678")
         assert [child.text for child in page] == ["1", "8", "9"]
+
+
+def paged(**fields: str) -> str:
+    inside = "".join(f"<{name}>{value}</{name}>" for name, value in fields.items())
+    page = f"<set xmlns='http://jabber.org/protocol/rsm'>{inside}</set>"
+    return get_items("urn:n").replace("</pubsub>", f"{page}</pubsub>")
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [
+        ({"max": "2"}, "12"),
+        ({"max": "2", "after": "2"}, "34"),
+        ({"max": "2", "after": "4"}, "5"),
+        ({"max": "2", "after": "5"}, ""),
+        ({"max": "2", "before": ""}, "45"),
+        ({"max": "2", "before": "4"}, "23"),
+        ({"max": "2", "before": "2"}, "1"),
+        ({"max": "2", "index": "1"}, "23"),
+        ({"max": "2", "index": "9"}, ""),
+        ({"max": "0"}, ""),
+        ({"after": "3"}, "45"),
+    ],
+)
+async def test_items_come_in_pages(fields: dict[str, str], shown: str) -> None:
+    async with Harness() as host:
+        phone = await one(host)
+        items = {name: f"<item id='{name}'><x xmlns='urn:x'/></item>" for name in "12345"}
+        for item in items.values():
+            await phone.send(publish("urn:n", item, options(max_items="max")))
+        first = f"<first index='{int(shown[0]) - 1}'>{shown[0]}</first><last>{shown[-1]}</last>" if shown else ""
+        page = f"<set xmlns='http://jabber.org/protocol/rsm'>{first}<count>5</count></set>"
+        content = "".join(items[name] for name in shown)
+        await phone.ask(paged(**fields), result(f"<items node='urn:n'>{content}</items>{page}"))
+
+
+async def test_a_page_behind_an_item_that_is_gone() -> None:
+    async with Harness() as host:
+        phone = await one(host)
+        await phone.send(publish("urn:n", LIST))
+        for fields in ({"after": "gone"}, {"before": "gone"}):
+            await phone.ask(paged(**fields), error(*NOT_FOUND))
+        await phone.ask(paged(after="1", index="1"), error("bad-request", "modify", "400", text=True))
 
 
 async def test_two_devices_publish_the_first_item_at_once() -> None:

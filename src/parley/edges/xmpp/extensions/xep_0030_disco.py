@@ -129,7 +129,7 @@ async def _account_items(request: IqRequest, account: Account, name: str | None)
     found = await nodes.of(account.id)
     reader = (await host.rosters.get(account.id)).contacts.get(asker)
     is_own = asker == account.address
-    shown = [node for node in found.values() if is_own or why_not(node, reader) is None]
+    shown = [node for node in found.values() if is_own or why_not(node, asker, reader) is None]
     return [xml("item", {"jid": account.address, "node": n.name, "name": n.config.title or None}) for n in shown]
 
 

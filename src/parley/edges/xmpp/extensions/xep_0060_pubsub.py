@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from parley.domain.errors import Conflict
 from parley.domain.nodes import Node, NodeConfig, NodeItem
-from parley.edges.xmpp.extension import Extension, IqHandler, IqRequest, Target
-from parley.edges.xmpp.extensions.pubsub import events
+from parley.edges.xmpp.extension import Extension, IqHandle, IqHandler, IqRequest, Target
+from parley.edges.xmpp.extensions.pubsub import affiliations, events, paging
+from parley.edges.xmpp.extensions.pubsub.asked import checked, node_name, node_of, owner_of
 from parley.edges.xmpp.extensions.pubsub.nodes import Nodes, check_readable
 from parley.edges.xmpp.extensions.pubsub.options import options_form, read_options
+from parley.edges.xmpp.extensions.pubsub.paging import page_of
 from parley.edges.xmpp.extensions.pubsub.refusals import precondition_not_met, refusal, unsupported
 from parley.protocols.xmpp.builder import serialise
 from parley.protocols.xmpp.dataforms import Form, find_form
@@ -23,24 +25,20 @@ from parley.protocols.xmpp.namespaces import (
     NS_PUBSUB_OWNER,
     NS_PUBSUB_PUBLISH_OPTIONS,
 )
-from parley.protocols.xmpp.rsm import Page
+from parley.protocols.xmpp.rsm import PageRequest, parse_page_request
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-    from parley.domain.accounts import Account
-
-_MAX_NAME_BYTES: Final = 1023
-_MAX_ANSWER_BYTES: Final = 1024 * 1024
 _NO_NAMESPACE: Final = "no namespace is the default one"
 
-_Action = Callable[[IqRequest, "_Element"], Awaitable[bytes]]
+_Action = Callable[[IqRequest, "_Element"], Awaitable[bytes | None]]
 
 
-def _dispatch(namespace: str, actions: Mapping[str, _Action]) -> Callable[[IqRequest], Awaitable[bytes]]:
+def _dispatch(namespace: str, actions: Mapping[str, _Action]) -> IqHandle:
     """A handler that looks for the child of `<pubsub/>` that says what is asked."""
 
-    async def handle(request: IqRequest) -> bytes:
+    async def handle(request: IqRequest) -> bytes | None:
         for child in request.tree:
             name = str(child.tag).removeprefix(f"{{{namespace}}}")
             if name in actions:
@@ -58,64 +56,38 @@ def _unsupported(feature: str) -> _Action:
 
 
 async def _forbidden(_request: IqRequest, _child: _Element) -> bytes:
-    # §7.1.3.1: only the owner publishes.
+    # §7.1.3.1 and others: only the owner publishes, and does what owners do.
     raise StanzaError(StanzaCondition.FORBIDDEN)
-
-
-def _owner(request: IqRequest) -> Account:
-    if request.account is None:
-        raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
-    return request.account
-
-
-def _node_name(element: _Element) -> str:
-    name = element.get("node", "")
-    if not name:
-        raise refusal(StanzaCondition.BAD_REQUEST, "nodeid-required")
-    return _checked(name)
-
-
-def _checked(name: str) -> str:
-    if len(name.encode()) > _MAX_NAME_BYTES:
-        raise StanzaError(StanzaCondition.NOT_ACCEPTABLE, f"a name has at most {_MAX_NAME_BYTES} bytes")
-    return name
 
 
 # Items
 
 
 async def _items(request: IqRequest, asked: _Element) -> bytes:
-    host, owner = request.host, _owner(request)
-    node = await host.memory(Nodes).get(owner.id, _node_name(asked))
+    host, owner, node = request.host, owner_of(request), await node_of(request, asked)
     await check_readable(host, owner, node, request.session.account.address)
+    _check_persists(node)
     ids = [item.get("id", "") for item in asked.iterchildren(f"{{{NS_PUBSUB}}}item")]
     max_items = asked.get("max_items", "")
     if max_items and not (max_items.isascii() and max_items.isdigit() and len(max_items) < 10):
         raise StanzaError(StanzaCondition.BAD_REQUEST, "max_items is not a number")
+    wanted = parse_page_request(request.tree)
     items = await host.stores.nodes.items(owner.id, node.name, int(max_items) if max_items else None, ids)
-    return xml("pubsub", {"xmlns": NS_PUBSUB}, *_answer(node, items))
+    is_paged = wanted != PageRequest() and not ids
+    # Where no page is asked for, the newest are what matters.
+    page = page_of(items, wanted if is_paged else PageRequest(before=""))
+    return xml("pubsub", {"xmlns": NS_PUBSUB}, *paging.answer(node.name, page, is_asked_for=is_paged))
 
 
-def _answer(node: Node, items: Sequence[NodeItem]) -> list[bytes]:
-    """The newest items that fit into one answer, and what was left out (§6.5.4)."""
-    shown: list[bytes] = []
-    size = 0
-    for item in reversed(items):
-        rendered = events.item_xml(item)
-        size += len(rendered)
-        if shown and size > _MAX_ANSWER_BYTES:
-            break
-        shown.append(rendered)
-    answer = [xml("items", {"node": node.name}, *reversed(shown))]
-    if len(shown) < len(items):
-        first = len(items) - len(shown)
-        answer.append(Page(items[first].id, items[-1].id, first, len(items)).to_bytes())
-    return answer
+def _check_persists(node: Node) -> None:
+    if not node.config.persist_items:
+        # §6.5.9.4, §7.2.3.6, §8.5.3.3: nothing is kept that could be returned or deleted.
+        raise unsupported("persistent-items")
 
 
 async def _publish(request: IqRequest, asked: _Element) -> bytes:
-    host, owner = request.host, _owner(request)
-    name = _node_name(asked)
+    host, owner = request.host, owner_of(request)
+    name = node_name(asked)
     item = _new_item(request, asked)
     node = await _node_to_publish(request, name)
     roster = await host.rosters.get(owner.id)
@@ -142,13 +114,13 @@ def _new_item(request: IqRequest, asked: _Element) -> NodeItem:
     payload = serialise(payloads[0], default_namespace=_NO_NAMESPACE)
     if len(payload) > request.host.settings.pep.max_item_bytes:
         raise refusal(StanzaCondition.NOT_ACCEPTABLE, "payload-too-big")
-    item_id = _checked(elements[0].get("id") or request.host.new_id())
+    item_id = checked(elements[0].get("id") or request.host.new_id())
     return NodeItem(item_id, str(request.sender), request.host.clock.now_us(), payload)
 
 
 async def _node_to_publish(request: IqRequest, name: str) -> Node:
     """The node, created if there is none, after its options were compared with those that the publisher wants."""
-    nodes, account_id = request.host.memory(Nodes), _owner(request).id
+    nodes, account_id = request.host.memory(Nodes), owner_of(request).id
     options = _form(request.tree.find(f"{{{NS_PUBSUB}}}publish-options"), NS_PUBSUB_PUBLISH_OPTIONS)
     node = (await nodes.of(account_id)).get(name)
     if node is None:
@@ -178,8 +150,9 @@ def _form(parent: _Element | None, form_type: str) -> Form | None:
 
 
 async def _retract(request: IqRequest, asked: _Element) -> bytes:
-    host, owner = request.host, _owner(request)
-    node = await host.memory(Nodes).get(owner.id, _node_name(asked))
+    host, owner = request.host, owner_of(request)
+    node = await node_of(request, asked)
+    _check_persists(node)
     ids = [item.get("id", "") for item in asked.iterchildren(f"{{{NS_PUBSUB}}}item")]
     if len(ids) != 1 or not ids[0]:
         raise refusal(StanzaCondition.BAD_REQUEST, "item-required")
@@ -202,19 +175,19 @@ async def _create(request: IqRequest, asked: _Element) -> bytes:
         raise refusal(StanzaCondition.NOT_ACCEPTABLE, "nodeid-required")
     form = _form(request.tree.find(f"{{{NS_PUBSUB}}}configure"), NS_PUBSUB_NODE_CONFIG)
     config = read_options(form, NodeConfig(), request.host.settings.pep.max_items)
-    await request.host.memory(Nodes).create(_owner(request).id, _checked(name), config)
+    await request.host.memory(Nodes).create(owner_of(request).id, checked(name), config)
     return b""
 
 
 async def _get_configuration(request: IqRequest, asked: _Element) -> bytes:
-    node = await request.host.memory(Nodes).get(_owner(request).id, _node_name(asked))
+    node = await node_of(request, asked)
     answer = xml("configure", {"node": node.name}, options_form(node.config).to_bytes())
     return xml("pubsub", {"xmlns": NS_PUBSUB_OWNER}, answer)
 
 
 async def _set_configuration(request: IqRequest, asked: _Element) -> bytes:
-    nodes, account_id = request.host.memory(Nodes), _owner(request).id
-    node = await nodes.get(account_id, _node_name(asked))
+    nodes, account_id = request.host.memory(Nodes), owner_of(request).id
+    node = await node_of(request, asked)
     form = _form(asked, NS_PUBSUB_NODE_CONFIG)
     if form is None or form.type not in ("submit", "cancel"):
         raise StanzaError(StanzaCondition.BAD_REQUEST, "a form that is filled in is missing")
@@ -229,8 +202,9 @@ async def _get_default(_request: IqRequest, _asked: _Element) -> bytes:
 
 
 async def _purge(request: IqRequest, asked: _Element) -> bytes:
-    host, owner = request.host, _owner(request)
-    node = await host.memory(Nodes).get(owner.id, _node_name(asked))
+    host, owner = request.host, owner_of(request)
+    node = await node_of(request, asked)
+    _check_persists(node)
     roster = await host.rosters.get(owner.id)
     async with host.memory(Nodes).lock(owner.id, node.name):
         await host.stores.nodes.purge(owner.id, node.name)
@@ -240,9 +214,9 @@ async def _purge(request: IqRequest, asked: _Element) -> bytes:
 
 
 async def _delete(request: IqRequest, asked: _Element) -> bytes:
-    host, owner = request.host, _owner(request)
+    host, owner = request.host, owner_of(request)
     nodes = host.memory(Nodes)
-    node = await nodes.get(owner.id, _node_name(asked))
+    node = await node_of(request, asked)
     roster = await host.rosters.get(owner.id)
     async with nodes.lock(owner.id, node.name):
         if not await nodes.delete(owner.id, node.name):
@@ -256,7 +230,7 @@ _READ: Final = MappingProxyType[str, _Action](
     {
         "items": _items,
         "subscriptions": _unsupported("retrieve-subscriptions"),
-        "affiliations": _unsupported("retrieve-affiliations"),
+        "affiliations": affiliations.get_own,
         "options": _unsupported("subscription-options"),
         "default": _unsupported("retrieve-default-sub"),
     }
@@ -274,7 +248,7 @@ _OWNER_READ: Final = MappingProxyType[str, _Action](
         "configure": _get_configuration,
         "default": _get_default,
         "subscriptions": _unsupported("manage-subscriptions"),
-        "affiliations": _unsupported("modify-affiliations"),
+        "affiliations": affiliations.get_all,
     }
 )
 _OWNER_WRITE: Final = MappingProxyType[str, _Action](
@@ -283,7 +257,7 @@ _OWNER_WRITE: Final = MappingProxyType[str, _Action](
         "purge": _purge,
         "delete": _delete,
         "subscriptions": _unsupported("manage-subscriptions"),
-        "affiliations": _unsupported("modify-affiliations"),
+        "affiliations": affiliations.change,
     }
 )
 _ACCOUNT: Final = frozenset({Target.ACCOUNT})
@@ -294,8 +268,8 @@ EXTENSION = Extension(
     name="Publish-Subscribe",
     version="1.26.0",
     status=(
-        "the part that personal eventing needs: no services of their own, no subscriptions by request, no affiliations,"
-        " so that a whitelist holds the owner alone"
+        "the part that personal eventing needs: no services of their own, no subscriptions by request, and so no nodes"
+        " that ask their owner (authorize); only the owner publishes"
     ),
     account_features=(
         NS_PUBSUB,
@@ -314,15 +288,20 @@ EXTENSION = Extension(
                 "delete-items",
                 "delete-nodes",
                 "item-ids",
+                "member-affiliation",
                 "meta-data",
+                "modify-affiliations",
                 "multi-items",
+                "outcast-affiliation",
                 "persistent-items",
                 "publish",
                 "publish-options",
                 "purge-nodes",
                 "retract-items",
+                "retrieve-affiliations",
                 "retrieve-default",
                 "retrieve-items",
+                "rsm",
             )
         ),
     ),
@@ -338,5 +317,19 @@ EXTENSION = Extension(
         ),
         IqHandler("get", NS_PUBSUB_OWNER, "pubsub", _ACCOUNT, _dispatch(NS_PUBSUB_OWNER, _OWNER_READ)),
         IqHandler("set", NS_PUBSUB_OWNER, "pubsub", _ACCOUNT, _dispatch(NS_PUBSUB_OWNER, _OWNER_WRITE)),
+        IqHandler(
+            "get",
+            NS_PUBSUB_OWNER,
+            "pubsub",
+            _CONTACT,
+            _dispatch(NS_PUBSUB_OWNER, dict.fromkeys(_OWNER_READ, _forbidden)),
+        ),
+        IqHandler(
+            "set",
+            NS_PUBSUB_OWNER,
+            "pubsub",
+            _CONTACT,
+            _dispatch(NS_PUBSUB_OWNER, dict.fromkeys(_OWNER_WRITE, _forbidden)),
+        ),
     ),
 )

@@ -29,7 +29,13 @@ EXTENSION = Extension(
     account_identities=(Identity("pubsub", "pep"),),
     account_features=tuple(
         f"{NS_PUBSUB}#{name}"
-        for name in ("auto-subscribe", "filtered-notifications", "last-published", "presence-subscribe")
+        for name in (
+            "auto-subscribe",
+            "filtered-notifications",
+            "last-published",
+            "presence-subscribe",
+            "pubsub-on-a-jid",
+        )
     ),
     on_subscribed=_subscribed,
 )

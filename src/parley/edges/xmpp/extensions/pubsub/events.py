@@ -61,7 +61,7 @@ def _subscribers(host: Host, owner: Account, roster: Roster, node: Node) -> Iter
         # XEP-0163 §3: who receives the owner's presence is subscribed, as far as the access model lets them.
         if contact.state.from_:
             sessions = [s for s in host.router.available(contact.address) if node.name in s.notify_nodes]
-            if sessions and why_not(node, contact) is None:
+            if sessions and why_not(node, contact.address, contact) is None:
                 yield from sessions
 
 
@@ -99,8 +99,9 @@ async def _send_last(
             continue
         if owner.id != session.account.id:
             roster = await host.rosters.get(owner.id)
-            contact = roster.contacts.get(session.account.address)
-            if contact is None or not contact.state.from_ or why_not(node, contact) is not None:
+            reader = session.account.address
+            contact = roster.contacts.get(reader)
+            if contact is None or not contact.state.from_ or why_not(node, reader, contact) is not None:
                 continue
         async with known.lock(owner.id, name):
             items = await host.stores.nodes.items(owner.id, name, 1)

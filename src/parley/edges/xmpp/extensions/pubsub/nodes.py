@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
-from parley.domain.nodes import AccessModel, Node, NodeConfig
+from parley.domain.nodes import AccessModel, Affiliation, Node, NodeConfig
 from parley.edges.xmpp.extensions.pubsub.refusals import refusal
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from parley.edges.xmpp.host import Host
 
 _KEPT: Final = 4096
+_MAX_AFFILIATIONS: Final = 1000
 
 
 class Nodes:
@@ -72,6 +73,13 @@ class Nodes:
         finally:
             self._changed(account_id)
 
+    async def affiliate(self, account_id: int, name: str, changes: Mapping[str, Affiliation]) -> None:
+        """Raises NotFound("node-not-found"), LimitReached("too-many-affiliations")."""
+        try:
+            await self._host.stores.nodes.affiliate(account_id, name, changes, _MAX_AFFILIATIONS)
+        finally:
+            self._changed(account_id)
+
     async def delete(self, account_id: int, name: str) -> bool:
         """Delete the node; False if there was none."""
         try:
@@ -84,24 +92,27 @@ class Nodes:
         self._cache.pop(account_id, None)
 
 
-def why_not(node: Node, reader: Contact | None) -> StanzaError | None:
+def why_not(node: Node, address: str, reader: Contact | None) -> StanzaError | None:
     """Why somebody other than the owner may not read the node, None if they may (XEP-0060 §4.5).
 
-    `reader` is what the owner's roster says of them.
+    `reader` is what the owner's roster says of `address`.
     """
-    config = node.config
+    model, affiliation = node.config.access_model, node.affiliations.get(address)
+    if affiliation is Affiliation.OUTCAST:
+        return StanzaError(StanzaCondition.FORBIDDEN)
+    if model is AccessModel.WHITELIST:
+        is_member = affiliation is Affiliation.MEMBER
+        return None if is_member else refusal(StanzaCondition.NOT_ALLOWED, "closed-node")
     is_subscribed = reader is not None and reader.state.from_
-    if config.access_model is AccessModel.OPEN:
-        return None
-    if config.access_model is AccessModel.PRESENCE:
-        if is_subscribed:
-            return None
+    if model is AccessModel.PRESENCE and not is_subscribed:
         return refusal(StanzaCondition.NOT_AUTHORIZED, "presence-subscription-required")
-    if config.access_model is AccessModel.ROSTER:
-        if is_subscribed and reader is not None and not set(config.roster_groups_allowed).isdisjoint(reader.groups):
-            return None
+    if model is AccessModel.ROSTER and not (is_subscribed and _is_in_group(node, reader)):
         return refusal(StanzaCondition.NOT_AUTHORIZED, "not-in-roster-group")
-    return refusal(StanzaCondition.NOT_ALLOWED, "closed-node")
+    return None
+
+
+def _is_in_group(node: Node, reader: Contact | None) -> bool:
+    return reader is not None and not set(node.config.roster_groups_allowed).isdisjoint(reader.groups)
 
 
 async def check_readable(host: Host, owner: Account, node: Node, reader: str) -> None:
@@ -109,7 +120,7 @@ async def check_readable(host: Host, owner: Account, node: Node, reader: str) ->
     if reader == owner.address:
         return
     roster = await host.rosters.get(owner.id)
-    error = why_not(node, roster.contacts.get(reader))
+    error = why_not(node, reader, roster.contacts.get(reader))
     if error is not None:
         raise error
 

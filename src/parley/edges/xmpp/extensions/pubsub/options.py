@@ -8,12 +8,10 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from parley.domain.nodes import AccessModel, NodeConfig
+from parley.edges.xmpp.extensions.pubsub.refusals import refusal
 from parley.protocols.xmpp.dataforms import Field, Form
 from parley.protocols.xmpp.errors import PayloadError, StanzaCondition, StanzaError
 from parley.protocols.xmpp.namespaces import NS_PUBSUB_NODE_CONFIG
-
-ACCESS_MODELS: Final = (AccessModel.OPEN, AccessModel.PRESENCE, AccessModel.ROSTER, AccessModel.WHITELIST)
-"""Those that are offered; a whitelist holds the owner alone."""
 
 _SEND_LAST: Final = ("never", "on_sub", "on_sub_and_presence")
 _MAX_TEXT: Final = 1000
@@ -75,7 +73,7 @@ def options_form(config: NodeConfig) -> Form:
             (config.access_model.value,),
             "list-single",
             "Who may read",
-            tuple(("", model.value) for model in ACCESS_MODELS),
+            tuple(("", model.value) for model in AccessModel),
         ),
         Field(
             "pubsub#roster_groups_allowed", config.roster_groups_allowed, "text-multi", "Roster groups that may read"
@@ -113,10 +111,12 @@ def _flag(field: Field, _max_items: int) -> bool:
 
 
 def _access_model(field: Field, _max_items: int) -> AccessModel:
-    value = _single(field)
-    if value not in ACCESS_MODELS:
-        raise _not_offered(field)
-    return AccessModel(value)
+    try:
+        return AccessModel(_single(field))
+    except ValueError as error:
+        # XEP-0060 §4.5, §8.1.3: also for `authorize`, which is not offered.
+        text = f"{field.var} cannot have that value"
+        raise refusal(StanzaCondition.NOT_ACCEPTABLE, "unsupported-access-model", text) from error
 
 
 def _send_last(field: Field, _max_items: int) -> str:
