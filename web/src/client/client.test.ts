@@ -14,6 +14,8 @@ const BOB = 'bob@home';
 /** A browser profile: its database outlives the page. */
 class Profile {
   clock = new ManualClock();
+  /** Addresses of files that were asked for. */
+  readonly fetched: string[] = [];
   readonly databaseName = `client-${crypto.randomUUID()}`;
   client: Client;
   #onBack: () => void = () => undefined;
@@ -36,7 +38,10 @@ class Profile {
       }),
       discover: async () => ({ url: 'ws://home/xmpp', domain: 'home' }),
       voice: {
-        fetcher: () => Promise.reject(new TypeError('no network')),
+        fetcher: (url) => {
+          this.fetched.push(String(url));
+          return Promise.reject(new TypeError('no network'));
+        },
         analyse: async () => ({ durationMs: 1, waveform: [] }),
         isPlainHost: () => true,
       },
@@ -347,6 +352,33 @@ describe('notes', () => {
     expect(notes(oldest)).toEqual(['first-contact']);
     toBob.close();
     toFirst.close();
+  });
+});
+
+describe('a stranger', () => {
+  it('notices nothing until the person writes', async () => {
+    server.account(ALICE).roster.delete(BOB);
+    const [alice, bob] = [await signedIn(ALICE), await signedIn(BOB)];
+    const [toBob, toAlice] = [alice.thread(BOB), bob.thread(ALICE)];
+    await bob.client.sendText(ALICE, `aesgcm://host/one.ogg#${'ab'.repeat(44)}`);
+    await bob.client.sendText(ALICE, 'two');
+    await until(() => texts(toBob).includes('two'));
+    const voice = required(toBob.messages.value.find(({ content }) => content.kind === 'voice'));
+    toBob.markRead();
+    await until(() => alice.client.conversations.value[0]?.unread === 0);
+    alice.client.markHeard(voice.id);
+    await until(() => toBob.messages.value.some(({ content }) => content.kind === 'voice' && content.isHeard));
+    const fromAlice = () => server.accepted.filter((text) => text.includes(`to="${BOB}"`));
+    await alice.client.voiceFile(voice.id).catch(() => undefined);
+    expect(fromAlice()).toEqual([]);
+    // Once: by the tap, not by itself.
+    expect(alice.fetched).toHaveLength(1);
+    await alice.client.sendText(BOB, 'who are you?');
+    await until(() => texts(toAlice).includes('who are you?'));
+    await bob.client.sendText(ALICE, 'it is me');
+    await until(() => texts(toBob).includes('it is me'));
+    toBob.markRead();
+    await until(() => toAlice.messages.value.some(({ state }) => state === 'read'));
   });
 });
 

@@ -59,7 +59,7 @@ export class Inbox {
     try {
       await this.#take(envelope, arrival);
     } catch (error) {
-      // What the browser's storage and cryptography throw: it says nothing about the message.
+      // The browser's storage or cryptography failed, which says nothing about the message.
       throw error instanceof DOMException ? new StoreError('store-unavailable', error.name, { cause: error }) : error;
     }
   }
