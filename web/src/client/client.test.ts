@@ -5,6 +5,7 @@ import { Client } from './client';
 import { ManualClock } from './clock';
 import { ClientDb } from './db';
 import { Engine } from './engine';
+import { FakeLocks } from './testing/fake-locks';
 import { FakeServer } from './testing/fake-server';
 import type { XmlNode } from './xml';
 
@@ -14,18 +15,40 @@ const BOB = 'bob@home';
 /** A browser profile: its database outlives the page. */
 class Profile {
   clock = new ManualClock();
+<<<<<<< /tmp/cl/wt/web/src/client/client.test.ts
+  /** How many lines its tabs have asked for. */
+  opened = 0;
+=======
   /** Addresses of files that were asked for. */
   readonly fetched: string[] = [];
+>>>>>>> /tmp/cl/T
   readonly databaseName = `client-${crypto.randomUUID()}`;
   client: Client;
+  #loads = 0;
   #onBack: () => void = () => undefined;
+  #onLeaving: () => void = () => undefined;
 
-  constructor(private readonly server: FakeServer) {
+  constructor(
+    private readonly server: FakeServer,
+    private readonly locks?: FakeLocks,
+  ) {
     this.client = this.#load();
   }
 
+  /** Another tab of the same browser. */
+  tab(): Client {
+    return this.#load();
+  }
+
+  /** The page goes, and perhaps it comes back. */
+  hide(): void {
+    this.#onLeaving();
+  }
+
   #load(): Client {
-    this.clock = new ManualClock();
+    // No two pages are loaded in the same moment.
+    this.#loads += 1;
+    this.clock = new ManualClock(1_700_000_000_000 + this.#loads);
     return new Client({
       clock: this.clock,
       random: () => 0.5,
@@ -33,7 +56,10 @@ class Profile {
       openDb: () => ClientDb.open(this.databaseName),
       loadSession: async () => ({
         Engine,
-        openStream: this.server.openStream,
+        openStream: (...args) => {
+          this.opened += 1;
+          return this.server.openStream(...args);
+        },
         uploadFile: async () => undefined,
       }),
       discover: async () => ({ url: 'ws://home/xmpp', domain: 'home' }),
@@ -45,10 +71,11 @@ class Profile {
         analyse: async () => ({ durationMs: 1, waveform: [] }),
         isPlainHost: () => true,
       },
-      locks: undefined,
+      locks: this.locks?.manager,
       persist: async () => undefined,
-      watch: (onBack) => {
+      watch: (onBack, onLeaving) => {
         this.#onBack = onBack;
+        this.#onLeaving = onLeaving;
       },
     });
   }
@@ -108,9 +135,10 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 let server: FakeServer;
+/** Errors that were reported as nobody's. */
+let reported: unknown[];
 
-async function signedIn(jid: string): Promise<Profile> {
-  const profile = new Profile(server);
+async function signedIn(jid: string, profile = new Profile(server)): Promise<Profile> {
   await profile.client.start();
   await profile.client.signIn(jid.split('@')[0] ?? '', `password of ${jid}`);
   await until(() => server.account(jid).nodes.size >= 2);
@@ -119,6 +147,8 @@ async function signedIn(jid: string): Promise<Profile> {
 
 beforeEach(() => {
   server = new FakeServer([ALICE, BOB]);
+  reported = [];
+  globalThis.reportError = (error) => void reported.push(error);
 });
 
 describe('signing in', () => {
@@ -404,5 +434,123 @@ describe('several devices', () => {
     expect(texts(toAlice)).toEqual(['one', 'two', 'three', 'four']);
     expect(texts(toBob)).toEqual(['one', 'two', 'three', 'four']);
     expect(second.client.conversations.value[0]?.unread).toBe(0);
+  });
+});
+
+describe('two tabs', () => {
+  const kinds = (tabs: readonly Client[]) => tabs.map((tab) => tab.connection.value.kind).sort();
+  /** How many installations of alice have a line to the server. */
+  const lines = () => [...server.account(ALICE).sessions.values()].filter(({ stream }) => stream).length;
+
+  /** A browser where alice is signed in, without a page. */
+  async function browser(): Promise<Profile> {
+    const profile = await signedIn(ALICE, new Profile(server, new FakeLocks()));
+    await profile.client.takeOver();
+    return profile;
+  }
+
+  it('opened at the same moment do not both work', async () => {
+    const profile = await browser();
+    const tabs = [profile.tab(), profile.tab(), profile.tab()];
+    await Promise.all(tabs.map((tab) => tab.start()));
+    await until(() => kinds([profile.client, ...tabs]).join() === 'elsewhere,elsewhere,elsewhere,online');
+    expect(lines()).toBe(1);
+    expect(reported).toEqual([]);
+    const working = tabs.find((tab) => tab.connection.value.kind === 'online');
+    await working?.sendText(BOB, 'from the one that works');
+    for (const tab of tabs.filter((other) => other !== working)) {
+      await expect(tab.sendText(BOB, 'from another')).rejects.toMatchObject({ code: 'no-connection' });
+    }
+  });
+
+  it('leave each other a database that nobody works with, in the middle of everything', async () => {
+    const [profile, bob] = [await browser(), await signedIn(BOB)];
+    const first = profile.client;
+    const texts = Array.from({ length: 12 }, (_, index) => `text ${index}`);
+    await Promise.all(texts.map((text) => bob.client.sendText(ALICE, text)));
+    const own = Promise.allSettled(texts.map((text) => first.sendText(BOB, `own ${text}`)));
+    first.openThread(BOB);
+    first.setDraft(BOB, 'half a thought');
+    const second = profile.tab();
+    await second.start();
+    await until(() => second.connection.value.kind === 'online');
+    expect(first.connection.value.kind).toBe('elsewhere');
+    const thread = second.openThread(BOB);
+    const theirs = () =>
+      thread.messages.value.flatMap(({ content, isOwn }) => (content.kind === 'text' && !isOwn ? [content.text] : []));
+    await until(() => theirs().length === texts.length);
+    expect(theirs()).toEqual(texts);
+    expect((await own).every((result) => result.status === 'fulfilled' || result.reason.code === 'no-connection')).toBe(
+      true,
+    );
+    expect(second.conversations.value[0]?.draft).toBe('half a thought');
+    expect(reported).toEqual([]);
+  });
+
+  it('end a sign-in in the tab that is left', async () => {
+    const profile = new Profile(server, new FakeLocks());
+    await profile.client.start();
+    const attempt = expect(profile.client.signIn('alice', `password of ${ALICE}`)).rejects.toMatchObject({
+      code: 'no-connection',
+    });
+    const second = profile.tab();
+    await Promise.all([attempt, second.start()]);
+    expect(profile.client.connection.value.kind).toBe('elsewhere');
+    expect(second.session.value).toBeNull();
+    await second.signIn('alice', `password of ${ALICE}`);
+    expect(reported).toEqual([]);
+  });
+});
+
+describe('a tab that takes the app back', () => {
+  it('works from then on, without beginning twice', async () => {
+    const profile = await signedIn(ALICE, new Profile(server, new FakeLocks()));
+    const first = profile.client;
+    const firstClock = profile.clock;
+    const second = profile.tab();
+    await second.start();
+    await until(() => second.connection.value.kind === 'online');
+    firstClock.advance(1_000);
+    await first.takeOver();
+    await until(() => first.connection.value.kind === 'online');
+    expect(second.connection.value.kind).toBe('elsewhere');
+    const { opened } = profile;
+    firstClock.advance(10_000);
+    await first.sendText(BOB, 'still here');
+    expect(first.connection.value.kind).toBe('online');
+    expect(profile.opened).toBe(opened);
+    expect(reported).toEqual([]);
+  });
+});
+
+describe('a message that failed', () => {
+  it('goes out once, however often it is asked for', async () => {
+    const [alice, bob] = [await signedIn(ALICE), await signedIn(BOB)];
+    const [toBob, toAlice] = [alice.thread(BOB), bob.thread(ALICE)];
+    server.refusing = 'policy-violation';
+    await alice.client.sendText(BOB, 'once');
+    await until(() => last(toBob)?.state === 'failed');
+    server.refusing = null;
+    const id = last(toBob)?.id ?? '';
+    await Promise.all([alice.client.retry(id), alice.client.retry(id)]);
+    await alice.client.sendText(BOB, 'and then');
+    await until(() => texts(toAlice).includes('and then'));
+    expect(texts(toAlice)).toEqual(['once', 'and then']);
+  });
+});
+
+describe('the position in a voice message', () => {
+  it('is kept when the page goes at once', async () => {
+    const alice = await signedIn(ALICE);
+    const blob = new Blob([new Uint8Array(3)], { type: 'audio/ogg' });
+    await alice.client.sendVoice(BOB, { blob, durationMs: 5_000, waveform: [] });
+    const thread = alice.thread(BOB);
+    await until(() => last(thread)?.content.kind === 'voice');
+    alice.client.setPosition(last(thread)?.id ?? '', 1_234);
+    alice.hide();
+    await until(() => {
+      const content = last(thread)?.content;
+      return content?.kind === 'voice' && content.positionMs === 1_234;
+    });
   });
 });

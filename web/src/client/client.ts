@@ -23,13 +23,14 @@ import type { ClientDb } from './db';
 import { listDevices, registerDevice, revokeAllDevices, revokeDevice, revokeOtherDevices } from './devices';
 import type { Endpoint } from './discovery';
 import type { Engine } from './engine';
-import { OfflineError, StanzaError } from './errors';
-import type { FileParts } from './files';
+import { OfflineError, StanzaError, StoppedError } from './errors';
+import type { FileTools } from './files';
 import { domainOf, localOf, parseAddress } from './jid';
 import { Leader } from './leader';
 import type { SessionRecord } from './records';
 import { report } from './report';
 import type { StreamFactory } from './stream';
+import { TaskGroup } from './tasks';
 import type { Typing } from './typing';
 import type { Uploader } from './uploads';
 
@@ -49,7 +50,7 @@ export interface Environment {
   /** Fetches the larger part of the client; asked for early, needed with a session. */
   readonly loadSession: () => Promise<SessionParts>;
   readonly discover: () => Promise<Endpoint>;
-  readonly voice: Omit<FileParts, 'store'>;
+  readonly voice: FileTools;
   readonly locks: LockManager | undefined;
   /** Asks the browser not to throw the data away. */
   readonly persist: () => Promise<unknown>;
@@ -70,10 +71,16 @@ export class Client implements Parley {
   readonly #engine = signal<Engine | null>(null);
   readonly #leader: Leader;
   readonly #positions = new Map<string, number>();
+  /** What uses the database beside the engine: it is not closed before that is done. */
+  readonly #tasks = new TaskGroup();
   #db: ClientDb | null = null;
+  /** The engine that has the database, shown or still signing in. */
+  #working: Engine | null = null;
   #isLeaving = false;
   /** Counts who had the floor: what began under another number is stale. */
   #floor = 0;
+  /** The floor is being given up: nothing new begins before that is done. */
+  #vacated: Promise<void> = Promise.resolve();
 
   readonly session: ReadonlySignal<Session | null | undefined> = this.#session;
   readonly connection: ReadonlySignal<ConnectionState> = this.#connection;
@@ -90,6 +97,7 @@ export class Client implements Parley {
         onAsked: () => this.#leave(),
         onStolen: () => void this.#leave(),
       },
+      environment.clock,
       environment.locks,
     );
   }
@@ -97,7 +105,7 @@ export class Client implements Parley {
   async start(): Promise<void> {
     this.environment.watch(
       () => this.#engine.value?.link.wake(),
-      () => void this.#engine.value?.store.flushDrafts(),
+      () => this.#flush(),
     );
     await this.#leader.take();
   }
@@ -109,33 +117,38 @@ export class Client implements Parley {
   }
 
   async signIn(address: string, password: string): Promise<void> {
+    const floor = this.#floor;
     const { domain } = await this.environment.discover();
     const jid = parseAddress(address, domain);
     if (!jid || !password) {
       throw new SignInFailure(jid ? 'wrong-credentials' : 'bad-address');
     }
-    const { db, isReturning } = await this.#dbFor(jid);
-    const resource = await obtainResource(db);
+    try {
+      await this.#signIn(jid, password, floor);
+    } catch (error) {
+      throw error instanceof StoppedError ? new SignInFailure('no-connection') : error;
+    }
+    void this.environment.persist();
+  }
+
+  async #signIn(jid: string, password: string, floor: number): Promise<void> {
+    const { resource, isReturning } = await this.#tasks.run(() => this.#prepareDb(jid, floor));
     const deviceName = deviceNameOf(this.environment.userAgent);
-    const floor = this.#floor;
-    const engine = await this.#openEngine({ jid, resource, deviceName });
+    const engine = await this.#openEngine({ jid, resource, deviceName }, floor);
     try {
       await engine.signIn({ kind: 'password', jid, resource, secret: password });
-      await this.#keepSignedIn(engine, db, { jid, resource, deviceName });
+      await this.#keepSignedIn(engine, { jid, resource, deviceName });
+      this.#check(floor);
     } catch (error) {
       await engine.stop();
+      this.#check(floor);
       if (!isReturning) {
-        await this.#wipe();
+        await this.#wipe(floor);
       }
-      this.#connection.value = { kind: floor === this.#floor ? 'signed-out' : 'elsewhere' };
+      this.#connection.value = { kind: 'signed-out' };
       throw error;
     }
-    if (floor !== this.#floor) {
-      await engine.stop();
-      throw new SignInFailure('no-connection');
-    }
     this.#show(engine, { jid, deviceName });
-    void this.environment.persist();
   }
 
   async signOut(): Promise<void> {
@@ -178,7 +191,7 @@ export class Client implements Parley {
     return asked(async () => {
       const engine = this.#require();
       await revokeDevice(engine.link, resource);
-      await engine.dropDevice(resource);
+      await engine.run(() => engine.dropDevice(resource));
     });
   }
 
@@ -210,7 +223,7 @@ export class Client implements Parley {
   openThread(jid: string): Thread {
     const engine = this.#require();
     const model = engine.store.thread(jid);
-    engine.openThread(jid).catch(reportUnlessOffline);
+    engine.run(() => engine.openThread(jid)).catch(reportUnlessOver);
     return {
       jid,
       messages: model.messages,
@@ -219,26 +232,26 @@ export class Client implements Parley {
       get firstUnread() {
         return model.firstUnread;
       },
-      loadOlder: () => engine.loadOlder(jid).catch(reportUnlessOffline),
-      markRead: () => void engine.markRead(jid).catch(reportUnlessOffline),
+      loadOlder: () => engine.run(() => engine.loadOlder(jid)).catch(reportUnlessOver),
+      markRead: () => void engine.run(() => engine.markRead(jid)).catch(reportUnlessOver),
       close: () => engine.tellDoing(jid, null),
     };
   }
 
   sendText(jid: string, text: string): Promise<void> {
-    return stored(() => this.#require().sendText(jid, text));
+    return stored(() => this.#ask((engine) => engine.sendText(jid, text)));
   }
 
   sendVoice(jid: string, recording: Recording): Promise<void> {
-    return stored(() => this.#require().sendVoice(jid, recording));
+    return stored(() => this.#ask((engine) => engine.sendVoice(jid, recording)));
   }
 
   retry(messageId: string): Promise<void> {
-    return stored(() => this.#require().retry(messageId));
+    return stored(() => this.#ask((engine) => engine.retry(messageId)));
   }
 
   async discard(messageId: string): Promise<void> {
-    await this.#require().outbox.discard(messageId);
+    await this.#ask((engine) => engine.outbox.discard(messageId));
   }
 
   setDraft(jid: string, text: string): void {
@@ -250,23 +263,23 @@ export class Client implements Parley {
   }
 
   voiceFile(messageId: string): Promise<Blob> {
-    return this.#require().files.get(messageId);
+    return this.file(messageId);
   }
 
   file(messageId: string): Promise<Blob> {
-    return this.#require().files.get(messageId);
+    return this.#ask((engine) => engine.files.get(messageId));
   }
 
   setPosition(messageId: string, positionMs: number): void {
     const isScheduled = this.#positions.has(messageId);
     this.#positions.set(messageId, positionMs);
     if (!isScheduled) {
-      this.environment.clock.after(POSITION_DELAY_MS, () => void this.#writePosition(messageId));
+      this.environment.clock.after(POSITION_DELAY_MS, () => this.#writePosition(messageId));
     }
   }
 
   markHeard(messageId: string): void {
-    this.#engine.value?.markHeard(messageId).catch(report);
+    this.#ask((engine) => engine.markHeard(messageId)).catch(reportUnlessOver);
   }
 
   nextUnheard(messageId: string): Message | null {
@@ -274,11 +287,11 @@ export class Client implements Parley {
   }
 
   devices(jid: string): Promise<readonly DeviceInfo[]> {
-    return this.#require().devices(jid);
+    return this.#ask((engine) => engine.devices(jid));
   }
 
   setTrust(device: Parameters<Parley['setTrust']>[0], trust: Trust): Promise<void> {
-    return this.#require().setTrust(device, trust);
+    return this.#ask((engine) => engine.setTrust(device, trust));
   }
 
   /** This tab has the floor: take up the stored session, if there is one. */
@@ -287,55 +300,81 @@ export class Client implements Parley {
     const floor = this.#floor;
     this.#session.value = undefined;
     this.#connection.value = { kind: 'signed-out' };
+    await this.#vacated;
     try {
-      const db = this.#db ?? (await this.environment.openDb());
-      if (floor !== this.#floor) {
-        db.close();
-        return;
-      }
-      this.#db = db;
-      const record = await db.getMeta<SessionRecord>(SESSION_KEY);
-      const engine = record && floor === this.#floor ? await this.#openEngine(record) : null;
-      if (floor !== this.#floor) {
-        await engine?.stop();
-      } else if (record && engine) {
+      const record = await this.#tasks.run(() => this.#storedSession(floor));
+      if (record) {
+        const engine = await this.#openEngine(record, floor);
         this.#show(engine, record);
         engine.start({ kind: 'device', ...record });
       } else {
         this.#session.value = null;
       }
     } catch (error) {
-      if (floor !== this.#floor) {
-        return; // Another tab has the floor: what broke was taken away on purpose.
+      // Otherwise another tab has the floor, and what was begun here is left to it.
+      if (floor === this.#floor) {
+        report(error);
+        this.#lastSignOut.value = error instanceof SignInFailure ? error.code : 'storage-unavailable';
+        this.#session.value = null;
       }
-      report(error);
-      this.#lastSignOut.value = error instanceof SignInFailure ? error.code : 'storage-unavailable';
-      this.#session.value = null;
     }
   }
 
-  /** Another tab takes over. */
-  async #leave(): Promise<void> {
+  async #storedSession(floor: number): Promise<SessionRecord | undefined> {
+    this.#check(floor);
+    this.#db ??= await this.environment.openDb();
+    const record = await this.#db.getMeta<SessionRecord>(SESSION_KEY);
+    this.#check(floor);
+    return record;
+  }
+
+  /** Another tab takes over. Resolves when nothing here uses the database any more. */
+  #leave(): Promise<void> {
     this.#floor += 1;
-    const engine = this.#engine.value;
+    this.#flush();
     // The screens go first: nothing shall be seen of the session being emptied.
     this.#connection.value = { kind: 'elsewhere' };
     this.#engine.value = null;
-    await engine?.stop();
+    this.#vacated = this.#vacated.then(() => this.#vacate()).catch(report);
+    return this.#vacated;
+  }
+
+  async #vacate(): Promise<void> {
+    await this.#working?.stop();
+    this.#working = null;
+    await this.#tasks.settled();
     this.#db?.close();
     this.#db = null;
   }
 
-  async #openEngine(session: Pick<SessionRecord, 'jid' | 'resource' | 'deviceName'>): Promise<Engine> {
-    const { clock, random, voice, discover } = this.environment;
-    const { Engine, openStream, uploadFile } = await this.environment.loadSession().catch((error: unknown) => {
+  /** @throws StoppedError if another tab has got the floor meanwhile. */
+  #check(floor: number): void {
+    if (floor !== this.#floor) {
+      throw new StoppedError();
+    }
+  }
+
+  async #openEngine(session: Pick<SessionRecord, 'jid' | 'resource' | 'deviceName'>, floor: number): Promise<Engine> {
+    const parts = await this.environment.loadSession().catch((error: unknown) => {
       report(error);
       throw new SignInFailure('no-connection');
     });
+    const engine = await this.#tasks.run(() => this.#assemble(parts, session, floor));
+    this.#check(floor);
+    return engine;
+  }
+
+  async #assemble(
+    { Engine, openStream, uploadFile }: SessionParts,
+    session: Pick<SessionRecord, 'jid' | 'resource' | 'deviceName'>,
+    floor: number,
+  ): Promise<Engine> {
+    const { clock, random, voice, discover } = this.environment;
+    this.#check(floor);
     if (!this.#db) {
       throw new SignInFailure('storage-unavailable');
     }
-    return Engine.open({
+    const engine = await Engine.open({
       clock,
       random,
       openStream,
@@ -349,6 +388,12 @@ export class Client implements Parley {
       },
       onRefused: (error) => void this.#onRefused(error),
     });
+    if (floor !== this.#floor) {
+      await engine.stop();
+      throw new StoppedError();
+    }
+    this.#working = engine;
+    return engine;
   }
 
   #show(engine: Engine, { jid, deviceName }: { readonly jid: string; readonly deviceName: string }): void {
@@ -360,7 +405,6 @@ export class Client implements Parley {
   /** Gives the installation a secret of its own, so that the password is needed only once. */
   async #keepSignedIn(
     engine: Engine,
-    db: ClientDb,
     session: { readonly jid: string; readonly resource: string; readonly deviceName: string },
   ): Promise<void> {
     const secret = newSecret();
@@ -373,7 +417,7 @@ export class Client implements Parley {
       }
       throw error instanceof OfflineError ? new SignInFailure('no-connection') : error;
     }
-    await db.putMeta(SESSION_KEY, { ...session, secret } satisfies SessionRecord);
+    await engine.run(() => engine.store.db.putMeta(SESSION_KEY, { ...session, secret } satisfies SessionRecord));
     engine.link.useCredentials({ kind: 'device', ...session, secret } satisfies Credentials);
   }
 
@@ -383,9 +427,7 @@ export class Client implements Parley {
     }
     if (error === 'suspended') {
       // The account comes back one day, and with it what is stored here.
-      const engine = this.#engine.value;
-      this.#engine.value = null;
-      await engine?.stop();
+      await this.#close();
       this.#session.value = null;
       this.#connection.value = { kind: 'signed-out' };
       this.#lastSignOut.value = error;
@@ -395,37 +437,54 @@ export class Client implements Parley {
   }
 
   async #end(reason: SignInError | null): Promise<void> {
-    const engine = this.#engine.value;
-    this.#engine.value = null;
-    await engine?.stop();
-    await this.#wipe();
+    const floor = this.#floor;
+    await this.#close();
     this.#isLeaving = false;
+    try {
+      await this.#wipe(floor);
+    } catch (error) {
+      if (error instanceof StoppedError) {
+        return; // The other tab, which has the floor now, learns the same and does it.
+      }
+      throw error;
+    }
     this.#connection.value = { kind: 'signed-out' };
     this.#lastSignOut.value = reason;
     this.#session.value = null;
   }
 
+  async #close(): Promise<void> {
+    const engine = this.#engine.value;
+    this.#engine.value = null;
+    await engine?.stop();
+  }
+
   /** Deletes everything and begins with an empty database. */
-  async #wipe(): Promise<void> {
-    await this.#db?.destroy();
-    this.#db = await this.environment.openDb();
+  #wipe(floor: number): Promise<void> {
+    return this.#tasks.run(async () => {
+      this.#check(floor);
+      await this.#db?.destroy();
+      this.#db = await this.environment.openDb();
+      this.#check(floor);
+    });
   }
 
   /**
-   * A database that holds nothing of another account.
+   * Makes sure that the database holds nothing of another account.
    *
    * `isReturning`: it holds this account's data, from a session that was interrupted.
    */
-  async #dbFor(jid: string): Promise<{ db: ClientDb; isReturning: boolean }> {
+  async #prepareDb(jid: string, floor: number): Promise<{ resource: string; isReturning: boolean }> {
     try {
-      this.#db ??= await this.environment.openDb();
-      const record = await this.#db.getMeta<SessionRecord>(SESSION_KEY);
-      const isReturning = record?.jid === jid;
+      const isReturning = (await this.#storedSession(floor))?.jid === jid;
       if (!isReturning) {
-        await this.#wipe();
+        await this.#wipe(floor);
       }
-      return { db: this.#db, isReturning };
+      return { resource: this.#db ? await obtainResource(this.#db) : '', isReturning };
     } catch (error) {
+      if (error instanceof StoppedError) {
+        throw error;
+      }
       report(error);
       throw new SignInFailure('storage-unavailable');
     }
@@ -438,16 +497,38 @@ export class Client implements Parley {
     await Promise.race([task().catch(() => undefined), patience]);
   }
 
-  async #record(): Promise<{ readonly resource: string }> {
-    return { resource: this.#db ? await obtainResource(this.#db) : '' };
+  #record(): Promise<{ readonly resource: string }> {
+    return this.#ask(async (engine) => ({ resource: await obtainResource(engine.store.db) }));
   }
 
-  async #writePosition(messageId: string): Promise<void> {
-    const positionMs = this.#positions.get(messageId) ?? 0;
+  /** The page may be about to go: writes what is written at leisure otherwise. */
+  #flush(): void {
+    this.#ask(({ store }) => store.flushDrafts()).catch(reportUnlessOver);
+    for (const messageId of [...this.#positions.keys()]) {
+      this.#writePosition(messageId);
+    }
+  }
+
+  #writePosition(messageId: string): void {
+    const positionMs = this.#positions.get(messageId);
     this.#positions.delete(messageId);
-    await this.#engine.value?.store.update(messageId, (record) =>
-      record.content.kind === 'voice' ? { ...record, content: { ...record.content, positionMs } } : null,
-    );
+    if (positionMs !== undefined) {
+      this.#ask(({ store }) =>
+        store.update(messageId, (record) =>
+          record.content.kind === 'voice' ? { ...record, content: { ...record.content, positionMs } } : null,
+        ),
+      ).catch(reportUnlessOver);
+    }
+  }
+
+  /** Has the engine do something. */
+  async #ask<T>(task: (engine: Engine) => Promise<T>): Promise<T> {
+    const engine = this.#require();
+    try {
+      return await engine.run(() => task(engine));
+    } catch (error) {
+      throw error instanceof StoppedError ? new RequestFailure('no-connection') : error;
+    }
   }
 
   #require(): Engine {
@@ -501,8 +582,10 @@ function isStorageError(error: unknown): boolean {
   return error instanceof Error && ['StoreError', 'QuotaExceededError'].includes(error.name);
 }
 
-function reportUnlessOffline(error: unknown): void {
-  if (!(error instanceof OfflineError)) {
+/** Without a connection, or a session, nobody expects it to work. */
+function reportUnlessOver(error: unknown): void {
+  const isOver = error instanceof OfflineError || error instanceof StoppedError;
+  if (!isOver && !(error instanceof RequestFailure && error.code === 'no-connection')) {
     report(error);
   }
 }

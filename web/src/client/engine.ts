@@ -21,7 +21,7 @@ import type { Credentials } from './auth';
 import type { ClientDb } from './db';
 import { omemoDeviceIdOf } from './devices';
 import { OfflineError, StanzaError } from './errors';
-import { type FileParts, Files } from './files';
+import { Files, type FileTools } from './files';
 import { Inbox } from './inbox';
 import { bareOf } from './jid';
 import { Link, type LinkOptions } from './link';
@@ -37,6 +37,7 @@ import { fragmentOf } from './secrets';
 import { buildDisplayed, buildHeard, parseMessage } from './stanzas';
 import { type Planned, Store } from './store';
 import { Sync } from './sync';
+import { TaskGroup } from './tasks';
 import { type Doing, Typing } from './typing';
 import { Slots, type Uploader } from './uploads';
 import { find, type XmlNode, x } from './xml';
@@ -45,7 +46,7 @@ export interface EngineOptions extends LinkOptions {
   readonly db: ClientDb;
   readonly session: Pick<SessionRecord, 'jid' | 'resource' | 'deviceName'>;
   readonly upload: Uploader;
-  readonly voice: Omit<FileParts, 'store'>;
+  readonly voice: FileTools;
   readonly onState: (state: ConnectionState) => void;
   /** The server ended the session for good. */
   readonly onRefused: (error: SignInError) => void;
@@ -78,11 +79,16 @@ export class Engine {
   readonly #isLost = signal(false);
   /** Failed messages that are on their way into the outbox again. */
   readonly #retrying = new Set<string>();
+  /** Everything this engine does. */
+  readonly #tasks = new TaskGroup();
+  #stopped: Promise<void> | null = null;
   #parts: Parts | null = null;
 
   private constructor(
     private readonly options: EngineOptions,
     readonly store: Store,
+    /** Every operation on the database. */
+    private readonly storage: TaskGroup,
   ) {
     const { clock, db, session } = options;
     this.link = new Link(options, {
@@ -102,9 +108,11 @@ export class Engine {
   }
 
   static async open(options: EngineOptions): Promise<Engine> {
-    const { db, session, clock } = options;
+    const { session, clock } = options;
+    const storage = new TaskGroup();
+    const db = options.db.during(storage);
     const store = await Store.load(db, clock);
-    const engine = new Engine(options, store);
+    const engine = new Engine({ ...options, db }, store, storage);
     await engine.roster.load();
     const sealing = await Sealing.open({
       db,
@@ -132,11 +140,12 @@ export class Engine {
       sealing,
       slots: this.#slots,
       upload,
+      tasks: this.#tasks,
       now: () => clock.now(),
       retryAfter: (delayMs, task) => void clock.after(delayMs, task),
       report,
     });
-    const files = new Files({ ...voice, store });
+    const files = new Files({ ...voice, store, tasks: this.#tasks });
     const inbox = new Inbox({
       own: session.jid,
       store,
@@ -146,7 +155,7 @@ export class Engine {
       mayNotice: (jid) => this.#acquaintances.has(jid),
       onStored: (record) => this.#fetchLater(record),
     });
-    const sync = new Sync({ db, store, archive: this.#archive, inbox });
+    const sync = new Sync({ db, store, archive: this.#archive, inbox, tasks: this.#tasks });
     this.#parts = { sealing, outbox, inbox, sync, files };
   }
 
@@ -208,14 +217,30 @@ export class Engine {
     this.link.start(credentials);
   }
 
-  /** Ends the connection and waits for what is being stored. */
-  async stop(): Promise<void> {
+  /**
+   * Runs something that is asked of the engine.
+   *
+   * @throws StoppedError if it is stopped.
+   */
+  run<T>(task: () => Promise<T>): Promise<T> {
+    return this.#tasks.run(task);
+  }
+
+  /** Ends the connection and everything under way. When it resolves, nothing here touches the database any more. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    this.link.stop();
     this.outbox.stop();
     this.#assembled.sealing.lists.stop();
-    this.link.stop();
-    await this.sync.enqueue(async () => undefined);
+    await this.#tasks.stop();
     await this.roster.settled();
-    await this.store.flushDrafts();
+    await this.store.flushDrafts().catch(report);
+    await this.store.settled();
+    await this.storage.stop();
   }
 
   async sendText(jid: string, text: string): Promise<void> {
@@ -462,7 +487,7 @@ export class Engine {
 
   #onDeviceNote(jid: string, note: NoteContent['note'], deviceId: number): void {
     for (const conversation of this.#conversationsOf(jid)) {
-      this.#assembled.inbox.note(conversation, { note, deviceId, jid }).catch(report);
+      this.#tasks.spawn(() => this.#assembled.inbox.note(conversation, { note, deviceId, jid }));
     }
   }
 
@@ -489,10 +514,11 @@ export class Engine {
 
   /** Whoever fetches a file shows its server an address: for strangers that takes the person's word. */
   #fetchLater(record: MessageRecord): void {
-    this.#acquaintances
-      .has(record.sender)
-      .then((isKnown) => isKnown && this.files.fetchLater(record))
-      .catch(report);
+    this.#tasks.spawn(async () => {
+      if (await this.#acquaintances.has(record.sender)) {
+        this.files.fetchLater(record);
+      }
+    });
   }
 
   #sendIfThere(jid: string, stanza: XmlNode): void {

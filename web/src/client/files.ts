@@ -2,6 +2,7 @@
 import { decryptFile, FILE_TAG_BYTES, parseAesGcmUrl, WireError } from '../e2ee';
 import type { MessageRecord, StoredContent, StoredFile, StoredVoice } from './records';
 import type { Store } from './store';
+import type { TaskGroup } from './tasks';
 
 /** Fetched without being asked for up to this size; anything an hour long in Opus stays below. */
 export const AUTO_FETCH_BYTES = 5 * 1024 * 1024;
@@ -63,13 +64,19 @@ export function fileNameOf(segment: string): string {
 
 const MAX_NAME = 120;
 
-export interface FileParts {
-  readonly store: Store;
+/** What files need from the browser. */
+export interface FileTools {
   readonly fetcher: typeof fetch;
   /** Duration and wave of an audio file; rejects when it cannot be decoded. */
   readonly analyse: (blob: Blob) => Promise<{ durationMs: number; waveform: number[] }>;
   /** Whether a host is this page's own and without TLS. */
   readonly isPlainHost: (host: string) => boolean;
+}
+
+export interface FileParts extends FileTools {
+  readonly store: Store;
+  /** Fetching by and by belongs to it, and all fetching ends when it is stopped. */
+  readonly tasks: TaskGroup;
 }
 
 /** Recordings and other files in the encrypted cache. */
@@ -108,13 +115,13 @@ export class Files {
 
   #enqueue(task: () => Promise<unknown>): void {
     this.#queue = this.#queue.then(async () => {
-      await task().catch(() => undefined);
+      await this.parts.tasks.run(task).catch(() => undefined);
     });
   }
 
   async #measure(messageId: string, address: string): Promise<void> {
     const { url } = parseAesGcmUrl(address, this.parts.isPlainHost);
-    const response = await this.parts.fetcher(url, { ...DISCREET, method: 'HEAD' });
+    const response = await this.#fetch(url, 'HEAD');
     const length = Number(response.headers.get('content-length')) - FILE_TAG_BYTES;
     if (response.ok && length > 0) {
       await this.#change(messageId, { sizeBytes: length });
@@ -156,7 +163,7 @@ export class Files {
 
   async #download(record: MessageRecord, address: string, mediaType: string, limitBytes: number): Promise<Blob> {
     const { url, secret } = parseAesGcmUrl(address, this.parts.isPlainHost);
-    const response = await this.parts.fetcher(url, DISCREET);
+    const response = await this.#fetch(url, 'GET');
     if (response.status === 404 || response.status === 410 || response.status === 403) {
       throw new Gone();
     }
@@ -169,6 +176,10 @@ export class Files {
     const found = record.content.kind === 'voice' ? await this.#listen(blob) : { isStored: true };
     await this.#change(record.id, { ...found, sizeBytes: plain.length, isUnavailable: false }, plain);
     return blob;
+  }
+
+  #fetch(url: string, method: 'GET' | 'HEAD'): Promise<Response> {
+    return this.parts.fetcher(url, { ...DISCREET, method, signal: this.parts.tasks.signal });
   }
 
   /** An audio file that this browser cannot decode is kept all the same. */

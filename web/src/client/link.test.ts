@@ -172,6 +172,15 @@ describe('connecting', () => {
   });
 });
 
+describe('stopping', () => {
+  it('ends a sign-in that is under way', async () => {
+    const attempt = link.open({ ...CREDENTIALS, kind: 'password' });
+    await settle();
+    link.stop();
+    await expect(attempt).rejects.toMatchObject({ code: 'no-connection' });
+  });
+});
+
 describe('a dead line', () => {
   it('is noticed within seconds when the person comes back', async () => {
     const stream = await online();

@@ -119,6 +119,8 @@ export class Link {
     stream?.close();
     this.#sm.clear();
     this.#failPending('session-lost');
+    this.#first?.reject(new SignInFailure('no-connection'));
+    this.#first = null;
   }
 
   /** The network is back, or the person: try now, or see whether the line is alive. */

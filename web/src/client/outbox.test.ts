@@ -9,6 +9,7 @@ import type { MessageRecord, UploadSlot } from './records';
 import type { SealOutcome } from './sealing';
 import { fragmentOf } from './secrets';
 import { Store } from './store';
+import { TaskGroup } from './tasks';
 import { messageRecord } from './testing/records';
 import { UploadError } from './uploads';
 import { x } from './xml';
@@ -54,6 +55,7 @@ class Process {
         },
       },
       upload: (slot) => its().upload(slot),
+      tasks: new TaskGroup(),
       now: () => clock.now(),
       retryAfter: (delayMs, task) => void clock.after(delayMs, task),
       report: (error) => its().isOver || failures.push(error),

@@ -8,12 +8,13 @@ import { signal } from '@preact/signals';
 import { toAesGcmUrl } from '../e2ee';
 import type { FailureCode } from '../model';
 import { type DbWrite, removal } from './db';
-import { OfflineError, StanzaError } from './errors';
+import { OfflineError, StanzaError, StoppedError } from './errors';
 import type { MessageRecord, OutboxRecord, PendingUpload, UploadSlot } from './records';
 import type { SealOutcome } from './sealing';
 import { secretOf } from './secrets';
 import { failureOf } from './stanzas';
 import type { Store } from './store';
+import type { TaskGroup } from './tasks';
 import { UploadError, type Uploader } from './uploads';
 import { serialize, type XmlNode } from './xml';
 
@@ -30,6 +31,8 @@ export interface OutboxParts {
   };
   readonly slots: { request(fileName: string, sizeBytes: number): Promise<UploadSlot> };
   readonly upload: Uploader;
+  /** All sending belongs to it. */
+  readonly tasks: TaskGroup;
   readonly now: () => number;
   readonly retryAfter: (delayMs: number, task: () => void) => void;
   /** Takes errors that should not be, the storage's among them. */
@@ -57,7 +60,6 @@ export class Outbox {
   readonly #uploading = new Map<number, AbortController>();
   #nextSeq = 1;
   #isReady = false;
-  #isStopped = false;
 
   constructor(private readonly parts: OutboxParts) {}
 
@@ -111,7 +113,6 @@ export class Outbox {
   /** The account is signed out or the page gives way to another: nothing more is done. */
   stop(): void {
     this.#isReady = false;
-    this.#isStopped = true;
     for (const controller of this.#uploading.values()) {
       controller.abort();
     }
@@ -121,7 +122,7 @@ export class Outbox {
   kick(conversation?: string): void {
     const all = new Set([...this.#entries.values()].map((entry) => entry.conversation));
     for (const jid of conversation === undefined ? all : [conversation]) {
-      if (all.has(jid) && !this.#isStopped) {
+      if (all.has(jid) && !this.parts.tasks.isStopped) {
         void this.#pump(jid);
       }
     }
@@ -234,7 +235,8 @@ export class Outbox {
       this.#again.add(jid);
       return running;
     }
-    const run = this.#drain(jid)
+    const run = this.parts.tasks
+      .run(() => this.#drain(jid))
       .catch((error: unknown) => this.#report(error))
       .finally(() => {
         this.#running.delete(jid);
@@ -320,7 +322,7 @@ export class Outbox {
     store.setProgress(message, 0);
     try {
       const onProgress = (fraction: number) => store.setProgress(message, fraction);
-      await uploader(withSlot.slot, new Blob([bytes]), onProgress, controller.signal);
+      await cut(uploader(withSlot.slot, new Blob([bytes]), onProgress, controller.signal), controller.signal);
     } finally {
       this.#uploading.delete(entry.seq);
       store.setProgress(message, undefined);
@@ -351,9 +353,8 @@ export class Outbox {
     return { slot };
   }
 
-  // What goes wrong while the database is being closed is no news.
   #report(error: unknown): void {
-    if (!this.#isStopped) {
+    if (!(error instanceof StoppedError)) {
       this.parts.report(error);
     }
   }
@@ -377,7 +378,7 @@ export class Outbox {
 
   async #explain(entry: OutboxRecord, error: unknown): Promise<null> {
     const current = this.#entries.get(entry.seq);
-    if (!current || this.#isStopped) {
+    if (!current || this.parts.tasks.isStopped) {
       return null;
     }
     const slotAt = current.upload?.slot?.at ?? Number.POSITIVE_INFINITY;
@@ -465,6 +466,14 @@ export function uploadBlobId(entry: { readonly messageId: string | null }): stri
 }
 
 class Discarded extends Error {}
+
+/** Ends the wait for an upload when it is called off, whatever the upload waits for itself. */
+function cut(upload: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(new UploadError(null)));
+    upload.then(resolve, reject);
+  });
+}
 
 function failed(record: MessageRecord, failure: FailureCode): MessageRecord {
   const { waitingFor: _, ...rest } = record;

@@ -11,6 +11,7 @@ import { parseItem, Roster } from './roster';
 import { fragmentOf, secretOf } from './secrets';
 import type { Envelope } from './stanzas';
 import { Store } from './store';
+import { TaskGroup } from './tasks';
 import { messageRecord } from './testing/records';
 import { Typing } from './typing';
 import { parseSlot, uploadErrorOf } from './uploads';
@@ -142,6 +143,7 @@ describe('voice messages', () => {
     const asked: string[] = [];
     const files = new Files({
       store,
+      tasks: new TaskGroup(),
       fetcher: async (url) => {
         asked.push(String(url));
         return answer === ok ? new Response(ciphertext) : answer(String(url));

@@ -196,9 +196,12 @@ export class Store {
   async flushDrafts(): Promise<void> {
     const due = [...this.#dirtyDrafts];
     this.#dirtyDrafts.clear();
-    for (const jid of due) {
-      await this.#changeConversation(jid, (record) => record);
-    }
+    await Promise.all(due.map((jid) => this.#changeConversation(jid, (record) => record)));
+  }
+
+  /** Resolves when all changes so far are stored, or have failed. */
+  async settled(): Promise<void> {
+    await this.#tail;
   }
 
   /** Shows how far an upload or download is, 0 to 1; undefined when it is over. */

@@ -9,6 +9,7 @@ import type { Inbox } from './inbox';
 import type { Archived, Envelope } from './stanzas';
 import { Store } from './store';
 import { Sync } from './sync';
+import { TaskGroup } from './tasks';
 
 let archive: string[];
 let asked: PageQuery[];
@@ -37,6 +38,7 @@ async function sync(): Promise<Sync> {
   const db = await ClientDb.open(databaseName);
   return new Sync({
     db,
+    tasks: new TaskGroup(),
     store: await Store.load(db, new ManualClock()),
     archive: { page: async (query) => page(query) } as Pick<Archive, 'page'> as Archive,
     inbox: {

@@ -6,11 +6,12 @@
 import { StoreError } from '../e2ee';
 import type { Archive, Page } from './archive';
 import type { ClientDb } from './db';
-import { OfflineError, StanzaError } from './errors';
+import { OfflineError, StanzaError, StoppedError } from './errors';
 import { type Arrival, type Inbox, RECENT } from './inbox';
 import { report } from './report';
 import type { Archived, Envelope } from './stanzas';
 import type { Store } from './store';
+import type { TaskGroup } from './tasks';
 
 const PAGE = 100;
 /** How far a new installation looks back; the rest comes when somebody scrolls. */
@@ -23,6 +24,8 @@ export interface SyncParts {
   readonly store: Store;
   readonly archive: Archive;
   readonly inbox: Inbox;
+  /** What is enqueued belongs to it: when it is stopped, what was not begun is left to the next session. */
+  readonly tasks: TaskGroup;
 }
 
 export class Sync {
@@ -48,9 +51,9 @@ export class Sync {
 
   /** Runs a task after everything that was enqueued before. It does not stop the others when it fails. */
   enqueue(task: () => Promise<void>): Promise<void> {
-    const run = this.#tail.then(task);
+    const run = this.#tail.then(() => this.parts.tasks.run(task));
     this.#tail = run.catch((error: unknown) => {
-      if (!(error instanceof OfflineError)) {
+      if (!(error instanceof OfflineError || error instanceof StoppedError)) {
         report(error);
       }
     });

@@ -1,4 +1,5 @@
 import { StoppedError } from './errors';
+import { report } from './report';
 
 /**
  * Work that ends together. Whoever stops a group cuts short what listens to its signal, waits for the last of its tasks
@@ -33,6 +34,15 @@ export class TaskGroup {
     } finally {
       this.#running.delete(run);
     }
+  }
+
+  /** Runs a task that nobody waits for. What goes wrong is reported; that the group is stopped is nothing wrong. */
+  spawn(task: () => Promise<unknown>): void {
+    this.run(task).catch((error: unknown) => {
+      if (!(error instanceof StoppedError)) {
+        report(error);
+      }
+    });
   }
 
   /** Resolves when no task runs. */

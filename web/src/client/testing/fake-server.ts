@@ -35,6 +35,8 @@ const parser = new new Window().DOMParser();
 export class FakeServer {
   /** Every message that was accepted, as it was sent. */
   readonly accepted: string[] = [];
+  /** Condition with which messages with content are refused from now on. */
+  refusing: string | null = null;
   readonly #accounts = new Map<string, Account>();
   #archiveIds = 0;
 
@@ -114,6 +116,12 @@ export class FakeServer {
   }
 
   #route(session: Session, stanza: XmlNode, text: string): void {
+    if (this.refusing !== null && find(stanza, NS.axolotl, 'encrypted')) {
+      const attrs = { id: stanza.attrs.id, from: stanza.attrs.to, to: session.jid, type: 'error' };
+      const error = x(NS.client, 'error', { type: 'cancel' }, x(NS.stanzas, this.refusing));
+      session.stream?.events.onStanza(x(NS.client, 'message', attrs, error));
+      return;
+    }
     this.accepted.push(text);
     const from = bareOf(session.jid);
     const to = bareOf(stanza.attrs.to ?? from);
