@@ -409,6 +409,8 @@ describe('a stranger', () => {
     await until(() => texts(toBob).includes('it is me'));
     toBob.markRead();
     await until(() => toAlice.messages.value.some(({ state }) => state === 'read'));
+    // What the stranger was not told then is not told later.
+    expect(fromAlice().join()).not.toContain('heard');
   });
 });
 
