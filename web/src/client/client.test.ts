@@ -15,13 +15,10 @@ const BOB = 'bob@home';
 /** A browser profile: its database outlives the page. */
 class Profile {
   clock = new ManualClock();
-<<<<<<< /tmp/cl/wt/web/src/client/client.test.ts
   /** How many lines its tabs have asked for. */
   opened = 0;
-=======
   /** Addresses of files that were asked for. */
   readonly fetched: string[] = [];
->>>>>>> /tmp/cl/T
   readonly databaseName = `client-${crypto.randomUUID()}`;
   client: Client;
   #loads = 0;
