@@ -190,3 +190,14 @@ def test_so_much_is_kept_in_mind_of_what_was_delivered_past_waiting_mail() -> No
         assert box.put_aside(seq, "d")
         box.delivered(seq)
     assert [seq for seq in range(2, 1005) if not box.is_settled(seq)] == [2, 3, 4]
+
+
+def test_what_its_only_receiver_had_no_room_for_goes_to_others() -> None:
+    box: Mailbox[str] = Mailbox()
+    assert box.wake()
+    box.fetching()
+    assert box.caught_up()
+    assert box.arrived(1)
+    assert box.lost("a")
+    box.rewind()
+    assert box.take(1)

@@ -135,12 +135,10 @@ class Mailbox(Generic[Holder]):
     def lost(self, holder: Holder) -> bool:
         """The holder is gone. True when messages are on their way to nobody now: `rewind` or `sleep`."""
         self._aside = {seq: held for seq, held in self._aside.items() if held != holder}
-        is_orphaned = False
         for holders in self._on_way.values():
-            if holder in holders:
-                holders.discard(holder)
-                is_orphaned = is_orphaned or not holders
-        return is_orphaned
+            holders.discard(holder)
+        # Also what was about to be sent to this one, and to nobody else.
+        return not all(self._on_way.values())
 
     def rewind(self) -> None:
         """Fetch again what is on its way to nobody, for others: catching up begins anew."""

@@ -301,3 +301,41 @@ async def test_each_ping_has_an_id_of_its_own() -> None:
             ids.append(found[1])
             await edge.say(wire, f"<iq type='result' id='{found[1]}' to='example.org'/>")
         assert ids[0] != ids[1]
+
+
+async def test_what_a_full_device_cannot_take_goes_to_another() -> None:
+    async with an_edge(limits={"sm_max_unacked": 10}) as edge:
+        alice, _ = await online(edge, "alice")
+        full, _ = await online(edge, "bob", "full")
+        desk, _ = await online(edge, "bob", "desk")
+        typing = "<message to='bob@example.org/full' type='chat'><paused xmlns='http://jabber.org/protocol/chatstates'/></message>"
+        await edge.say(alice, typing * 9)
+        assert not full.is_closed
+        await edge.settle(desk)
+        await edge.say(alice, message(1, "bob@example.org/full"))
+        assert full.is_closed
+        assert bodies(await edge.settle(desk)) == ["text 1"]
+
+
+async def test_a_session_that_lied_behind_a_cut_cannot_be_resumed() -> None:
+    async with an_edge() as edge:
+        log = HeldLog(edge)
+        wire, sm_id = await online(edge, "alice")
+        await edge.say(wire, f"{message(1)}<presence from='bob@example.org'/>{message(2)}")
+        wire.abort()
+        await edge.settle(wire)
+        log.commit()
+        await edge.settle(wire)
+        _, answer = await resume(edge, sm_id, 1)
+        assert "<item-not-found " in answer
+        assert 'h="2"' in answer
+
+
+async def test_what_comes_behind_the_end_of_a_stream_resumes_nothing() -> None:
+    async with an_edge() as edge:
+        old, sm_id = await online(edge, "alice")
+        wire = edge.open()
+        await edge.sign_in(wire, "alice", "other")
+        await edge.say(wire, f"<presence from='bob@example.org'/><resume {SM} previd='{sm_id}' h='1'/>")
+        assert wire.is_closed
+        assert not old.is_closed

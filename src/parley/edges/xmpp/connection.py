@@ -169,7 +169,8 @@ class Connection:
             self.fail(StreamCondition.INTERNAL_SERVER_ERROR)
         self._flush()
         self.unpause(name)
-        self._handle(self._stream.proceed())
+        if self._wire is not None:
+            self._handle(self._stream.proceed())
 
     async def _start_tls(self) -> None:
         self._flush()
@@ -247,6 +248,8 @@ class Connection:
             self._host.metrics.refused(event.condition.value)
             log.info("stream ended", condition=event.condition.value, text=event.text, pii={"peer": self.peer})
         session, self.session = self.session, None
+        # What came in with the end of the stream is nobody's.
+        self._signed_in = None
         if session is not None:
             session.end()
         self._flush()

@@ -286,8 +286,8 @@ class Session:
                 return True
         except JIDError:
             pass
-        if self.connection is not None:
-            self.connection.fail(StreamCondition.INVALID_FROM)
+        # Also where the stream is gone already: nothing behind such a stanza is handled, so there is nothing to resume.
+        self.close(StreamCondition.INVALID_FROM)
         return False
 
     # Its end.
