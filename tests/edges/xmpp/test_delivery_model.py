@@ -13,10 +13,13 @@ from typing import Any, Final
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
+from tests.edges.xmpp.harness import address
 from tests.edges.xmpp.test_stream_management import SM, resume
 from tests.edges.xmpp.wires import Edge, FakeWire, an_edge
 
 NAMES: Final = ("alice", "bob", "carol")
+SILENT: Final = "bob/silent"
+"""A device that sends no presence: it gets what is addressed to it, and others get that when it is gone for good."""
 NS_SM: Final = "{urn:xmpp:sm:3}"
 STANZA_ID: Final = "{urn:xmpp:sid:0}stanza-id"
 BODY: Final = "{jabber:client}body"
@@ -29,6 +32,8 @@ class Client:
 
     def __init__(self, edge: Edge, name: str) -> None:
         self.edge, self.name = edge, name
+        self.user, _, device = name.partition("/")
+        self.device = device or "r"
         self.wire: FakeWire | None = None
         self.sm_id = ""
         self.handled = 0
@@ -40,7 +45,7 @@ class Client:
 
     async def sign_in(self) -> None:
         self.wire = self.edge.open()
-        await self.edge.sign_in(self.wire, self.name, "r")
+        await self.edge.sign_in(self.wire, self.user, self.device)
         await self._begin()
 
     async def _begin(self) -> None:
@@ -49,7 +54,8 @@ class Client:
         answer = await self.edge.say(self.wire, f"<enable {SM} resume='true'/>")
         self.sm_id = etree.fromstring(answer).get("id") or ""
         rest, self.unacked = self.unacked, []
-        await self.send("<presence/>")
+        if self.name != SILENT:
+            await self.send("<presence/>")
         for stanza in rest:
             await self.send(stanza)
 
@@ -70,7 +76,7 @@ class Client:
     async def come_back(self) -> None:
         if self.wire is not None:
             return
-        wire, answer = await resume(self.edge, self.sm_id, self.handled, self.name)
+        wire, answer = await resume(self.edge, self.sm_id, self.handled, self.user)
         self.wire = wire
         first, *rest = split(answer)
         self._acked(int(first.get("h", "0")))
@@ -80,7 +86,7 @@ class Client:
                 self.read(await self.edge.say(wire, stanza))
             return
         assert first.tag == f"{NS_SM}failed"
-        bind = "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>r</resource></bind>"
+        bind = f"<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>{self.device}</resource></bind>"
         await self.edge.say(wire, f"<iq type='set' id='b'>{bind}</iq>")
         self.unacked = [stanza for stanza in self.unacked if "<message" in stanza]
         await self._begin()
@@ -123,23 +129,25 @@ def split(text: str) -> list[Any]:
 
 
 people = st.sampled_from(NAMES)
+everybody = st.sampled_from((*NAMES, SILENT))
 acts = st.one_of(
-    st.tuples(st.just("send"), people, people),
-    st.tuples(st.just("send"), people, people),
-    st.tuples(st.sampled_from(("cut", "cut and lose", "come back", "acknowledge", "look")), people, st.none()),
+    st.tuples(st.just("send"), people, everybody),
+    st.tuples(st.just("send"), people, everybody),
+    st.tuples(st.sampled_from(("cut", "cut and lose", "come back", "acknowledge", "look")), everybody, st.none()),
     st.tuples(st.just("wait"), st.none(), st.none()),
 )
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(acts, max_size=30))
-def test_nothing_is_lost_nothing_comes_twice(play: list[tuple[str, Any, Any]]) -> None:
-    asyncio.run(_play(play))
+@given(st.lists(acts, max_size=30), st.booleans())
+def test_nothing_is_lost_nothing_comes_twice(play: list[tuple[str, Any, Any]], is_archiving: bool) -> None:
+    asyncio.run(_play(play, is_archiving))
 
 
-async def _play(play: list[tuple[str, Any, Any]]) -> None:
-    async with an_edge(limits={"sm_resume_timeout_s": RESUME_S, "idle_before_ping_s": 100_000}) as edge:
-        clients = {name: Client(edge, name) for name in NAMES}
+async def _play(play: list[tuple[str, Any, Any]], is_archiving: bool) -> None:
+    limits = {"sm_resume_timeout_s": RESUME_S, "idle_before_ping_s": 100_000}
+    async with an_edge(limits=limits, archive={"enabled": is_archiving}) as edge:
+        clients = {name: Client(edge, name) for name in (*NAMES, SILENT)}
         for client in clients.values():
             await client.sign_in()
         sent: list[tuple[str, str, str]] = []
@@ -156,10 +164,16 @@ async def _play(play: list[tuple[str, Any, Any]]) -> None:
             assert client.unacked == []
             for sender in NAMES:
                 expected = [text for by, to, text in sent if to == name and by == sender]
-                assert [text for text in client.bodies if text.startswith(sender)] == expected
+                own = [text for text in client.bodies if text.startswith(sender) and not text.endswith(SILENT)]
+                assert name == SILENT or own == expected
             assert len(client.bodies) == len(set(client.bodies))
             # While sessions are resumed, not even the wire brings anything again.
             assert client.again == 0 or waits
+        for _, to, text in sent:
+            if to == SILENT:
+                held = [text in clients[name].bodies for name in ("bob", SILENT)]
+                # Both have it only where one had it and was gone before it said so.
+                assert any(held) if waits else held == [False, True]
 
 
 async def _act(
@@ -169,10 +183,10 @@ async def _act(
         edge.tick(RESUME_S + 1)
         await asyncio.sleep(0)
     elif act == "send":
-        text = f"{who} {len(sent)}"
+        text = f"{who} {len(sent)} {to}"
         sent.append((who, to, text))
         origin = f"<origin-id xmlns='urn:xmpp:sid:0' id='o{len(sent)}'/>"
-        await clients[who].send(f"<message to='{to}@example.org' type='chat'><body>{text}</body>{origin}</message>")
+        await clients[who].send(f"<message to='{address(to)}' type='chat'><body>{text}</body>{origin}</message>")
     elif act.startswith("cut"):
         await clients[who].cut(is_output_lost=act.endswith("lose"))
     elif act == "come back":
