@@ -5,10 +5,9 @@ import {
   type DeviceListChange,
   type DeviceRecord,
   type ExtraWrite,
-  effectiveTrust,
   formatFingerprint,
   fromUtf8,
-  judgedKeyOf,
+  judgedKeysOf,
   OmemoDevice,
   type RecipientPlan,
   SessionError,
@@ -208,7 +207,7 @@ export class Sealing {
       // What is known is shown in any case.
       await this.#freshPlan(jid).catch(() => null);
     }
-    const others = (await this.device.devicesOf(jid)).map(deviceInfoOf);
+    const others = (await this.device.devicesOf(jid)).flatMap(deviceInfosOf);
     return jid === this.device.jid ? [this.#thisDevice(), ...others] : others;
   }
 
@@ -383,18 +382,18 @@ function payloadOf(encrypted: {
   return { ...encrypted, iv: encrypted.iv ?? new Uint8Array(12) };
 }
 
-function deviceInfoOf(record: DeviceRecord): DeviceInfo {
-  const key = judgedKeyOf(record);
-  return {
+/** A device as the person sees it, once for each key that can be decided about. */
+function deviceInfosOf(record: DeviceRecord): DeviceInfo[] {
+  return judgedKeysOf(record).map(({ identityKey, trust }) => ({
     jid: record.jid,
     deviceId: record.deviceId,
     name: '',
     isThisDevice: false,
     isActive: record.active.includes(FORMAT),
-    trust: effectiveTrust(record),
-    fingerprint: key ? formatFingerprint(key).split(' ') : [],
+    trust,
+    fingerprint: identityKey ? formatFingerprint(identityKey).split(' ') : [],
     firstSeen: record.firstSeenMs,
-  };
+  }));
 }
 
 /**

@@ -21,7 +21,14 @@ export { MemoryStore } from './memory-store';
 export { type DecryptCommit, findOwnKey, type IncomingKey } from './receiving';
 export type { EncryptCommit } from './sending';
 export type { E2eeStore, ExtraWrite, Write } from './store';
-export { effectiveTrust, formatFingerprint, isTrusted, judgedKeyOf, type NewDevicePolicy } from './trust';
+export {
+  effectiveTrust,
+  formatFingerprint,
+  isTrusted,
+  type JudgedKey,
+  judgedKeysOf,
+  type NewDevicePolicy,
+} from './trust';
 export {
   type Address,
   type Bundle,

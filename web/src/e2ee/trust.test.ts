@@ -7,6 +7,7 @@ import {
   effectiveTrust,
   findDevice,
   formatFingerprint,
+  judgedKeysOf,
   MAX_KNOWN_DEVICES,
   MAX_LISTED_DEVICES,
   observeKey,
@@ -267,6 +268,24 @@ describe('what trust does to messages', () => {
     await alice.device.setTrust(BOB, impostor.device.fingerprint(), 'verified', bob.address.deviceId);
     const [device] = await alice.device.devicesOf(BOB);
     expect(device).toMatchObject({ trust: 'verified', changedKey: null });
+  });
+
+  test('a key that was refused can be trusted after all', async () => {
+    const { alice, bob } = await pair();
+    const impostor = await reinstalled(bob);
+    await connect(impostor, alice, 'legacy');
+    const message = await say(impostor, 'x', [alice], 'legacy');
+    await expect(hear(alice, impostor, message)).rejects.toMatchObject({ code: 'identity-changed' });
+    await alice.device.setTrust(BOB, impostor.device.fingerprint(), 'distrusted', bob.address.deviceId);
+    await expect(hear(alice, impostor, message)).rejects.toMatchObject({ code: 'device-distrusted' });
+    const [record] = await alice.device.devicesOf(BOB);
+    const shown = judgedKeysOf(record ?? expect.unreachable());
+    expect(shown.map((key) => [formatFingerprint(key.identityKey ?? expect.unreachable()), key.trust])).toEqual([
+      [bob.device.fingerprint(), 'trusted-first-use'],
+      [impostor.device.fingerprint(), 'distrusted'],
+    ]);
+    await alice.device.setTrust(BOB, impostor.device.fingerprint(), 'trusted-first-use', bob.address.deviceId);
+    expect(textOf(await hear(alice, impostor, message))).toBe('x');
   });
 
   test('a second device of one’s own is announced to the first, not the first to the second', async () => {

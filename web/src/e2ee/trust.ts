@@ -25,6 +25,12 @@ export interface Contact {
   readonly devices: readonly DeviceRecord[];
 }
 
+/** A key and what was decided about it; null as long as the device has shown none. */
+export interface JudgedKey {
+  readonly identityKey: Uint8Array | null;
+  readonly trust: Trust;
+}
+
 export type KeyVerdict = 'accepted' | 'undecided' | 'changed' | 'distrusted';
 
 /** Someone of whom nothing is known. */
@@ -47,9 +53,16 @@ export function isTrusted(trust: Trust): boolean {
   return trust === 'trusted-first-use' || trust === 'verified';
 }
 
-/** The key that a decision is about: one that changed comes before the one that was known. */
-export function judgedKeyOf(device: DeviceRecord): Uint8Array | null {
-  return device.changedKey?.trust === 'undecided' ? device.changedKey.identityKey : device.identityKey;
+/**
+ * The keys of a device that the user can decide about. One that claims to be the device and waits for a decision hides
+ * the known one; one that was refused stands beside it, so that the refusal can be taken back.
+ */
+export function judgedKeysOf(device: DeviceRecord): readonly JudgedKey[] {
+  const { identityKey, trust, changedKey } = device;
+  if (changedKey?.trust === 'undecided') {
+    return [changedKey];
+  }
+  return [{ identityKey, trust }, ...(changedKey === null ? [] : [changedKey])];
 }
 
 /** The record of a device, if there is one. */
@@ -141,7 +154,8 @@ export function judgeKey(device: DeviceRecord, identityKey: Uint8Array): KeyVerd
 export function decide(contact: Contact, fingerprint: string, trust: Trust, deviceId?: number): Contact {
   const wanted = fingerprint.replace(/[\s:]+/g, '').toLowerCase();
   const seen = deviceId === undefined ? undefined : findDevice(contact, deviceId);
-  if (deviceId !== undefined && toHex((seen && judgedKeyOf(seen)) ?? new Uint8Array(0)) !== wanted) {
+  const shown = seen === undefined ? [] : judgedKeysOf(seen);
+  if (deviceId !== undefined && !shown.some(({ identityKey }) => identityKey && toHex(identityKey) === wanted)) {
     throw new TrustError('unknown-fingerprint', 'the device does not show this fingerprint', seen ? [seen] : []);
   }
   let isFound = false;

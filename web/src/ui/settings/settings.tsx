@@ -9,7 +9,7 @@ import { Icon } from '../icon';
 import { go } from '../route';
 import { Confirm } from '../sheet';
 import { chooseTheme, theme, themes } from '../theme';
-import { byAge, Device } from '../thread/details';
+import { byAge, Device, keyOf } from '../thread/details';
 import { Fingerprint } from '../thread/fingerprint';
 import { SignedInDevices } from './signed-in-devices';
 
@@ -94,7 +94,7 @@ function ThisDevice({ session }: { readonly session: Session }) {
         <>
           <h4>{t('settings.otherKeys')}</h4>
           {byAge(others).map((device, index) => (
-            <Device key={device.deviceId} device={device} number={index + 1} onChanged={reload} />
+            <Device key={keyOf(device)} device={device} number={index + 1} onChanged={reload} />
           ))}
         </>
       ) : null}

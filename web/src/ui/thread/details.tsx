@@ -74,7 +74,7 @@ function Devices({ jid, name }: { readonly jid: string; readonly name: string })
       {state.kind === 'ready' && state.value.length === 0 ? <p class="card-text">{t('details.noDevices')}</p> : null}
       {state.kind === 'ready'
         ? byAge(state.value).map((device, index) => (
-            <Device key={device.deviceId} device={device} number={index + 1} onChanged={reload} />
+            <Device key={keyOf(device)} device={device} number={index + 1} onChanged={reload} />
           ))
         : null}
     </div>
@@ -84,6 +84,11 @@ function Devices({ jid, name }: { readonly jid: string; readonly name: string })
 /** The one known longest first, so that the number a nameless device is called by stays its own. */
 export function byAge(devices: readonly DeviceInfo[]): readonly DeviceInfo[] {
   return [...devices].sort((a, b) => a.firstSeen - b.firstSeen || a.deviceId - b.deviceId);
+}
+
+/** Tells the keys of a device apart: one that was refused stands beside the one that is known. */
+export function keyOf(device: DeviceInfo): string {
+  return `${device.deviceId} ${device.fingerprint.join('')}`;
 }
 
 interface DeviceProps {
