@@ -33,6 +33,7 @@ export class DeviceLists {
   /** When the list of somebody was read or announced in this session. */
   readonly #readAt = new Map<string, number>();
   #isRetired = false;
+  #isStopped = false;
   /** What changes our own list is done one after the other. */
   #tail: Promise<unknown> = Promise.resolve();
   #cancelMaintenance = () => {};
@@ -58,6 +59,7 @@ export class DeviceLists {
 
   /** Ends the work on a clock. */
   stop(): void {
+    this.#isStopped = true;
     this.#cancelMaintenance();
     this.#cancelRetry();
   }
@@ -182,6 +184,9 @@ export class DeviceLists {
   #ensureOwnLater(): void {
     const { clock, link, device } = this.parts;
     this.#cancelRetry();
+    if (this.#isStopped) {
+      return;
+    }
     this.#cancelRetry = clock.after(RETRY_MS, () => {
       if (link.isOpen) {
         this.ensure(device.jid).catch((error: unknown) => {
@@ -199,6 +204,9 @@ export class DeviceLists {
 
   #maintainLater(): void {
     this.#cancelMaintenance();
+    if (this.#isStopped) {
+      return;
+    }
     this.#cancelMaintenance = this.parts.clock.after(MAINTENANCE_MS, () => {
       this.#maintainLater();
       this.parts.device
