@@ -55,5 +55,10 @@ async def test_a_cancelled_sleeper_is_forgotten():
 
 
 async def test_no_time_to_sleep_only_yields():
-    await VirtualClock().sleep(0)
-    await SystemClock().sleep(-1)
+    for clock in (VirtualClock(), SystemClock()):
+        for duration_s in (0, -1):
+            others: list[None] = []
+            asyncio.get_running_loop().call_soon(others.append, None)
+            async with asyncio.timeout(10):
+                await clock.sleep(duration_s)
+            assert len(others) == 1

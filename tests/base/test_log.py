@@ -118,12 +118,18 @@ def test_trace_is_below_debug(lines):
 
 
 def test_a_level_that_is_off_does_not_look_at_its_attributes(lines):
-    class Unprintable:
+    looked_at = []
+
+    class Value:
         def __str__(self):
-            raise AssertionError
+            looked_at.append(self)
+            return ""
 
     lines(level="info")
-    log.debug("seen", value=Unprintable())
+    log.debug("seen", value=Value())
+    assert not looked_at
+    log.info("seen", value=Value())
+    assert looked_at
 
 
 def test_a_defect_comes_with_its_traceback(lines):

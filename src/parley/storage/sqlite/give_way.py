@@ -24,9 +24,13 @@ class GiveWay:
 
     The pause ends as soon as the writer reports progress; with a writer that is merely waiting for a slow disk it is
     time lost, hence its bounds.
+
+    Args:
+        pause_s: how long the loop stands still at most each time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pause_s: float = PAUSE_S) -> None:
+        self._pause_s = pause_s
         self._progress = threading.Event()
         self._waiting_since: float | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -59,5 +63,5 @@ class GiveWay:
         if time.monotonic() - self._waiting_since >= OVERDUE_S:
             self.pauses += 1
             self._progress.clear()
-            self._progress.wait(PAUSE_S)
+            self._progress.wait(self._pause_s)
         self._timer = asyncio.get_running_loop().call_later(OVERDUE_S, self._look)
