@@ -71,16 +71,25 @@ export class DeviceLists {
    * @throws OfflineError
    */
   async ensure(jid: string): Promise<void> {
-    const { device, clock, link } = this.parts;
-    const readAt = this.#readAt.get(jid);
-    if (readAt !== undefined && clock.now() - readAt < LIST_LIFE_MS) {
+    const { device, link } = this.parts;
+    if (this.#isFresh(jid)) {
       return;
     }
     if (jid === device.jid) {
-      await this.#exclusively(() => this.#readOwn());
+      // Whoever waits for another who reads it need not read it again.
+      await this.#exclusively(async () => {
+        if (!this.#isFresh(jid)) {
+          await this.#readOwn();
+        }
+      });
     } else {
       await this.#take(jid, await fetchDeviceList(link, jid));
     }
+  }
+
+  #isFresh(jid: string): boolean {
+    const readAt = this.#readAt.get(jid);
+    return readAt !== undefined && this.parts.clock.now() - readAt < LIST_LIFE_MS;
   }
 
   /** Takes the list that an event announced. */

@@ -240,8 +240,7 @@ export class Sealing {
   /** Null when a list or a bundle cannot be had just now. */
   async #freshPlan(jid: string): Promise<RecipientPlan | null> {
     try {
-      await this.lists.ensure(this.device.jid);
-      await this.lists.ensure(jid);
+      await Promise.all([this.lists.ensure(this.device.jid), this.lists.ensure(jid)]);
       return await this.#planWithSessions(jid);
     } catch (error) {
       // An address whose server does not exist is wrong: the person has to see that.
