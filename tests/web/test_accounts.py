@@ -26,3 +26,7 @@ def test_one_tab_at_a_time_has_the_app(tmp_path: Path) -> None:
 
 def test_a_changed_key_holds_messages_back_until_the_person_decides(tmp_path: Path) -> None:
     play("trust", tmp_path)
+
+
+def test_a_browser_keeps_nothing_of_a_conversation_in_clear(tmp_path: Path) -> None:
+    play("at-rest", tmp_path)

@@ -37,44 +37,55 @@ await scenario(async (stage) => {
   await cutting;
   stage.line.up();
 
-  const all = async (person) => {
-    await person.page.getByRole('log').evaluate((log) => {
-      log.scrollTop = 0;
-    });
-    return (await person.bubbles()).map(({ text }) => text).filter((text) => wanted.has(text));
-  };
-  for (const person of [alice, bob]) {
-    await until(
-      `${person.name} has all`,
-      async () => {
-        await person.page.evaluate(() => dispatchEvent(new Event('online')));
-        return (await all(person)).length >= 2 * each;
-      },
-      40_000,
-    );
-  }
-  await sleep(700);
-  for (const person of [alice, bob]) {
-    const seen = await all(person);
-    assert.deepEqual([...seen].sort(), [...wanted].sort(), `${person.name}: lost or doubled`);
-    for (const { name } of [alice, bob]) {
-      const ofOne = seen.filter((text) => text.startsWith(name));
-      assert.deepEqual(ofOne, inOrder(name), `${person.name} sees what ${name} wrote out of order`);
+  const people = [alice, bob];
+  const all = async (person) => (await person.allBubbles()).map(({ text }) => text).filter((text) => wanted.has(text));
+  const check = async (when) => {
+    for (const person of people) {
+      await until(
+        `${person.name} has all ${when}`,
+        async () => {
+          await person.wake();
+          return (await all(person)).length >= 2 * each;
+        },
+        40_000,
+      );
     }
-  }
+    // What would come twice comes before what is written now.
+    await exchange(people, `the end ${when}`);
+    for (const person of people) {
+      const bubbles = (await person.allBubbles()).filter(({ text }) => wanted.has(text));
+      assert.deepEqual(
+        bubbles.map(({ text }) => text).sort(),
+        [...wanted].sort(),
+        `${person.name}, ${when}: lost or doubled`,
+      );
+      for (const { name } of people) {
+        const ofOne = bubbles.filter(({ isOwn }) => isOwn === (name === person.name)).map(({ text }) => text);
+        assert.deepEqual(ofOne, inOrder(name), `${person.name}, ${when}: what ${name} wrote`);
+      }
+    }
+  };
+  await check('after the cuts');
   const states = (await alice.bubbles()).filter(({ isOwn }) => isOwn).map(({ state }) => state);
   assert.ok(
     states.every((state) => ['sent', 'delivered', 'read'].includes(state)),
     states.join(' '),
   );
+  await Promise.all(people.map(({ page }) => page.reload()));
+  await Promise.all([alice.goTo('bob'), bob.goTo('alice')]);
+  await check('after a reload');
+  // The archive gives both the same order; what was on the screen while lines were down may stand as it was written.
   const [ofAlice, ofBob] = [await all(alice), await all(bob)];
   stage.figures({ cuts, messages: wanted.size, sameOrder: ofAlice.every((text, index) => text === ofBob[index]) });
-  // The archive gives both the same order; what was on the screen while lines were down may stand as it was written.
-  await Promise.all([alice, bob].map(({ page }) => page.reload()));
-  for (const person of [alice, bob]) {
-    await until(`${person.name} has all after a reload`, async () => (await all(person)).length === 2 * each);
-  }
 });
+
+/** Each writes once more, and sees what the other has written. */
+async function exchange([one, other], text) {
+  await one.send(`${one.name}: ${text}`);
+  await other.message(`${one.name}: ${text}`);
+  await other.send(`${other.name}: ${text}`);
+  await one.message(`${other.name}: ${text}`);
+}
 
 function inOrder(name) {
   return Array.from({ length: each }, (_, index) => `${name} ${index + 1}`);

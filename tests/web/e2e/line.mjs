@@ -9,6 +9,7 @@ export class Line {
   #pairs = new Set();
   #isDown = false;
   #bytesPerSecond = Infinity;
+  #goesDownAfter = null;
   /** Heads of the requests that went to the server, in order. */
   requests = [];
 
@@ -43,6 +44,14 @@ export class Line {
     this.#isDown = false;
   }
 
+  /**
+   * Goes down by itself when a WebSocket that is opened from now on has brought so many bytes to its browser, and then
+   * calls `whenDown`.
+   */
+  downAfter(bytes, whenDown) {
+    this.#goesDownAfter = { bytes, whenDown };
+  }
+
   /** What each connection may send to the server, in bytes a second. */
   slow(bytesPerSecond) {
     this.#bytesPerSecond = bytesPerSecond;
@@ -72,8 +81,24 @@ export class Line {
       socket.on('close', end);
     }
     server.pipe(browser);
-    browser.on('data', (chunk) => void this.#forward(browser, server, chunk));
+    browser.on('data', (chunk) => {
+      if (/^upgrade: *websocket/imu.test(chunk.subarray(0, 4096).toString('latin1'))) this.#watch(server);
+      void this.#forward(browser, server, chunk);
+    });
     browser.on('end', () => server.end());
+  }
+
+  #watch(server) {
+    const limit = this.#goesDownAfter;
+    if (limit === null) return;
+    let brought = 0;
+    server.on('data', (chunk) => {
+      brought += chunk.length;
+      if (brought < limit.bytes || this.#goesDownAfter !== limit) return;
+      this.#goesDownAfter = null;
+      this.down();
+      limit.whenDown();
+    });
   }
 
   async #forward(browser, server, chunk) {

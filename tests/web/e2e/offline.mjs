@@ -33,8 +33,7 @@ await scenario(async (stage) => {
   await stage.server('start');
   alice.tolerated = bob.tolerated = null;
   stage.line.up();
-  await wake(alice);
-  await wake(bob);
+  await Promise.all([alice.wake(), bob.wake()]);
   await alice.message('three', ['delivered', 'read'], 30_000);
   await until('bob has all', async () => (await texts(bob)).length >= 4);
   await bob.send('four');
@@ -45,8 +44,3 @@ await scenario(async (stage) => {
   }
   assert.equal(await alice.page.getByText(/when it is back/u).count(), 0);
 });
-
-/** What a browser tells a page when the network is there again, so that nobody waits for the back-off. */
-function wake(person) {
-  return person.page.evaluate(() => dispatchEvent(new Event('online')));
-}

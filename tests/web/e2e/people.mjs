@@ -23,17 +23,23 @@ export class Person {
     return `${this.name}@${this.domain}`;
   }
 
-  /** Opens the app in a new tab. */
+  /** Opens the app in a new tab, and looks at it from then on. */
   async open(path = '/') {
-    this.page = this.context.pages().find((page) => page.url() === 'about:blank') ?? (await this.context.newPage());
-    this.page.on('pageerror', (error) => this.problems.push(`${this.name}: ${error.stack ?? error.message}`));
-    this.page.on('console', (entry) => {
+    this.page = await this.emptyTab();
+    await this.page.goto(this.origin + path);
+  }
+
+  /** A tab with nothing in it yet, whose errors count as this person's. */
+  async emptyTab() {
+    const page = this.context.pages().find((one) => one.url() === 'about:blank') ?? (await this.context.newPage());
+    page.on('pageerror', (error) => this.problems.push(`${this.name}: ${error.stack ?? error.message}`));
+    page.on('console', (entry) => {
       const text = entry.text();
       if (entry.type() === 'error' && !expected.test(text) && !this.tolerated?.test(text))
         this.problems.push(`${this.name}: console: ${text}`);
     });
-    await this.page.addInitScript(rememberFiles);
-    await this.page.goto(this.origin + path);
+    await page.addInitScript(rememberFiles);
+    return page;
   }
 
   async signIn(password, address = this.name) {
@@ -97,6 +103,34 @@ export class Person {
   async send(text) {
     await this.field.fill(text);
     await this.page.getByRole('button', { name: 'Send', exact: true }).click();
+  }
+
+  /** Writes one message after the other, faster than fingers do. */
+  async sendAll(texts) {
+    await this.field.waitFor();
+    await this.page.evaluate(typeAll, texts);
+  }
+
+  /** What a browser tells a page when the network is there again, so that nobody waits for the back-off. */
+  async wake() {
+    await this.page.evaluate(() => dispatchEvent(new Event('online')));
+  }
+
+  /** All messages of the open thread that this browser has: the page draws only some of a long one at a time. */
+  async allBubbles() {
+    let drawn = await this.#scrolledTo('top');
+    for (let first; first !== drawn[0]?.id; drawn = await this.#scrolledTo('top')) first = drawn[0]?.id;
+    const all = new Map();
+    for (let last; last !== drawn.at(-1)?.id; drawn = await this.#scrolledTo('bottom')) {
+      last = drawn.at(-1)?.id;
+      for (const bubble of drawn) all.set(bubble.id, bubble);
+    }
+    return [...all.values()];
+  }
+
+  async #scrolledTo(end) {
+    await this.page.getByRole('log').evaluate(scrollLog, end);
+    return this.bubbles();
   }
 
   /** The messages on the screen: who, what, how far. */
@@ -179,6 +213,24 @@ export class Person {
     await this.page.screenshot({ path: join(folder, `${this.name}.png`) });
     console.log(`picture: ${join(folder, `${this.name}.png`)}`);
   }
+}
+
+async function typeAll(texts) {
+  const field = document.querySelector('textarea');
+  for (const text of texts) {
+    field.value = text;
+    field.dispatchEvent(new InputEvent('input', { bubbles: true }));
+    // The button that sends stands there once the field is known to hold something.
+    while (!document.querySelector('button[type="submit"]')) await new Promise(requestAnimationFrame);
+    document.querySelector('button[type="submit"]').click();
+    while (field.value !== '') await new Promise(requestAnimationFrame);
+  }
+}
+
+/** Scrolls as far as is drawn; what that adds is drawn when this resolves. */
+async function scrollLog(log, end) {
+  log.scrollTop = end === 'top' ? 0 : log.scrollHeight;
+  for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame);
 }
 
 function readBubbles() {
