@@ -160,6 +160,7 @@ class Group(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(FAILED)
         except Exception as error:
+            # The edge to people: whatever it is, they get a line and a status, and a traceback only on request.
             if os.environ.get(DEBUG_VARIABLE):
                 traceback.print_exc()
             message = f"{type(error).__name__}: {error} (a defect; {DEBUG_VARIABLE}=1 shows where)"

@@ -104,6 +104,7 @@ class Connection:
         try:
             self._handle(self._stream.receive(data))
         except Exception as error:
+            # The edge to a peer: a defect that its bytes met ends its stream, not the server.
             log.defect("stream failed", error, pii={"peer": self.peer})
             self.fail(StreamCondition.INTERNAL_SERVER_ERROR)
         if self._stream.held_bytes > self._listener.config.limits.max_stanza_bytes:
@@ -165,6 +166,7 @@ class Connection:
             log.error("negotiation failed", step=name, code=error.code)
             self.fail(StreamCondition.INTERNAL_SERVER_ERROR)
         except Exception as error:
+            # The edge of a task that nobody waits for: the peer must not wait for ever.
             log.defect("negotiation failed", error, step=name)
             self.fail(StreamCondition.INTERNAL_SERVER_ERROR)
         self._flush()

@@ -109,6 +109,7 @@ class Messages:
         try:
             self._host.pipeline.accept(submission, done)
         except Exception:
+            # Whatever it is, the session must not wait for a message that is not on its way.
             session.not_in_flight()
             raise
 

@@ -230,6 +230,7 @@ class Session:
         except (DomainError, RemoteProtocolError) as error:
             self.reply_error(element, stanza_error(error))
         except Exception as error:
+            # The edge of a task that nobody waits for: a defect ends neither the session nor the server.
             self._failed(element, error)
         finally:
             self._is_busy = False
@@ -268,6 +269,7 @@ class Session:
             self.reply_error(element, stanza_error(error))
             self.handled(token)
         except Exception as error:
+            # The edge to a peer: a defect that its stanza met is answered, and the session goes on.
             self._failed(element, error)
             self.handled(token)
         return True

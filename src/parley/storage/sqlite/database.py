@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from parley.storage.errors import DatabaseCorrupt, DatabaseUnusable, StorageError
@@ -43,17 +45,11 @@ def open_writer(path: Path, *, is_checked: bool) -> sqlite3.Connection:
         raise DatabaseUnusable(str(path), f"needs SQLite 3.37 or newer, this is {sqlite3.sqlite_version}")
     _create_file(path)
     connection = _connect(path, "rw")
-    try:
+    with closed_on_failure(connection, path):
         _check_owner(connection, path)
         if is_checked:
             check_structure(connection, path, "quick_check")
         _set_writer_pragmas(connection, path)
-    except sqlite3.Error as error:
-        connection.close()
-        raise opening_error(path, error) from error
-    except StorageError:
-        connection.close()
-        raise
     sync_directory(path.parent)
     return connection
 
@@ -61,31 +57,39 @@ def open_writer(path: Path, *, is_checked: bool) -> sqlite3.Connection:
 def open_reader(path: Path) -> sqlite3.Connection:
     """Open a connection that cannot write. Raises as `open_writer`."""
     connection = _connect(path, "ro")
-    try:
+    with closed_on_failure(connection, path):
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         connection.execute(f"PRAGMA cache_size = -{_READER_CACHE_KIB}")
         connection.execute("PRAGMA query_only = ON")
         _check_owner(connection, path)
-    except sqlite3.Error as error:
-        connection.close()
-        raise opening_error(path, error) from error
-    except StorageError:
-        connection.close()
-        raise
     return connection
 
 
 def open_checkpointer(path: Path) -> sqlite3.Connection:
     """Open a connection that only runs checkpoints, for a thread of its own. Raises as `open_writer`."""
     connection = _connect(path, "rw")
-    try:
+    with closed_on_failure(connection, path):
         # A checkpoint's syncs follow this setting as a commit's do.
         connection.execute("PRAGMA synchronous = FULL")
         _own_checkpoints(connection)
+    return connection
+
+
+@contextmanager
+def closed_on_failure(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
+    """While a connection is being made ready: close it when that fails, and say what SQLite's errors mean.
+
+    Raises:
+        DatabaseCorrupt, DatabaseUnusable: for an error of SQLite's.
+    """
+    try:
+        yield
     except sqlite3.Error as error:
         connection.close()
         raise opening_error(path, error) from error
-    return connection
+    except BaseException:
+        connection.close()
+        raise
 
 
 def check_structure(connection: sqlite3.Connection, path: Path, kind: str) -> None:

@@ -179,18 +179,12 @@ class SqliteStorage:
 
     def _open(self) -> sqlite3.Connection:
         connection = database.open_writer(self._path, is_checked=self._options.is_checked)
-        try:
+        with database.closed_on_failure(connection, self._path):
             if self._options.is_migrated:
                 for version in migrate(connection, self._path, self._clock.now_us()):
                     log.info("migrated the database", version=version)
             else:
                 check_version(connection, self._path)
-        except sqlite3.Error as error:
-            connection.close()
-            raise database.opening_error(self._path, error) from error
-        except BaseException:
-            connection.close()
-            raise
         return connection
 
     def _observe(self, report: CommitReport) -> None:
