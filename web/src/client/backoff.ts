@@ -23,7 +23,7 @@ export class Backoff {
     return Math.round(this.random() * ceiling);
   }
 
-  /** A connection stood: the next failure is the first again. */
+  /** What was tried has proved to work: the next failure is the first again. */
   reset(): void {
     this.#failures = 0;
   }

@@ -5,6 +5,7 @@ import { Client } from './client';
 import { ManualClock } from './clock';
 import { ClientDb } from './db';
 import { Engine } from './engine';
+import { NS } from './ns';
 import { FakeLocks } from './testing/fake-locks';
 import { FakeServer } from './testing/fake-server';
 import type { XmlNode } from './xml';
@@ -116,6 +117,14 @@ function required<T>(value: T | undefined): T {
 function tick(...profiles: readonly Profile[]): void {
   for (const profile of profiles) {
     profile.clock.advance(1);
+  }
+}
+
+/** Lets time pass, slowly enough for answers to come. */
+async function pass({ clock }: Profile, ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 1_000) {
+    clock.advance(1_000);
+    await new Promise<void>((resolve) => setImmediate(resolve));
   }
 }
 
@@ -296,6 +305,34 @@ describe('two people', () => {
     await until(() => texts(thread).length === 1);
     expect(texts(thread)).toEqual(['kept']);
     expect(bob.client.conversations.value[0]).toMatchObject({ unread: 1 });
+  });
+});
+
+describe('a session that does not begin well', () => {
+  it('is begun again, over the same line', async () => {
+    const [alice, bob] = [await signedIn(ALICE), await signedIn(BOB)];
+    const toAlice = bob.thread(ALICE);
+    server.ignoring = [NS.carbons, NS.carbons];
+    await alice.reload();
+    await alice.client.sendText(BOB, 'at last');
+    await until(() => server.ignoring.length === 1);
+    const { opened } = alice;
+    await pass(alice, 30_000);
+    await until(() => {
+      alice.clock.advance(20);
+      return server.ignoring.length === 0;
+    });
+    expect(texts(toAlice)).toEqual([]);
+    await pass(alice, 30_000);
+    await until(() => {
+      alice.clock.advance(20);
+      return texts(toAlice).length === 1;
+    });
+    expect(alice.opened).toBe(opened);
+    // Bob's answer comes over the stream: alice has said that she is there, though she began more than once.
+    await bob.client.sendText(ALICE, 'well');
+    const toBob = alice.thread(BOB);
+    await until(() => texts(toBob).includes('well'));
   });
 });
 

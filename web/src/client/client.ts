@@ -24,6 +24,7 @@ import { listDevices, registerDevice, revokeAllDevices, revokeDevice, revokeOthe
 import type { Endpoint } from './discovery';
 import type { Engine } from './engine';
 import { OfflineError, StanzaError, StoppedError } from './errors';
+import { asked, reportUnlessOver, stored } from './failures';
 import type { FileTools } from './files';
 import { domainOf, localOf, parseAddress } from './jid';
 import { Leader } from './leader';
@@ -49,7 +50,8 @@ export interface Environment {
   readonly openDb: () => Promise<ClientDb>;
   /** Fetches the larger part of the client; asked for early, needed with a session. */
   readonly loadSession: () => Promise<SessionParts>;
-  readonly discover: () => Promise<Endpoint>;
+  /** Never rejects; settles soon when the signal aborts. */
+  readonly discover: (signal: AbortSignal) => Promise<Endpoint>;
   readonly voice: FileTools;
   readonly locks: LockManager | undefined;
   /** Asks the browser not to throw the data away. */
@@ -61,6 +63,8 @@ export interface Environment {
 const SESSION_KEY = 'session';
 const RESOURCE_KEY = 'resource';
 const POSITION_DELAY_MS = 1_000;
+/** How long the server may take to say which addresses are its own. */
+const DISCOVERY_MS = 8_000;
 /** The server need not answer for the person to be signed out. */
 const FAREWELL_MS = 3_000;
 
@@ -118,7 +122,7 @@ export class Client implements Parley {
 
   async signIn(address: string, password: string): Promise<void> {
     const floor = this.#floor;
-    const { domain } = await this.environment.discover();
+    const { domain } = await this.#discover();
     const jid = parseAddress(address, domain);
     if (!jid || !password) {
       throw new SignInFailure(jid ? 'wrong-credentials' : 'bad-address');
@@ -129,6 +133,17 @@ export class Client implements Parley {
       throw error instanceof StoppedError ? new SignInFailure('no-connection') : error;
     }
     void this.environment.persist();
+  }
+
+  async #discover(): Promise<Endpoint> {
+    const { clock, discover } = this.environment;
+    const deadline = new AbortController();
+    const cancel = clock.after(DISCOVERY_MS, () => deadline.abort());
+    try {
+      return await discover(deadline.signal);
+    } finally {
+      cancel();
+    }
   }
 
   async #signIn(jid: string, password: string, floor: number): Promise<void> {
@@ -382,7 +397,7 @@ export class Client implements Parley {
       voice,
       db: this.#db,
       session,
-      locate: async () => (await discover()).url,
+      locate: async (signal) => (await discover(signal)).url,
       onState: (state) => {
         this.#connection.value = state;
       },
@@ -546,46 +561,4 @@ async function obtainResource(db: ClientDb): Promise<string> {
     await db.putMeta(RESOURCE_KEY, resource);
   }
   return resource;
-}
-
-/** Runs what the server has to answer; failures come out with a code that the screens know. */
-async function asked<T>(task: () => Promise<T>): Promise<T> {
-  try {
-    return await task();
-  } catch (error) {
-    if (error instanceof OfflineError) {
-      throw new RequestFailure('no-connection');
-    }
-    throw error instanceof StanzaError ? new RequestFailure(REFUSALS[error.condition] ?? 'server-error') : error;
-  }
-}
-
-const REFUSALS: Readonly<Record<string, RequestFailure['code']>> = {
-  'item-not-found': 'recipient-unknown',
-  'jid-malformed': 'bad-address',
-  forbidden: 'not-allowed',
-  'not-allowed': 'not-allowed',
-  'resource-constraint': 'quota',
-  'policy-violation': 'refused',
-};
-
-/** Runs what only the browser's storage can refuse. */
-async function stored(task: () => Promise<void>): Promise<void> {
-  try {
-    await task();
-  } catch (error) {
-    throw isStorageError(error) ? new RequestFailure('storage-full') : error;
-  }
-}
-
-function isStorageError(error: unknown): boolean {
-  return error instanceof Error && ['StoreError', 'QuotaExceededError'].includes(error.name);
-}
-
-/** Without a connection, or a session, nobody expects it to work. */
-function reportUnlessOver(error: unknown): void {
-  const isOver = error instanceof OfflineError || error instanceof StoppedError;
-  if (!isOver && !(error instanceof RequestFailure && error.code === 'no-connection')) {
-    report(error);
-  }
 }

@@ -15,11 +15,12 @@ const DOMAIN_PROPERTY = 'urn:parley:domain';
  * When the document is missing or useless, the well-known path `/xmpp` of the same origin is taken.
  *
  * @param origin For example `https://talk.example.org`.
+ * @param signal Ends the wait for the document.
  */
-export async function discover(origin: string, fetcher: typeof fetch = fetch): Promise<Endpoint> {
+export async function discover(origin: string, signal: AbortSignal, fetcher: typeof fetch = fetch): Promise<Endpoint> {
   const fallback = fallbackEndpoint(origin);
   try {
-    const response = await fetcher(`${origin}/.well-known/host-meta.json`, { cache: 'no-cache' });
+    const response = await fetcher(`${origin}/.well-known/host-meta.json`, { cache: 'no-cache', signal });
     return response.ok ? readHostMeta(await response.json(), fallback) : fallback;
   } catch {
     return fallback;

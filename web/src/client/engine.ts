@@ -18,6 +18,7 @@ import {
 import { Acquaintances } from './acquaintances';
 import { Archive } from './archive';
 import type { Credentials } from './auth';
+import { Backoff } from './backoff';
 import type { ClientDb } from './db';
 import { omemoDeviceIdOf } from './devices';
 import { OfflineError, StanzaError } from './errors';
@@ -82,6 +83,14 @@ export class Engine {
   /** Everything this engine does. */
   readonly #tasks = new TaskGroup();
   #stopped: Promise<void> | null = null;
+  /** Counts the lines: what was begun over another is over. */
+  #line = 0;
+  /** A session began, and the outbox does not know yet. */
+  #isNew = false;
+  /** Others in this session know that we are there. */
+  #isAnnounced = false;
+  readonly #beginning: Backoff;
+  #cancelBegin = () => {};
   #parts: Parts | null = null;
 
   private constructor(
@@ -91,6 +100,7 @@ export class Engine {
     private readonly storage: TaskGroup,
   ) {
     const { clock, db, session } = options;
+    this.#beginning = new Backoff(options.random, 2_000);
     this.link = new Link(options, {
       onState: (state) => this.#onState(state),
       onOpen: (isResumed) => this.#onOpen(isResumed),
@@ -233,6 +243,7 @@ export class Engine {
   }
 
   async #stop(): Promise<void> {
+    this.#cancelBegin();
     this.link.stop();
     this.outbox.stop();
     this.#assembled.sealing.lists.stop();
@@ -402,6 +413,8 @@ export class Engine {
     if (state.kind === 'waiting' || state.kind === 'online') {
       this.#isLost.value = state.kind === 'waiting';
     }
+    this.#line += 1;
+    this.#cancelBegin();
     if (state.kind !== 'online') {
       void this.sync.enqueue(() => this.outbox.onOffline()).catch(() => undefined);
     }
@@ -411,26 +424,45 @@ export class Engine {
   #onOpen(isResumed: boolean): void {
     if (!isResumed) {
       this.sync.fallBehind();
+      this.#isAnnounced = false;
+      this.#isNew = true;
     }
+    this.#beginning.reset();
+    this.#begin();
+  }
+
+  /** Begins the session, or goes on with one that was cut while it began; until it works or the line is lost. */
+  #begin(): void {
+    this.#cancelBegin();
+    const line = this.#line;
     void this.sync
       .enqueue(async () => {
-        // A session that was cut while it began, and is resumed, has still to catch up.
-        if (this.sync.isBehind) {
-          await this.#beginSession(isResumed);
+        if (line === this.#line) {
+          await this.#beginOrRetry();
         }
-        this.outbox.onReady(isResumed);
       })
       .catch(() => undefined);
   }
 
-  async #beginSession(isResumed: boolean): Promise<void> {
-    const { sealing, sync } = this.#assembled;
-    const asked = [this.#ignoring(this.roster.refresh()), this.#ignoring(this.#enableCarbons())];
-    if (!isResumed) {
-      this.presences.clear();
-      this.link.send(await buildPresence());
+  async #beginOrRetry(): Promise<void> {
+    const line = this.#line;
+    try {
+      if (this.sync.isBehind) {
+        await this.#beginSession();
+      }
+    } catch (error) {
+      if (line === this.#line && !this.#tasks.isStopped) {
+        this.#cancelBegin = this.options.clock.after(this.#beginning.next(), () => this.#begin());
+      }
+      throw error;
     }
-    await Promise.all(asked);
+    this.outbox.onReady(!this.#isNew);
+    this.#isNew = false;
+  }
+
+  async #beginSession(): Promise<void> {
+    const { sealing, sync } = this.#assembled;
+    await Promise.all([this.#ignoring(this.roster.refresh()), this.#ignoring(this.#enableCarbons()), this.#announce()]);
     await this.#ignoring(sealing.beginSession());
     sealing.beginCatchUp();
     try {
@@ -443,6 +475,16 @@ export class Engine {
       report(error);
     } finally {
       await sealing.endCatchUp();
+    }
+  }
+
+  /** Once in a session: from then on messages come. */
+  async #announce(): Promise<void> {
+    const presence = await buildPresence();
+    if (!this.#isAnnounced) {
+      this.presences.clear();
+      this.link.send(presence);
+      this.#isAnnounced = true;
     }
   }
 

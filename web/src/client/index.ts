@@ -28,7 +28,7 @@ export function createParley(): Parley {
     userAgent: navigator.userAgent,
     openDb: () => ClientDb.open(),
     loadSession: load,
-    discover: () => discover(location.origin),
+    discover: (signal) => discover(location.origin, signal),
     voice: {
       fetcher: (...args) => fetch(...args),
       analyse: waveformOf,

@@ -51,6 +51,7 @@ let opened: boolean[];
 let refused: SignInError[];
 let received: XmlNode[];
 let link: Link;
+let locate: (signal: AbortSignal) => Promise<string>;
 
 beforeEach(() => {
   clock = new ManualClock();
@@ -59,6 +60,7 @@ beforeEach(() => {
   opened = [];
   refused = [];
   received = [];
+  locate = async () => 'ws://home/xmpp';
   link = new Link(
     {
       clock,
@@ -68,7 +70,7 @@ beforeEach(() => {
         streams.push(stream);
         return stream;
       },
-      locate: async () => 'ws://home/xmpp',
+      locate: (signal) => locate(signal),
     },
     {
       onState: (state) => states.push(state),
@@ -130,6 +132,47 @@ describe('connecting', () => {
     clock.advance(20_000);
     expect(streams[0]?.isDropped).toBe(true);
     expect(states.at(-1)?.kind).toBe('waiting');
+  });
+
+  it('does not wait for ever for the address', async () => {
+    locate = (signal) => new Promise((_resolve, reject) => signal.addEventListener('abort', reject));
+    link.start(CREDENTIALS);
+    clock.advance(8_000);
+    await settle();
+    expect(states.at(-1)?.kind).toBe('waiting');
+    locate = async () => 'ws://home/xmpp';
+    clock.advance(250);
+    await settle();
+    expect(streams).toHaveLength(1);
+  });
+
+  it('connects to the address that was found at the last moment', async () => {
+    locate = (signal) =>
+      new Promise((resolve) => signal.addEventListener('abort', () => resolve('ws://home/fallback')));
+    link.start(CREDENTIALS);
+    clock.advance(8_000);
+    await settle();
+    streams[0]?.open();
+    expect(states.at(-1)).toEqual({ kind: 'online' });
+  });
+
+  it('spares a server that accepts and drops at once', async () => {
+    const waits: number[] = [];
+    await online();
+    for (let count = 0; count < 4; count += 1) {
+      streams.at(-1)?.open();
+      clock.advance(1_000);
+      streams.at(-1)?.events.onEnd({ kind: 'network' });
+      const state = states.at(-1);
+      waits.push(state?.kind === 'waiting' ? state.retryAt - clock.now() : Number.NaN);
+      clock.advance(waits.at(-1) ?? 0);
+      await settle();
+    }
+    expect(waits).toEqual([250, 500, 1_000, 2_000]);
+    streams.at(-1)?.open();
+    clock.advance(30_000);
+    streams.at(-1)?.events.onEnd({ kind: 'network' });
+    expect(states.at(-1)).toMatchObject({ retryAt: clock.now() + 250 });
   });
 
   it.each([

@@ -29,11 +29,15 @@ export interface LinkOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly openStream: StreamFactory;
-  /** Finds the WebSocket address, freshly for each try. */
-  readonly locate: () => Promise<string>;
+  /** Finds the WebSocket address, freshly for each try; has to settle soon when the signal aborts. */
+  readonly locate: (signal: AbortSignal) => Promise<string>;
 }
 
+/** A server that does not say where to connect is soon connected to where it usually is. */
+const LOCATE_DEADLINE_MS = 8_000;
 const OPEN_DEADLINE_MS = 20_000;
+/** A session that holds so long is a success. One that ends sooner counts as a failure: its server is in trouble. */
+const HELD_MS = 30_000;
 const REQUEST_DEADLINE_MS = 30_000;
 const IDLE_MS = 60_000;
 const ANSWER_DEADLINE_MS = 12_000;
@@ -66,7 +70,8 @@ export class Link {
   #isAckDue = false;
   #cancelRetry = () => {};
   #cancelIdle = () => {};
-  #cancelOpenDeadline = () => {};
+  #cancelDeadline = () => {};
+  #cancelHeld = () => {};
   #cancelAnswer: (() => void) | null = null;
 
   constructor(
@@ -184,9 +189,13 @@ export class Link {
     const attempt = ++this.#attempt;
     this.#phase = 'locating';
     this.events.onState({ kind: 'connecting' });
-    const url = await this.options.locate();
+    const url = await this.#locate();
     const credentials = this.#credentials;
     if (attempt !== this.#attempt || !credentials) {
+      return;
+    }
+    if (url === null) {
+      this.#onEnd({ kind: 'network' });
       return;
     }
     this.#phase = 'opening';
@@ -208,14 +217,31 @@ export class Link {
       this.#onEnd({ kind: 'network' });
       return;
     }
-    this.#cancelOpenDeadline = this.options.clock.after(OPEN_DEADLINE_MS, () => this.#stream?.drop());
+    this.#cancelDeadline = this.options.clock.after(OPEN_DEADLINE_MS, () => this.#stream?.drop());
+  }
+
+  /** Null when it is not to be found. */
+  async #locate(): Promise<string | null> {
+    const deadline = new AbortController();
+    const cancel = this.options.clock.after(LOCATE_DEADLINE_MS, () => deadline.abort());
+    this.#cancelDeadline = () => {
+      cancel();
+      deadline.abort();
+    };
+    try {
+      return await this.options.locate(deadline.signal);
+    } catch {
+      return null;
+    } finally {
+      cancel();
+    }
   }
 
   #onOpen(isResumed: boolean, jid: string): void {
-    this.#cancelOpenDeadline();
+    this.#cancelDeadline();
     this.#phase = 'open';
     this.#jid = jid;
-    this.#backoff.reset();
+    this.#cancelHeld = this.options.clock.after(HELD_MS, () => this.#backoff.reset());
     if (!isResumed) {
       // Answers to what was asked in the lost session never come.
       this.#failPending('session-lost');
@@ -377,7 +403,8 @@ export class Link {
   #cancelTimers(): void {
     this.#cancelRetry();
     this.#cancelIdle();
-    this.#cancelOpenDeadline();
+    this.#cancelDeadline();
+    this.#cancelHeld();
     this.#stopExpecting();
   }
 }

@@ -64,7 +64,8 @@ describe('discovery', () => {
 
   it('falls back when the document cannot be had', async () => {
     const fails = () => Promise.reject(new TypeError('offline'));
-    expect(await discover('http://localhost:8080', fails)).toEqual({
+    const { signal } = new AbortController();
+    expect(await discover('http://localhost:8080', signal, fails)).toEqual({
       url: 'ws://localhost:8080/xmpp',
       domain: 'localhost',
     });

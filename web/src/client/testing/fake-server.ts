@@ -37,6 +37,8 @@ export class FakeServer {
   readonly accepted: string[] = [];
   /** Condition with which messages with content are refused from now on. */
   refusing: string | null = null;
+  /** Namespaces of the next questions that it leaves without an answer: each stands for one. */
+  ignoring: string[] = [];
   readonly #accounts = new Map<string, Account>();
   #archiveIds = 0;
 
@@ -179,6 +181,11 @@ export class FakeServer {
 
   #answer(session: Session, iq: XmlNode): void {
     const payload = elements(iq)[0];
+    const ignored = this.ignoring.indexOf(payload?.ns ?? '');
+    if (ignored >= 0) {
+      this.ignoring.splice(ignored, 1);
+      return;
+    }
     const owner = bareOf(iq.attrs.to ?? session.jid);
     const result = payload && this.#resultOf(session, owner, payload);
     const attrs = { id: iq.attrs.id, from: iq.attrs.to, to: session.jid };
@@ -310,7 +317,8 @@ class FakeStream implements Stream {
       const { handled } = this.#session;
       this.#sent = this.#sent.slice(Math.max(0, this.#sent.length - (this.#total - handled)));
       this.#save();
-      this.events.onTraffic();
+      // The answer is never there before the question has been asked.
+      queueMicrotask(() => this.events.onTraffic());
     }
   }
 
