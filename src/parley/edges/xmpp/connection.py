@@ -18,7 +18,7 @@ from parley.protocols.xmpp.element import xml
 from parley.protocols.xmpp.errors import JIDError, LocalProtocolError, StanzaCondition, StanzaError, StreamCondition
 from parley.protocols.xmpp.jid import JID
 from parley.protocols.xmpp.namespaces import NS_PING, NS_SM
-from parley.protocols.xmpp.stream_management import REQUEST
+from parley.protocols.xmpp.stream_management import REQUEST, acknowledgement
 
 if TYPE_CHECKING:
     from parley.base.net.wire import Wire
@@ -335,6 +335,12 @@ class Connection:
     def fail(self, condition: StreamCondition, text: str = "", application: bytes = b"") -> None:
         """End the stream with an error; `application` is one XML element that says more."""
         self._handle(self._stream.fail(condition, text, application))
+
+    def shut_down(self) -> None:
+        """End the stream because the server stops; the client learns how far it came (XEP-0198 §4)."""
+        if self.session is not None and self.session.sm is not None:
+            self.send(acknowledgement(self.session.sm.h))
+        self.fail(StreamCondition.SYSTEM_SHUTDOWN)
 
     def close(self) -> None:
         """End the stream without an error; the session ends with it."""

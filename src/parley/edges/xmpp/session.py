@@ -201,6 +201,11 @@ class Session:
         """Whether messages of this session are on their way to the log."""
         return self._in_flight > 0
 
+    @property
+    def is_working(self) -> bool:
+        """Whether anything that the client sent is not done yet."""
+        return self._is_busy or self._in_flight > 0 or bool(self._backlog)
+
     def handled(self, token: int) -> None:
         """The stanza with this token needs nothing more; acknowledgements that waited for it go out."""
         if self.sm is not None and token:
