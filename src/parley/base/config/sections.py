@@ -173,7 +173,7 @@ class LimitSettings(Section):
 
     max_connections: int = _setting(20000, "Most client connections at a time, all transports together.", ge=1)
     max_connections_per_address: int = _setting(
-        200, "Most client connections at a time from one IP address.", reload=True, ge=1
+        200, "Most client connections at a time from one IP address, TLS handshakes included.", reload=True, ge=1
     )
     max_resources_per_account: int = _setting(
         20, "Most sessions of one account at a time; a further one is refused.", reload=True, ge=1

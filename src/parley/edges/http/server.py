@@ -8,8 +8,6 @@ no signal handlers, and logs nothing by itself.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import errno
 import os
 import socket
 from collections.abc import Callable, Sequence
@@ -28,6 +26,7 @@ from granian.server.embed import Server
 from parley.base import log as logs
 from parley.base.config.values import ListenAddress
 from parley.base.errors import ConfigError
+from parley.base.net.binding import bind
 from parley.base.supervise import ESSENTIAL, Supervisor
 from parley.edges.http.asgi import Application, Receive, Scope, Send
 from parley.edges.http.connections import ConnectionLimits, Connections
@@ -36,7 +35,6 @@ from parley.protocols.http.forwarding import client_of
 _BACKLOG = 1024
 _START_S = 10.0
 _STOP_S = 1.0
-_ABSENT = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 # Without `incremental`, setting up granian's logger would close every handler of the process.
 _QUIET: dict[str, Any] = {"incremental": True, "formatters": {}, "handlers": {}, "loggers": {"_granian": {}}}
 
@@ -318,37 +316,8 @@ def _embed(application: Application, bound: _Bound, limits: ServerLimits) -> _Em
 
 def _bind(listener: Listener) -> list[socket.socket]:
     host, port = listener.address.host, listener.address.port
-    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    sockets: list[socket.socket] = []
     try:
-        for family, _, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-            with contextlib.suppress(_Absent):
-                sockets.append(_listen(family, address))
+        return bind(host, port, _BACKLOG)
     except OSError as error:
-        for bound in sockets:
-            bound.close()
+        place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         raise ConfigError(listener.setting, f"cannot listen on {place}: {error.strerror}") from error
-    if not sockets:
-        raise ConfigError(listener.setting, f"cannot listen on {place}: this machine has no such address")
-    return sockets
-
-
-class _Absent(OSError):
-    """This machine has no such address: `localhost` names one of IPv6 also where there is no IPv6."""
-
-
-def _listen(family: int, address: Any) -> socket.socket:
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        bound.setblocking(False)
-        bound.bind(address)
-        bound.listen(_BACKLOG)
-    except OSError as error:
-        bound.close()
-        if error.errno in _ABSENT:
-            raise _Absent(*error.args) from error
-        raise
-    return bound

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from parley.base import log as logs
@@ -31,20 +31,36 @@ class Doorkeeper:
     """Counts connections and refuses those over the limits, all kinds of ports together."""
 
     host: Host
-    by_peer: Counter[str]
+    by_peer: Counter[str] = field(default_factory=Counter)
+    handshakes: Counter[str] = field(default_factory=Counter)
 
     def admits(self, peer: str) -> bool:
         """Whether one more connection from `peer` is welcome."""
         limits = self.host.settings.limits
-        if len(self.host.sessions.connections) >= limits.max_connections:
+        if len(self.host.sessions.connections) + self.handshakes.total() >= limits.max_connections:
             self.host.metrics.refused("too-many-connections")
             log.warning("connection refused", reason="too-many-connections")
             return False
-        if self.by_peer[network_of(peer)] >= limits.max_connections_per_address:
+        network = network_of(peer)
+        if self.by_peer[network] + self.handshakes[network] >= limits.max_connections_per_address:
             self.host.metrics.refused("too-many-connections-from-address")
             log.warning("connection refused", reason="too-many-connections-from-address", pii={"peer": peer})
             return False
         return True
+
+    def enter(self, peer: str) -> bool:
+        """See `Door.enter`."""
+        if self.host.is_draining or not self.admits(peer):
+            return False
+        self.handshakes[network_of(peer)] += 1
+        return True
+
+    def leave(self, peer: str) -> None:
+        """See `Door.leave`."""
+        network = network_of(peer)
+        self.handshakes[network] -= 1
+        if self.handshakes[network] <= 0:
+            del self.handshakes[network]
 
 
 class Listener:

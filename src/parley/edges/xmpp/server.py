@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+import socket
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from parley.base import log as logs
 from parley.base.errors import ConfigError
+from parley.base.net.accepting import TlsServer
+from parley.base.net.binding import bind
 from parley.base.net.stream import StreamDriver
 from parley.base.net.websocket import Receive, Scope, Send, WebSocketDriver
 from parley.domain.conversations import Conversations
@@ -25,7 +27,6 @@ from parley.edges.xmpp.requests import Requests
 from parley.edges.xmpp.rosters import Rosters
 from parley.edges.xmpp.router import Router
 from parley.edges.xmpp.sessions import Sessions
-from parley.protocols.xmpp.errors import StreamCondition
 
 if TYPE_CHECKING:
     from parley.base.clock import Clock
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 log = logs.get(__name__)
 
 _BACKLOG: Final = 1024
+_DRAIN_POLL_S: Final = 0.02
 
 
 def build_host(
@@ -92,15 +94,16 @@ class XmppServer:
         nonzas: dict[tuple[str, str], Nonza] = {}
         for extension in host.extensions:
             nonzas.update(extension.nonzas)
-        doorkeeper = Doorkeeper(host, Counter())
+        doorkeeper = Doorkeeper(host)
 
         def listener(kind: str) -> Listener:
             return Listener(host, kind, sign_in, doorkeeper, tls_context=credentials.context, nonzas=nonzas)
 
         self._host = host
         self._credentials = credentials
+        self._doorkeeper = doorkeeper
         self._listeners = {kind: listener(kind) for kind in ("tcp", "tls", "websocket")}
-        self._servers: list[asyncio.Server] = []
+        self._servers: list[asyncio.Server | TlsServer] = []
 
     async def __aenter__(self) -> Self:
         """Open the ports.
@@ -125,17 +128,28 @@ class XmppServer:
     async def _listen(self, setting: str, address: ListenAddress, listener: Listener, *, is_tls: bool) -> None:
         loop = asyncio.get_running_loop()
         try:
-            server = await loop.create_server(
-                lambda: StreamDriver(listener.receiver, self._credentials),
-                address.host,
-                address.port,
-                ssl=self._credentials.context if is_tls else None,
-                ssl_handshake_timeout=self._host.settings.limits.handshake_timeout_s if is_tls else None,
-                backlog=_BACKLOG,
-            )
+            sockets = bind(address.host, address.port, _BACKLOG)
+            if is_tls:
+                self._servers.append(self._shaking_hands(sockets, listener))
+                return
+            for bound in sockets:
+                server = await loop.create_server(
+                    lambda: StreamDriver(listener.receiver, self._credentials), sock=bound, backlog=_BACKLOG
+                )
+                self._servers.append(server)
         except OSError as error:
             raise ConfigError(setting, f"cannot listen at {address}: {error.strerror or error}") from error
-        self._servers.append(server)
+
+    def _shaking_hands(self, sockets: Sequence[socket.socket], listener: Listener) -> TlsServer:
+        host = self._host
+        return TlsServer(
+            sockets,
+            self._credentials,
+            listener.receiver,
+            door=self._doorkeeper,
+            timeout_s=lambda: host.settings.limits.handshake_timeout_s,
+            spawn=host.supervisor.spawn,
+        )
 
     def listener(self, kind: str) -> Listener:
         """What is offered to connections of a kind: `tcp`, `tls` or `websocket`."""
@@ -157,11 +171,18 @@ class XmppServer:
         for server in self._servers:
             server.close()
         self._servers.clear()
-        connections = self._host.sessions.connections
+        connections, timeout_s = self._host.sessions.connections, self._host.settings.limits.drain_timeout_s
         for connection in list(connections):
-            connection.fail(StreamCondition.SYSTEM_SHUTDOWN)
-        deadline = self._host.clock.monotonic() + self._host.settings.limits.drain_timeout_s
-        while connections and self._host.clock.monotonic() < deadline:
-            await self._host.clock.sleep(0.02)
+            connection.pause("drain")
+        # What came in is acknowledged before the end, so that clients need not send it again.
+        await self._until(lambda: not any(session.is_working for session in self._host.router), timeout_s / 2)
+        for connection in list(connections):
+            connection.shut_down()
+        await self._until(lambda: not connections, timeout_s / 2)
         for connection in list(connections):
             connection.abort()
+
+    async def _until(self, is_so: Callable[[], bool], timeout_s: float) -> None:
+        deadline = self._host.clock.monotonic() + timeout_s
+        while not is_so() and self._host.clock.monotonic() < deadline:
+            await self._host.clock.sleep(_DRAIN_POLL_S)
