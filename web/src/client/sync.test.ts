@@ -4,7 +4,7 @@ import { StoreError } from '../e2ee';
 import type { Archive, Page, PageQuery } from './archive';
 import { ManualClock } from './clock';
 import { ClientDb } from './db';
-import { StanzaError } from './errors';
+import { OfflineError, StanzaError } from './errors';
 import type { Inbox } from './inbox';
 import type { Archived, Envelope } from './stanzas';
 import { Store } from './store';
@@ -105,20 +105,23 @@ describe('what comes over the stream', () => {
     expect(taken).toEqual(['a', 'b', 'live']);
   });
 
-  it('comes again from the archive when it could not be stored', async () => {
-    const running = await sync();
-    await running.catchUp();
-    running.take(envelope('a'));
-    failing.set('b', new StoreError('store-unavailable', 'full'));
-    running.take(envelope('b'));
-    running.take(envelope('c'));
-    await running.enqueue(async () => undefined);
-    failing.clear();
-    archive = ['a', 'b', 'c'];
-    await (await sync()).catchUp();
-    expect(asked.at(-1)).toMatchObject({ after: 'a' });
-    expect(taken).toEqual(['a', 'c', 'b', 'c']);
-  });
+  it.each([new StoreError('store-unavailable', 'full'), new OfflineError('session-lost')])(
+    'comes again from the archive when %s stood in its way',
+    async (failure) => {
+      const running = await sync();
+      await running.catchUp();
+      running.take(envelope('a'));
+      failing.set('b', failure);
+      running.take(envelope('b'));
+      running.take(envelope('c'));
+      await running.enqueue(async () => undefined);
+      failing.clear();
+      archive = ['a', 'b', 'c'];
+      await (await sync()).catchUp();
+      expect(asked.at(-1)).toMatchObject({ after: 'a' });
+      expect(taken).toEqual(['a', 'c', 'b', 'c']);
+    },
+  );
 
   it('does not move the mark past what a catch-up that failed has left out', async () => {
     archive = ['a'];

@@ -162,18 +162,16 @@ export class Sync {
     }
   }
 
-  /** A message that we stumble over is left out; one that only the storage refused comes again. */
+  /** A message that we stumble over is left out; one that the storage or the line stood in the way of comes again. */
   async #takeOne(envelope: Envelope, arrival: Arrival): Promise<void> {
     try {
       await this.parts.inbox.take(envelope, arrival);
     } catch (error) {
-      if (error instanceof StoreError) {
+      if (error instanceof StoreError || error instanceof OfflineError) {
         this.#hasGap = true;
         throw error;
       }
-      if (!(error instanceof OfflineError)) {
-        report(error);
-      }
+      report(error);
     }
   }
 }
