@@ -266,6 +266,30 @@ async def test_what_a_silent_device_acknowledged_comes_to_nobody_else_even_after
         assert bodies(await edge.say(desk, "<presence/>")) == []
 
 
+async def test_the_cursor_follows_a_silent_device_however_much_it_acknowledges_at_once() -> None:
+    async with an_edge() as edge:
+        alice, _ = await online(edge, "alice")
+        silent = edge.open()
+        await edge.sign_in(silent, "bob", "silent")
+        await edge.say(silent, f"<enable {SM}/>")
+        for number in range(250):
+            await edge.say(alice, message(number, "bob@example.org/silent"))
+        reads = 0
+        pending = edge.storage.messages.pending
+
+        async def counted(account_id: int, after: int, limit: int) -> list[StoredMessage]:
+            nonlocal reads
+            reads += 1
+            return await pending(account_id, after, limit)
+
+        edge.storage.messages.pending = counted  # type: ignore[method-assign]
+        await edge.say(silent, f"<a {SM} h='250'/>")
+        bob = await edge.storage.accounts.find("bob@example.org")
+        assert bob is not None
+        assert await pending(bob.id, 0, 1) == []
+        assert reads == 4
+
+
 async def test_a_log_that_cannot_be_read_leaves_the_cursor_where_it_is() -> None:
     async with an_edge() as edge:
         alice, _ = await online(edge, "alice")

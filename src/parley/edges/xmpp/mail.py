@@ -30,6 +30,8 @@ class Mail:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._boxes: dict[int, Mailbox[Session]] = {}
+        self._settling: dict[Mailbox[Session], bool] = {}
+        """Those whose cursor is being moved behind what was delivered aside, and whether there is more of it by now."""
 
     def ready(self, session: Session) -> None:
         """The session can take messages for its bare address."""
@@ -62,19 +64,26 @@ class Mail:
         if cursor is not None:
             self._host.stores.messages.delivered(account.id, cursor)
         elif box.is_settled(seq):
-            self._host.supervisor.spawn("settle", self._settle(account, box))
+            is_running = box in self._settling
+            self._settling[box] = True
+            if not is_running:
+                self._host.supervisor.spawn("settle", self._settle(account, box))
 
     async def _settle(self, account: Account, box: Mailbox[Session]) -> None:
         """Move the cursor behind what was delivered aside, as far as nothing waits before it."""
         try:
-            page = await self._host.stores.messages.pending(account.id, 0, _PAGE)
+            while self._settling[box]:
+                self._settling[box] = False
+                page = await self._host.stores.messages.pending(account.id, 0, _PAGE)
+                cursor = box.settled(message.seq for message in page)
+                if cursor is not None:
+                    self._host.stores.messages.delivered(account.id, cursor)
+                    self._settling[box] = True
         except StorageUnavailable as error:
             # It is delivered once more, later: that is what a cursor that did not move means.
             log.error("waiting messages cannot be read", code=error.code)
-            return
-        cursor = box.settled(message.seq for message in page)
-        if cursor is not None:
-            self._host.stores.messages.delivered(account.id, cursor)
+        finally:
+            del self._settling[box]
 
     def lost(self, session: Session) -> None:
         """The session is over, or takes no more messages."""
