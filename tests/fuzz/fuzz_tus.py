@@ -1,9 +1,12 @@
 """Fuzz target: headers of uploads and downloads are read or refused with HeaderError, and mean what they say."""
 
+import ipaddress
 from contextlib import suppress
 
-from parley.protocols.http import digests, media, preconditions, ranges, tus
+from parley.protocols.http import digests, forwarding, media, preconditions, ranges, tus
 from parley.protocols.http.errors import HeaderError
+
+PROXIES = [ipaddress.ip_network("192.0.2.0/24"), ipaddress.ip_network("2001:db8::/32")]
 
 SEEDS = [
     b"filename d29ybGRfZG9taW5hdGlvbl9wbGFuLnBkZg==,is_confidential",
@@ -14,6 +17,7 @@ SEEDS = [
     b'"abc", W/"def", *',
     b"Sun, 06 Nov 1994 08:49:37 GMT",
     b"70",
+    b"203.0.113.7:99, [2001:db8::1]:443, ::ffff:192.0.2.9, 192.0.2.1",
     "../Sprachnachricht ü.ogg".encode("latin-1"),
 ]
 
@@ -25,6 +29,9 @@ def target(data: bytes) -> None:
     spans = ranges.resolve(ranges.parse_range(text) or (), 1000)
     assert all(0 <= span.start < span.end <= 1000 for span in spans)
     assert sum(span.size_bytes for span in spans) <= 1000
+    client = forwarding.client_of("192.0.2.1", text, PROXIES)
+    assert str(ipaddress.ip_address(client)) == client
+    assert forwarding.client_of("203.0.113.7", text, PROXIES) == "203.0.113.7"
     time_s = preconditions.parse_http_date(text)
     assert time_s is None or preconditions.parse_http_date(preconditions.http_date(time_s)) == time_s
     preconditions.evaluate(lambda name: text, preconditions.Validators('"abc"', 784111777))

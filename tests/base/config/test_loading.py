@@ -33,6 +33,13 @@ def test_the_smallest_file_names_the_domains(write, tmp_path):
     assert settings.xmpp.c2s == (ListenAddress("127.0.0.1", 5222),)
 
 
+def test_what_is_nested_without_end_is_refused(write):
+    with pytest.raises(ConfigError, match="nested too deeply"):
+        load(write("a = " + "[" * 5000))
+    with pytest.raises(ConfigError):
+        load(write('domains = ["a.example"]'), ["log.level=" + "[" * 5000])
+
+
 def test_absolute_paths_stay(write):
     assert load(write('domains = ["a.example"]\ndata_dir = "/srv/data"')).data_dir == Path("/srv/data")
 

@@ -107,6 +107,9 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(str(path), f"is not UTF-8 at byte {error.start}") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(str(path), f"is not TOML: {error}") from error
+    except RecursionError as error:
+        # The parser of the standard library has no limit of its own.
+        raise ConfigError(str(path), "is nested too deeply") from error
 
 
 def _override(document: dict[str, Any], override: str) -> None:
@@ -125,7 +128,7 @@ def _override(document: dict[str, Any], override: str) -> None:
 def _override_value(text: str) -> Any:
     try:
         document = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return text
     # A line break in the text could have added keys: then it was not one value.
     return document["value"] if len(document) == 1 else text
