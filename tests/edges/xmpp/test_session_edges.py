@@ -417,6 +417,43 @@ async def test_draining_ends_streams_and_keeps_what_was_not_acknowledged() -> No
         assert len(await edge.storage.messages.pending(account.id, 0, 10)) == 1
 
 
+async def test_draining_acknowledges_what_is_on_its_way_to_the_log() -> None:
+    async with an_edge() as edge:
+        log = HeldLog(edge)
+        alice, _ = await online(edge, "alice")
+        plain = edge.open()
+        await edge.sign_in(plain, "carol")
+        await edge.say(alice, message(1))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(edge.server.drain())
+            assert await edge.settle(alice) == ""
+            assert not alice.is_reading
+            log.commit()
+            for _ in range(3):
+                edge.clock.advance(0.02)
+                await edge.settle(plain)
+        text = alice.take()
+        assert text.index('<a xmlns="urn:xmpp:sm:3" h="2"/>') < text.index("<system-shutdown ")
+        assert plain.is_closed
+
+
+async def test_draining_waits_for_a_log_that_hangs_only_so_long() -> None:
+    async with an_edge(limits={"drain_timeout_s": 2}) as edge:
+        log = HeldLog(edge)
+        alice, _ = await online(edge, "alice")
+        await edge.say(alice, message(1))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(edge.server.drain())
+            for _ in range(3):
+                await edge.settle(edge.open())
+                edge.clock.advance(1)
+        text = alice.take()
+        assert '<a xmlns="urn:xmpp:sm:3" h="1"/>' in text
+        assert "<system-shutdown " in text
+        log.commit()
+        await edge.settle(alice)
+
+
 async def test_a_defect_ends_the_stream_with_an_error() -> None:
     async with an_edge() as edge:
         wire = edge.open()
