@@ -63,7 +63,7 @@ async def main(folder: Path, port: int) -> None:
         routes = Routes(
             webapp=WebApp(folder / "dist", public_url),
             websocket=WebSocketRoute(echo, public_url, metrics),
-            discovery=Discovery(public_url, "chat.example"),
+            discovery=Discovery(public_url, ["chat.example"]),
             uploads=UploadRoutes(uploads, limits, public_url),
             downloads=DownloadRoutes(storage.uploads, blobs, clock, metrics),
             operations=Operations(health, metrics),

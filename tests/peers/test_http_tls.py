@@ -68,7 +68,8 @@ async def common_name(port: int) -> str:
 
 
 async def test_https(tmp_path: Path):
-    listener = Listener(ListenAddress("127.0.0.1", 0), write_certificate(tmp_path, "first"), "http.listen_tls")
+    first = write_certificate(tmp_path, "first")
+    listener = Listener(ListenAddress("127.0.0.1", 0), first, "http.listen_tls")
     limits = ServerLimits(drain_timeout_s=0.5)
     async with Supervisor(SystemClock()) as supervisor:
         async with HttpServer(application, [listener], supervisor, limits) as server:
@@ -78,14 +79,18 @@ async def test_https(tmp_path: Path):
             assert await curl("--tls-max", "1.1", url) == b""
             assert await common_name(port) == "first"
             write_certificate(tmp_path, "second")
-            await server.reload_certificates()
+            await server.reload_certificates(first)
             assert {await common_name(port) for _ in range(5)} == {"second"}
             assert await curl(url) == b"https"
             (tmp_path / "key.pem").write_text("broken")
             with pytest.raises(ConfigError) as refusal:
-                await server.reload_certificates()
+                await server.reload_certificates(first)
             assert refusal.value.path == "tls.certificate"
             assert await common_name(port) == "second"
+            elsewhere = tmp_path / "elsewhere"
+            elsewhere.mkdir()
+            await server.reload_certificates(write_certificate(elsewhere, "third"))
+            assert await common_name(port) == "third"
         assert supervisor.running == 0
 
 

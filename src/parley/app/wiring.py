@@ -88,6 +88,7 @@ class Server:
     xmpp: XmppServer
     http: HttpServer
     operation_routes: OperationRoutes
+    websocket_route: WebSocketRoute
 
     def __init__(self, source: SettingsSource, clock: Clock | None = None) -> None:
         self._source = source
@@ -128,7 +129,7 @@ class Server:
         try:
             read = self._source.load()
             self.credentials.reload(read.tls.certificate, read.tls.private_key)
-            await self.http.reload_certificates()
+            await self.http.reload_certificates(Certificate(read.tls.certificate, read.tls.private_key))
         except ConfigError as error:
             log.error("nothing was reloaded", reason=str(error))
             return
@@ -137,6 +138,7 @@ class Server:
         self.http.configure(_connection_limits(self.settings))
         self.sign_in.configure(self.settings.login)
         self.contents.reload(self.settings.upload)
+        self.websocket_route.origins = self.settings.http.allowed_origins
         self.operation_routes.metrics_allow = self.settings.metrics.allow
         set_up_logs(self.settings)
         log.info("settings and certificates were reloaded")
@@ -211,10 +213,13 @@ class Server:
         if not webapp.is_built:
             log.warning("there is no web app", folder=web_folder(self.settings))
         self.operation_routes = OperationRoutes(self.health, self.metrics, self.settings.metrics.allow)
+        self.websocket_route = WebSocketRoute(
+            self.xmpp.websocket, settings.public_url, self.metrics, settings.allowed_origins
+        )
         routes = Routes(
             webapp=webapp,
-            websocket=WebSocketRoute(self.xmpp.websocket, settings.public_url, self.metrics),
-            discovery=Discovery(settings.public_url, self.settings.primary_domain),
+            websocket=self.websocket_route,
+            discovery=Discovery(settings.public_url, self.settings.domains),
             uploads=UploadRoutes(contents.uploads, contents.limits, settings.public_url),
             downloads=DownloadRoutes(rows, contents.blobs, self._clock, self.metrics),
             operations=self.operation_routes,

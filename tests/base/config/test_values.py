@@ -11,6 +11,7 @@ from parley.base.config.values import (
     parse_ip_address,
     parse_listen_address,
     parse_network,
+    parse_origin,
     parse_port_range,
     parse_url,
 )
@@ -106,3 +107,23 @@ def test_urls_lose_their_final_slash():
 def test_other_urls_are_refused(value):
     with pytest.raises(ValueError, match="expected"):
         parse_url(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ("*", "*"),
+        ("https://Chat.example.org", "https://chat.example.org"),
+        ("https://chat.example.org:443/", "https://chat.example.org"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+    ],
+)
+def test_origins_have_one_spelling(text, origin):
+    assert parse_origin(text) == origin
+    assert parse_origin(origin) == origin
+
+
+@pytest.mark.parametrize("value", ["", "null", "chat.example.org", "https://a.example/app", "https://*.example", 5])
+def test_other_origins_are_refused(value):
+    with pytest.raises(ValueError, match=r"expected|no path"):
+        parse_origin(value)

@@ -204,10 +204,13 @@ class Site:
             checkpoint_bytes=checkpoint_bytes,
         )
         self.sweeper = Sweeper(self.rows, self.blobs, self.partials, self.uploads, self.limits)
+        self.websocket = WebSocketRoute(
+            self.on_websocket, PUBLIC_URL, self.metrics, ["https://app.example", "http://app.example:8000"]
+        )
         routes = Routes(
             webapp=WebApp(self.folder / "dist", PUBLIC_URL),
-            websocket=WebSocketRoute(self.on_websocket, PUBLIC_URL, self.metrics),
-            discovery=Discovery(PUBLIC_URL, "example.org"),
+            websocket=self.websocket,
+            discovery=Discovery(PUBLIC_URL, ["example.org", "bücher.example"]),
             uploads=UploadRoutes(self.uploads, self.limits, PUBLIC_URL),
             downloads=DownloadRoutes(self.rows, self.blobs, self.clock, self.metrics, new_boundary=lambda: "BOUNDARY"),
             operations=Operations(self.health, self.metrics),

@@ -7,8 +7,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from parley.base.config.values import origin_of
 from parley.domain.errors import StorageUnavailable
-from parley.edges.http.discovery import origin_of, websocket_url
+from parley.edges.http.discovery import websocket_url
 from parley.edges.http.operations import Operations
 from parley.edges.http.webapp import security_headers
 from parley.ops.health import Health
@@ -139,6 +140,26 @@ async def test_discovery(site: Site):
 
 
 @pytest.mark.parametrize(
+    ("host", "domain"),
+    [
+        ("example.org", "example.org"),
+        ("xn--bcher-kva.example", "bücher.example"),
+        ("XN--BCHER-KVA.example.:8443", "bücher.example"),
+        ("chat.example", "example.org"),
+        ("[::1]:8080", "example.org"),
+        ("", "example.org"),
+    ],
+)
+async def test_discovery_is_about_the_domain_that_was_asked(site: Site, host: str, domain: str):
+    xml = await site.request("GET", "/.well-known/host-meta", {"host": host})
+    named, link = ElementTree.fromstring(xml.body)
+    document = json.loads((await site.request("GET", "/.well-known/host-meta.json", {"host": host})).body)
+    assert (named.text, document["properties"]) == (domain, {"urn:parley:domain": domain})
+    assert document["links"] == [link.attrib]
+    assert link.attrib["href"] == "wss://chat.example/xmpp"
+
+
+@pytest.mark.parametrize(
     ("url", "origin", "websocket"),
     [
         ("https://a.example", "https://a.example", "wss://a.example"),
@@ -223,7 +244,9 @@ async def handshake(site: Site, origin: str | None, subprotocols: list[str], pat
     return sent
 
 
-@pytest.mark.parametrize("origin", [None, PUBLIC_URL, "http://chat.example"])
+@pytest.mark.parametrize(
+    "origin", [None, PUBLIC_URL, "http://chat.example", "https://app.example", "http://app.example:8000"]
+)
 async def test_own_pages_and_programs_may_open_a_websocket(site: Site, origin: str | None):
     assert await handshake(site, origin, ["xmpp"]) == [{"type": "websocket.accept", "subprotocol": "xmpp"}]
     assert len(site.connections) == 1
@@ -233,6 +256,8 @@ async def test_own_pages_and_programs_may_open_a_websocket(site: Site, origin: s
     ("origin", "subprotocols", "path", "status", "code"),
     [
         ("https://evil.example", ["xmpp"], "/xmpp", 403, "origin-refused"),
+        ("https://app.example:8000", ["xmpp"], "/xmpp", 403, "origin-refused"),
+        ("http://app.example", ["xmpp"], "/xmpp", 403, "origin-refused"),
         ("null", ["xmpp"], "/xmpp", 403, "origin-refused"),
         ("https://chat.example.evil.example", ["xmpp"], "/xmpp", 403, "origin-refused"),
         (None, [], "/xmpp", 400, "subprotocol-required"),
@@ -248,6 +273,13 @@ async def test_other_websockets_are_refused(
     assert json.loads(body["body"])["error"]["code"] == code
     assert not site.connections
     assert site.metrics.value("parley_refused_total", code=code) == 1
+
+
+async def test_every_origin_may_be_allowed(site: Site):
+    site.websocket.origins = ("*",)
+    assert (await handshake(site, "https://evil.example", ["xmpp"]))[0]["type"] == "websocket.accept"
+    site.websocket.origins = ()
+    assert (await handshake(site, "https://app.example", ["xmpp"]))[0]["status"] == 403
 
 
 async def test_a_defect_tells_the_peer_nothing(site: Site):

@@ -17,6 +17,7 @@ from parley.base.config.values import (
     IpAddress,
     ListenAddress,
     OptionalPath,
+    Origin,
     Ports,
     Url,
     parse_listen_address,
@@ -48,6 +49,12 @@ class HttpSettings(Section):
     public_url: Url = _setting(
         "http://localhost:8080",
         "The address under which browsers and clients reach this server; upload and download links start with it.",
+    )
+    allowed_origins: tuple[Origin, ...] = _setting(
+        (),
+        'Other origins, such as `"https://app.example.org"`, whose web pages may open the WebSocket; `"*"` for all.'
+        " Pages of this server itself may in any case, and programs, which send no origin.",
+        reload=True,
     )
     web_dir: OptionalPath = _setting("", "Folder with the built web app; empty for the one that comes with Parley.")
     max_header_bytes: int = _setting(

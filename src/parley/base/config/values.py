@@ -142,6 +142,28 @@ def parse_url(value: object) -> str:
     return text.rstrip("/")
 
 
+def parse_origin(value: object) -> str:
+    """Read the origin of web pages, `https://chat.example.org`, and return it as browsers write it; `*` is any.
+
+    Raises:
+        ValueError: when it is anything else, an address with a path among it.
+    """
+    if value == "*":
+        return "*"
+    url = parse_url(value)
+    if urlsplit(url).path or "*" in url:
+        raise ValueError(f"an origin has no path and no wildcard: {value!r}")
+    return origin_of(url)
+
+
+def origin_of(url: str) -> str:
+    """Return the origin of an address as browsers write it (RFC 6454 §6.2): without path and default port."""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname
+    is_default = parts.port is None or (parts.scheme, parts.port) in (("http", 80), ("https", 443))
+    return f"{parts.scheme}://{host}" if is_default else f"{parts.scheme}://{host}:{parts.port}"
+
+
 def resolve_path(value: object, info: ValidationInfo) -> Path:
     """Read a path; a relative one starts at the folder of the settings file.
 
@@ -171,6 +193,7 @@ Ports = Annotated[PortRange, PlainValidator(parse_port_range)]
 Domain = Annotated[str, PlainValidator(parse_domain)]
 IpAddress = Annotated[str, PlainValidator(parse_ip_address)]
 AllowedNetwork = Annotated[Network, PlainValidator(parse_network)]
+Origin = Annotated[str, PlainValidator(parse_origin)]
 Url = Annotated[str, PlainValidator(parse_url)]
 FilePath = Annotated[Path, PlainValidator(resolve_path)]
 OptionalPath = Annotated[Path | None, PlainValidator(resolve_optional_path)]

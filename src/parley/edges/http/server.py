@@ -11,7 +11,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -135,21 +135,30 @@ class HttpServer:
         """Go on with other bounds of connections."""
         self._connections.limits = limits
 
-    async def reload_certificates(self) -> None:
-        """Serve new TLS connections with the certificates as they are on disk now.
+    async def reload_certificates(self, certificate: Certificate) -> None:
+        """Serve new TLS connections with a certificate, as it is on disk now.
 
         Requests that run get `drain_timeout_s` to finish. WebSockets over TLS are cut: their clients come back and
         resume their streams.
 
+        Args:
+            certificate: for all listeners that have one.
+
         Raises:
-            ConfigError: a certificate cannot be used; then its address goes on with the old one.
+            ConfigError: it cannot be used; then its address goes on with the old one.
         """
         for bound in self._bound:
-            old = bound.running
-            if bound.listener.certificate is not None and old is not None:
+            old, before = bound.running, bound.listener
+            if before.certificate is None or old is None:
+                continue
+            bound.listener = replace(before, certificate=certificate)
+            try:
                 await self._start(bound)
-                old.server.finish()
-                await _end(old, self._limits.drain_timeout_s)
+            except BaseException:
+                bound.listener = before
+                raise
+            old.server.finish()
+            await _end(old, self._limits.drain_timeout_s)
 
     async def _start(self, bound: _Bound) -> None:
         requests: set[asyncio.Task[Any]] = set()

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from parley.edges.http.discovery import origin_of, websocket_url
+from parley.base.config.values import origin_of
+from parley.edges.http.discovery import websocket_url
 from parley.edges.http.errors import method_not_allowed, not_found
 from parley.edges.http.exchange import Exchange, Headers
 from parley.protocols.http import media

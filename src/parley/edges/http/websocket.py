@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
+from parley.base.config.values import origin_of
 from parley.edges.http.asgi import Application, Receive, Scope, Send
-from parley.edges.http.discovery import origin_of
 from parley.edges.http.errors import Refusal, not_found
 from parley.ops.metrics import Metrics
 
@@ -27,7 +27,8 @@ class WebSocketRoute:
     ) -> None:
         self._on_websocket = on_websocket
         self._metrics = metrics
-        self._origins = {origin_of(public_url), *origins}
+        self._own_origin = origin_of(public_url)
+        self.origins: Collection[str] = frozenset(origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection of ASGI type `websocket`."""
@@ -55,6 +56,6 @@ class WebSocketRoute:
 
     def _is_allowed(self, origin: str | None, host: str) -> bool:
         # Only browsers send an origin, and they never lie about it; other clients are free to connect.
-        if origin is None or "*" in self._origins or origin in self._origins:
+        if origin is None or origin == self._own_origin or "*" in self.origins or origin in self.origins:
             return True
         return origin.partition("://")[2].lower() == host.lower()
