@@ -36,6 +36,8 @@ def parse_datetime(text: str) -> int:
         offset = timedelta(hours=int(hours), minutes=int(minutes)) if sign else timedelta()
         zone = timezone(-offset if sign == "-" else offset)
         microsecond = int((fraction or "0")[:6].ljust(6, "0"))
-        return (datetime(year, month, day, hour, minute, second, microsecond, zone) - _EPOCH) // _MICROSECOND
+        named = datetime(year, month, day, hour, minute, second, microsecond, zone)
+        # In UTC it must be a date too, or it could not be written again.
+        return (named.astimezone(UTC) - _EPOCH) // _MICROSECOND
     except (ValueError, OverflowError) as error:
         raise PayloadError("there is no such date and time") from error
