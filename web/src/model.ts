@@ -141,7 +141,7 @@ export interface Message {
   /** Own messages only. */
   readonly state?: SendState;
   /** Why it waits or failed. */
-  readonly waitingFor?: 'connection' | 'trust' | 'devices' | 'upload';
+  readonly waitingFor?: 'connection' | 'trust' | 'devices' | 'upload' | 'server';
   readonly failure?: FailureCode;
 }
 

@@ -575,6 +575,21 @@ describe('a message that failed', () => {
   });
 });
 
+describe('messages composed in one go', () => {
+  it('go out in that order, though the first takes longer to prepare', async () => {
+    const [alice, bob] = [await signedIn(ALICE), await signedIn(BOB)];
+    const [toBob, toAlice] = [alice.thread(BOB), bob.thread(ALICE)];
+    const durations = () =>
+      toBob.messages.value.flatMap(({ content }) => (content.kind === 'voice' ? [content.durationMs] : []));
+    const voice = (durationMs: number, sizeBytes: number) =>
+      alice.client.sendVoice(BOB, { blob: new Blob([new Uint8Array(sizeBytes)]), durationMs, waveform: [] });
+    await Promise.all([voice(2_000, 4_000_000), voice(1_000, 10), alice.client.sendText(BOB, 'listen')]);
+    await until(() => toAlice.messages.value.filter(({ content }) => content.kind !== 'note').length === 3);
+    await until(() => toBob.messages.value.every(({ state }) => state === undefined || state === 'delivered'));
+    expect(durations()).toEqual([2_000, 1_000]);
+  });
+});
+
 describe('the position in a voice message', () => {
   it('is kept when the page goes at once', async () => {
     const alice = await signedIn(ALICE);

@@ -1,7 +1,7 @@
 /** One signed-in account at work: puts the parts together and passes on what happens. */
 
 import { computed, signal } from '@preact/signals';
-import { encryptFile, TrustError } from '../e2ee';
+import { TrustError } from '../e2ee';
 import {
   type Availability,
   type ConnectionState,
@@ -24,24 +24,23 @@ import { omemoDeviceIdOf } from './devices';
 import { OfflineError, StanzaError } from './errors';
 import { Files, type FileTools } from './files';
 import { Inbox } from './inbox';
-import { bareOf } from './jid';
 import { Link, type LinkOptions } from './link';
 import { heard } from './marks';
 import { NS } from './ns';
 import { Outbox, uploadBlobId } from './outbox';
-import { buildPresence, discoInfo, Presences } from './presence';
+import { buildPresence, Presences } from './presence';
+import { answerQuestions } from './questions';
 import type { MessageRecord, SessionRecord } from './records';
 import { report } from './report';
 import { Roster } from './roster';
 import { Sealing } from './sealing';
-import { fragmentOf } from './secrets';
 import { buildDisplayed, buildHeard, parseMessage } from './stanzas';
 import { type Planned, Store } from './store';
 import { Sync } from './sync';
 import { TaskGroup } from './tasks';
 import { type Doing, Typing } from './typing';
-import { Slots, type Uploader } from './uploads';
-import { find, type XmlNode, x } from './xml';
+import { encryptUpload, Slots, type Uploader } from './uploads';
+import { type XmlNode, x } from './xml';
 
 export interface EngineOptions extends LinkOptions {
   readonly db: ClientDb;
@@ -80,6 +79,8 @@ export class Engine {
   readonly #isLost = signal(false);
   /** Failed messages that are on their way into the outbox again. */
   readonly #retrying = new Set<string>();
+  /** The last message that is being prepared, by conversation. */
+  readonly #turns = new Map<string, Promise<void>>();
   /** Everything this engine does. */
   readonly #tasks = new TaskGroup();
   #stopped: Promise<void> | null = null;
@@ -114,7 +115,7 @@ export class Engine {
     this.#archive = new Archive(this.link, session.jid);
     this.#acquaintances = new Acquaintances({ own: session.jid, db, isSubscribed: (jid) => this.#isSeenBy(jid) });
     this.#slots = new Slots(this.link, () => clock.now());
-    this.#answerQuestions();
+    answerQuestions(this.link, session.jid);
   }
 
   static async open(options: EngineOptions): Promise<Engine> {
@@ -152,6 +153,7 @@ export class Engine {
       upload,
       tasks: this.#tasks,
       now: () => clock.now(),
+      random: this.options.random,
       retryAfter: (delayMs, task) => void clock.after(delayMs, task),
       report,
     });
@@ -254,15 +256,13 @@ export class Engine {
     await this.storage.stop();
   }
 
-  async sendText(jid: string, text: string): Promise<void> {
+  sendText(jid: string, text: string): Promise<void> {
     const message = this.#ownMessage(jid, { kind: 'text', text });
     this.typing.sent(jid);
-    await this.#assembled.inbox.introduce(jid);
-    await this.outbox.enqueueText(message, text);
+    return this.#inTurn(jid, () => this.outbox.enqueueText(message, text));
   }
 
-  async sendVoice(jid: string, recording: Recording): Promise<void> {
-    const { db } = this.store;
+  sendVoice(jid: string, recording: Recording): Promise<void> {
     const message = this.#ownMessage(jid, {
       kind: 'voice',
       url: '',
@@ -273,13 +273,28 @@ export class Engine {
       isHeard: false,
       positionMs: 0,
     });
-    const { ciphertext, upload } = await encrypted(recording.blob);
     this.typing.sent(jid);
-    await this.#assembled.inbox.introduce(jid);
-    await this.outbox.enqueueVoice(message, upload, [
-      await db.sealBlob(message.id, new Uint8Array(await recording.blob.arrayBuffer())),
-      await db.sealBlob(uploadBlobId({ messageId: message.id }), ciphertext),
-    ]);
+    return this.#inTurn(jid, async () => {
+      const { db } = this.store;
+      const { ciphertext, upload } = await encryptUpload(recording.blob);
+      await this.outbox.enqueueVoice(message, upload, [
+        await db.sealBlob(message.id, new Uint8Array(await recording.blob.arrayBuffer())),
+        await db.sealBlob(uploadBlobId({ messageId: message.id }), ciphertext),
+      ]);
+    });
+  }
+
+  /** The outbox gets the messages of a conversation in the order of composing, however long each takes to prepare. */
+  #inTurn(jid: string, enqueue: () => Promise<void>): Promise<void> {
+    const turn = (this.#turns.get(jid) ?? Promise.resolve()).then(async () => {
+      await this.#assembled.inbox.introduce(jid);
+      await enqueue();
+    });
+    this.#turns.set(
+      jid,
+      turn.catch(() => undefined),
+    );
+    return turn;
   }
 
   async retry(messageId: string): Promise<void> {
@@ -306,7 +321,7 @@ export class Engine {
     } else if (message.content.kind === 'voice' && message.content.url) {
       await this.outbox.retry(message, { body: message.content.url });
     } else if (message.content.kind === 'voice') {
-      const { ciphertext, upload } = await encrypted(await this.files.get(messageId));
+      const { ciphertext, upload } = await encryptUpload(await this.files.get(messageId));
       await db.write([await db.sealBlob(uploadBlobId({ messageId }), ciphertext)]);
       await this.outbox.retry(message, { upload });
     }
@@ -573,26 +588,4 @@ export class Engine {
     const subscription = this.roster.items.value.get(jid)?.subscription;
     return subscription === 'from' || subscription === 'both';
   }
-
-  #answerQuestions(): void {
-    this.link.onIq('get', NS.ping, () => null);
-    this.link.onIq('get', NS.discoInfo, (iq) => discoInfo(iq));
-    this.link.onIq('get', NS.version, (iq) => {
-      // The version tells an attacker more than a friend: only our own account learns it.
-      if (bareOf(iq.attrs.from ?? '') !== this.options.session.jid || !find(iq, NS.version, 'query')) {
-        throw new StanzaError('service-unavailable', 'cancel');
-      }
-      return x(NS.version, 'query', {}, x(NS.version, 'name', {}, 'Parley'));
-    });
-  }
-}
-
-async function encrypted(recording: Blob) {
-  const { ciphertext, secret } = await encryptFile(recording);
-  const upload = {
-    fileName: `${crypto.randomUUID()}.ogg`,
-    fragment: fragmentOf(secret),
-    sizeBytes: ciphertext.length,
-  };
-  return { ciphertext, upload };
 }

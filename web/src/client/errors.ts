@@ -42,3 +42,15 @@ export class StanzaError extends ClientError {
     super(condition);
   }
 }
+
+/** Whether what was answered with this error may work later. */
+export function isPassing({ condition, type }: Pick<StanzaError, 'condition' | 'type'>): boolean {
+  return type === 'wait' || PASSING.has(condition);
+}
+
+const PASSING = new Set([
+  'remote-server-timeout',
+  'remote-server-not-found',
+  'resource-constraint',
+  'internal-server-error',
+]);

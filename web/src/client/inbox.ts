@@ -1,6 +1,7 @@
 /** What arrives: each message once, opened, in the order of the archive; receipts and markers where they belong. */
 import { StoreError } from '../e2ee';
 import type { Confidentiality, NoteContent } from '../model';
+import { isPassing } from './errors';
 import { contentOf } from './files';
 import { heard, markedMessage, raised } from './marks';
 import type { Outbox } from './outbox';
@@ -81,7 +82,7 @@ export class Inbox {
     const candidates = await this.parts.store.db.findByWireId(envelope.id ?? '');
     const message = markedMessage(candidates, envelope.peer, true);
     if (message && envelope.error && envelope.source !== 'archive') {
-      await this.parts.outbox.onRefused(message, failureOf(envelope.error.condition));
+      await this.parts.outbox.onRefused(message, failureOf(envelope.error.condition), isPassing(envelope.error));
     }
   }
 

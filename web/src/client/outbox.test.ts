@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encryptFile } from '../e2ee';
 import { ManualClock } from './clock';
 import { ClientDb, type DbWrite } from './db';
-import { OfflineError } from './errors';
+import { OfflineError, StanzaError } from './errors';
 import { Outbox, uploadBlobId } from './outbox';
 import type { MessageRecord, UploadSlot } from './records';
 import type { SealOutcome } from './sealing';
@@ -57,6 +57,7 @@ class Process {
       upload: (slot) => its().upload(slot),
       tasks: new TaskGroup(),
       now: () => clock.now(),
+      random: () => 0.5,
       retryAfter: (delayMs, task) => void clock.after(delayMs, task),
       report: (error) => its().isOver || failures.push(error),
     });
@@ -360,6 +361,98 @@ describe('waiting', () => {
   });
 });
 
+describe('an upload', () => {
+  it('holds back the voice messages behind it, and no text', async () => {
+    const process = await start();
+    const finish: (() => void)[] = [];
+    process.upload = () => new Promise((resolve) => finish.push(resolve));
+    process.outbox.onReady(false);
+    for (const id of ['t1', 'v1', 't2', 'v2', 't3']) {
+      await (id.startsWith('v') ? process.voice(id) : process.text(id));
+    }
+    await until(() => process.sent.length === 3 && finish.length === 1);
+    expect(process.ids()).toEqual(['t1', 't2', 't3']);
+    finish[0]?.();
+    await until(() => process.sent.length === 4 && finish.length === 2);
+    finish[1]?.();
+    await until(() => process.sent.length === 5);
+    expect(process.ids()).toEqual(['t1', 't2', 't3', 'v1', 'v2']);
+  });
+});
+
+describe('a server in trouble', () => {
+  const trouble = () => Promise.reject(new StanzaError('remote-server-timeout', 'wait'));
+
+  it('is asked again later and later, and what waits for it goes out in order', async () => {
+    const process = await start();
+    const seal = process.seal.bind(process);
+    let tries = 0;
+    process.seal = () => {
+      tries += 1;
+      return trouble();
+    };
+    process.outbox.onReady(false);
+    await process.text('a');
+    await process.text('b');
+    await until(async () => (await process.state('a'))?.waitingFor === 'server');
+    // Half of ten seconds, half of twenty: the tests' dice always fall on a half.
+    clock.advance(4_999);
+    expect(tries).toBe(1);
+    clock.advance(1);
+    await until(() => tries === 2);
+    await until(async () => (await process.state('a'))?.waitingFor === 'server');
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    process.seal = seal;
+    await until(() => {
+      clock.advance(1_000);
+      return process.sent.length === 2;
+    });
+    expect(process.ids()).toEqual(['a', 'b']);
+  });
+
+  it('gets back what it could not take, as new and in its place', async () => {
+    const process = await start();
+    process.outbox.onReady(false);
+    await process.text('a');
+    await until(() => process.sent.length === 1);
+    await process.outbox.onAcked(['a']);
+    await process.outbox.onRefused((await process.store.db.getMessage('a')) as MessageRecord, 'quota', true);
+    expect(await process.state('a')).toMatchObject({ state: 'waiting', waitingFor: 'server' });
+    await process.text('b');
+    expect(process.sent).toHaveLength(1);
+    clock.advance(5_000);
+    await until(() => process.sent.length === 3);
+    expect(process.sealedBodies).toEqual(['body of a', 'body of a', 'body of b']);
+    expect(process.ids()[1]).not.toBe('a');
+    expect(process.ids()[2]).toBe('b');
+  });
+
+  it('is given up after some time', async () => {
+    const process = await start();
+    process.outbox.onReady(false);
+    await process.text('a');
+    for (let count = 1; count <= 9; count += 1) {
+      await until(() => {
+        clock.advance(60_000);
+        return process.sent.length === count;
+      });
+      const message = (await process.store.db.getMessage('a')) as MessageRecord;
+      await process.outbox.onAcked([message.wireId ?? '']);
+      await process.outbox.onRefused((await process.store.db.getMessage('a')) as MessageRecord, 'unreachable', true);
+    }
+    expect(await process.state('a')).toMatchObject({ state: 'failed', failure: 'unreachable' });
+  });
+
+  it('may have said so for good', async () => {
+    const process = await start();
+    process.seal = () => Promise.reject(new StanzaError('forbidden', 'auth'));
+    process.outbox.onReady(false);
+    await process.text('a');
+    await until(async () => (await process.state('a'))?.state === 'failed');
+    expect(await process.state('a')).toMatchObject({ failure: 'not-allowed' });
+  });
+});
+
 describe('failing', () => {
   it('says why, and lets the next message go', async () => {
     const process = await start();
@@ -368,7 +461,8 @@ describe('failing', () => {
     await process.voice('v');
     await process.text('t');
     await until(() => process.sent.length === 1);
-    expect(await process.state('v')).toMatchObject({ state: 'failed', failure: 'too-large' });
+    await until(async () => (await process.state('v'))?.state === 'failed');
+    expect(await process.state('v')).toMatchObject({ failure: 'too-large' });
     expect(process.ids()).toEqual(['t']);
   });
 

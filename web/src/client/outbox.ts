@@ -2,13 +2,18 @@
  * Everything that has to reach the server, in its order, once. An entry moves through steps, and each step is stored
  * before the next begins: upload (voice only), body, sealed stanza, sent, acknowledged. After a crash it goes on where it
  * stood. A stanza is resent to the byte, so that the server recognises it by its origin-id.
+ *
+ * The order is that of composing, for each conversation, with one exception: a voice message that is being uploaded
+ * holds back the voice messages behind it, but no texts. On a bad network an upload takes minutes, and what is typed
+ * meanwhile ("Call me!") must not be late for it; the thread of either side shows the order in which they arrived.
  */
 
 import { signal } from '@preact/signals';
-import { toAesGcmUrl } from '../e2ee';
+import { StoreError, toAesGcmUrl } from '../e2ee';
 import type { FailureCode } from '../model';
 import { type DbWrite, removal } from './db';
-import { OfflineError, StanzaError, StoppedError } from './errors';
+import { isPassing, OfflineError, StanzaError, StoppedError } from './errors';
+import { Pauses } from './pauses';
 import type { MessageRecord, OutboxRecord, PendingUpload, UploadSlot } from './records';
 import type { SealOutcome } from './sealing';
 import { secretOf } from './secrets';
@@ -34,6 +39,7 @@ export interface OutboxParts {
   /** All sending belongs to it. */
   readonly tasks: TaskGroup;
   readonly now: () => number;
+  readonly random: () => number;
   readonly retryAfter: (delayMs: number, task: () => void) => void;
   /** Takes errors that should not be, the storage's among them. */
   readonly report: (error: unknown) => void;
@@ -41,9 +47,12 @@ export interface OutboxParts {
 
 /** A slot that is refused sooner than this is refused for good; an older one has expired. */
 const SLOT_PATIENCE_MS = 60_000;
-const UPLOAD_RETRY_MS = 10_000;
 /** When devices that could not be asked for are asked for again. */
 const DEVICES_RETRY_MS = 30_000;
+/** A server that has been in trouble for so many tries does not get over it: the person is told. */
+const PASSING_TRIES = 8;
+/** How many messages the outbox remembers, in case an error comes after the acknowledgement. */
+const ACKED_LIMIT = 100;
 
 type Waiting = NonNullable<MessageRecord['waitingFor']>;
 
@@ -58,10 +67,17 @@ export class Outbox {
   /** Conversations that are tried again after a while. */
   readonly #due = new Set<string>();
   readonly #uploading = new Map<number, AbortController>();
+  /** Conversations with an upload under way. */
+  readonly #uploads = new Set<string>();
+  /** Messages that the server took, by their id. */
+  readonly #acked = new Map<string, OutboxRecord>();
+  readonly #pauses: Pauses;
   #nextSeq = 1;
   #isReady = false;
 
-  constructor(private readonly parts: OutboxParts) {}
+  constructor(private readonly parts: OutboxParts) {
+    this.#pauses = new Pauses(parts.random, parts.retryAfter);
+  }
 
   /** Reads what was left over from before. */
   async load(): Promise<void> {
@@ -100,6 +116,7 @@ export class Outbox {
       this.#sent.clear();
     }
     this.#isReady = true;
+    this.#pauses.endAll();
     this.kick();
   }
 
@@ -118,12 +135,13 @@ export class Outbox {
     }
   }
 
-  /** Tries again what waits, of one conversation or of all. */
+  /** Tries again what waits, of one conversation or of all: what it waited for may be there. */
   kick(conversation?: string): void {
     const all = new Set([...this.#entries.values()].map((entry) => entry.conversation));
     for (const jid of conversation === undefined ? all : [conversation]) {
-      if (all.has(jid) && !this.parts.tasks.isStopped) {
-        void this.#pump(jid);
+      if (all.has(jid)) {
+        this.#pauses.end(jid);
+        this.#pump(jid);
       }
     }
   }
@@ -134,7 +152,7 @@ export class Outbox {
       this.#due.add(conversation);
       this.parts.retryAfter(delayMs, () => {
         this.#due.delete(conversation);
-        this.kick(conversation);
+        this.#pump(conversation);
       });
     }
   }
@@ -157,6 +175,7 @@ export class Outbox {
     if (!entry) {
       return false;
     }
+    this.#remember(entry);
     await this.#finish(entry, (record) => {
       const { waitingFor: _, ...rest } = record;
       const order = this.parts.store.nextOrder();
@@ -165,10 +184,21 @@ export class Outbox {
     return true;
   }
 
-  /** The stanza came back with an error. */
-  async onRefused(message: MessageRecord, failure: FailureCode): Promise<void> {
-    const entry = [...this.#entries.values()].find((other) => other.messageId === message.id);
-    if (entry) {
+  /**
+   * The stanza came back with an error.
+   *
+   * @param isPassing It may be taken later: it is sent again after a while, as a new one, in its place.
+   */
+  async onRefused(message: MessageRecord, failure: FailureCode, isPassing = false): Promise<void> {
+    const entry = this.#of(message.id);
+    const known = entry ?? this.#acked.get(message.id);
+    if (isPassing && known?.body !== undefined && this.#pauses.failures(thingOf(known)) < PASSING_TRIES) {
+      this.#sent.delete(known.seq);
+      const { stanza: _, ...rest } = known;
+      const again = { ...rest, wireId: crypto.randomUUID() };
+      this.#rest(again, again.conversation);
+      await this.#putBack(message, again, 'server');
+    } else if (entry) {
       await this.#fail(entry, failure);
     } else {
       await this.parts.store.update(message.id, (record) => failed(record, failure));
@@ -188,25 +218,27 @@ export class Outbox {
     return true;
   }
 
-  /**
-   * Sends a failed message again, as a new one: what failed may have been stored somewhere.
-   *
-   */
+  /** Sends a failed message again, as a new one: what failed may have been stored somewhere. */
   async retry(message: MessageRecord, work: { body?: string; upload?: PendingUpload }): Promise<void> {
     const existing = this.#of(message.id);
     if (existing) {
       this.kick(message.conversation);
       return;
     }
-    const wireId = crypto.randomUUID();
-    const entry = this.#newEntry(message.conversation, message.id, wireId, work);
+    const entry = this.#newEntry(message.conversation, message.id, crypto.randomUUID(), work);
+    this.#pauses.forget(thingOf(entry));
+    this.#pauses.end(entry.conversation);
+    await this.#putBack(message, entry, 'connection');
+  }
+
+  async #putBack(message: MessageRecord, entry: OutboxRecord, waitingFor: Waiting): Promise<void> {
+    const { store } = this.parts;
+    const { wireId } = entry;
     const { failure: _, ...rest } = message;
-    const order = this.parts.store.waitingOrder();
-    await this.parts.store.update(
-      message.id,
-      () => ({ ...rest, order, wireId, originId: wireId, state: 'waiting', waitingFor: 'connection' }),
-      [await this.parts.store.db.sealOutbox(entry)],
-    );
+    const order = store.waitingOrder();
+    // The first id stays as origin: by it, a copy that is in the archive all the same is known to be this message.
+    const waiting: MessageRecord = { ...rest, order, wireId, state: 'waiting', waitingFor };
+    await store.update(message.id, () => waiting, [await store.db.sealOutbox(entry)]);
     this.#accept(entry);
   }
 
@@ -226,14 +258,13 @@ export class Outbox {
   #accept(entry: OutboxRecord): void {
     this.#entries.set(entry.seq, entry);
     this.#count();
-    this.kick(entry.conversation);
+    this.#pump(entry.conversation);
   }
 
-  #pump(jid: string): Promise<void> {
-    const running = this.#running.get(jid);
-    if (running) {
+  #pump(jid: string): void {
+    if (this.#running.has(jid)) {
       this.#again.add(jid);
-      return running;
+      return;
     }
     const run = this.parts.tasks
       .run(() => this.#drain(jid))
@@ -241,23 +272,28 @@ export class Outbox {
       .finally(() => {
         this.#running.delete(jid);
         if (this.#again.delete(jid)) {
-          void this.#pump(jid);
+          this.#pump(jid);
         }
       });
     this.#running.set(jid, run);
-    return run;
   }
 
   /** Sends what can be sent of a conversation; a message that cannot holds back the messages behind it. */
   async #drain(jid: string): Promise<void> {
-    let isHeld = false;
+    let isHeld = this.#pauses.has(jid);
+    let isUploading = false;
     for (const { seq, messageId } of this.#queueOf(jid)) {
       const entry = this.#entries.get(seq);
-      if (!entry || this.#sent.has(seq) || (isHeld && messageId !== null)) {
+      if (!entry || this.#sent.has(seq) || (isHeld && messageId !== null) || (isUploading && isVoice(entry))) {
         continue;
       }
       if (!this.#isReady || !this.parts.link.isOpen) {
         return;
+      }
+      if (entry.upload) {
+        isUploading = true;
+        this.#startUpload(entry);
+        continue;
       }
       const stanza = await this.#prepare(entry);
       if (stanza !== null) {
@@ -282,8 +318,7 @@ export class Outbox {
       return entry.stanza;
     }
     try {
-      const uploaded = entry.body === undefined ? await this.#upload(entry) : entry;
-      return await this.#seal(uploaded);
+      return await this.#seal(entry);
     } catch (error) {
       return this.#explain(entry, error);
     }
@@ -307,7 +342,23 @@ export class Outbox {
     return outcome.stanza;
   }
 
-  async #upload(entry: OutboxRecord): Promise<OutboxRecord> {
+  /** One upload at a time in a conversation, beside what is sent meanwhile. */
+  #startUpload(entry: OutboxRecord): void {
+    const { conversation } = entry;
+    if (this.#uploads.has(conversation) || this.#pauses.has(uploadOf(conversation))) {
+      return;
+    }
+    this.#uploads.add(conversation);
+    this.parts.tasks
+      .run(() => this.#upload(entry).catch((error: unknown) => this.#explain(entry, error)))
+      .catch((error: unknown) => this.#report(error))
+      .finally(() => {
+        this.#uploads.delete(conversation);
+        this.#pump(conversation);
+      });
+  }
+
+  async #upload(entry: OutboxRecord): Promise<void> {
     const { store, upload: uploader } = this.parts;
     const bytes = await store.db.getBlob(uploadBlobId(entry));
     const message = entry.messageId === null ? undefined : await store.db.getMessage(entry.messageId);
@@ -337,7 +388,6 @@ export class Outbox {
       [await store.db.sealOutbox(uploaded), removal('blobs', uploadBlobId(entry))],
     );
     await this.#moved(uploaded);
-    return uploaded;
   }
 
   async #withSlot(entry: OutboxRecord, upload: PendingUpload): Promise<{ slot: UploadSlot }> {
@@ -389,10 +439,16 @@ export class Outbox {
     } else if (error instanceof UploadError && error.failure) {
       await this.#fail(current, error.failure);
     } else if (error instanceof UploadError || error instanceof OfflineError) {
+      this.#rest(current);
       await this.#showWaiting(current, 'connection');
-      this.#kickLater(entry.conversation, UPLOAD_RETRY_MS);
     } else if (error instanceof StanzaError) {
-      await this.#fail(current, failureOf(error.condition));
+      const isOver = !isPassing(error) || this.#pauses.failures(thingOf(current)) >= PASSING_TRIES;
+      this.#rest(current);
+      await (isOver ? this.#fail(current, failureOf(error.condition)) : this.#showWaiting(current, 'server'));
+    } else if (error instanceof StoreError) {
+      // Nothing is lost, and nothing can be written about it either.
+      this.#rest(current);
+      this.parts.report(error);
     } else {
       this.parts.report(error);
       await this.#fail(current, 'server-error');
@@ -400,7 +456,25 @@ export class Outbox {
     return null;
   }
 
+  /** Lets a conversation rest, or only its uploads, because of a message that could not go on just now. */
+  #rest(entry: OutboxRecord, key = entry.upload ? uploadOf(entry.conversation) : entry.conversation): void {
+    this.#pauses.begin(key, thingOf(entry), () => this.#pump(entry.conversation));
+  }
+
+  #remember(entry: OutboxRecord): void {
+    if (entry.messageId !== null && entry.body !== undefined) {
+      this.#acked.set(entry.messageId, entry);
+      const [oldest] = this.#acked.keys();
+      if (this.#acked.size > ACKED_LIMIT && oldest !== undefined) {
+        this.#acked.delete(oldest);
+      }
+    }
+  }
+
   async #fail(entry: OutboxRecord, failure: FailureCode): Promise<void> {
+    // What stands behind it goes on.
+    this.#pauses.end(entry.upload ? uploadOf(entry.conversation) : entry.conversation);
+    this.#pauses.forget(thingOf(entry));
     await this.#finish(entry, (record) => failed(record, failure));
   }
 
@@ -463,6 +537,20 @@ export class Outbox {
 /** Where the ciphertext of a recording is kept until it is uploaded. */
 export function uploadBlobId(entry: { readonly messageId: string | null }): string {
   return `upload/${entry.messageId}`;
+}
+
+function isVoice(entry: OutboxRecord): boolean {
+  return entry.upload !== undefined || entry.body?.startsWith('aesgcm:') === true;
+}
+
+/** What rests while an upload cannot go on. */
+function uploadOf(conversation: string): string {
+  return `upload ${conversation}`;
+}
+
+/** What failures are counted for: a message keeps its id when it is sent again. */
+function thingOf(entry: OutboxRecord): string {
+  return entry.messageId ?? entry.wireId;
 }
 
 class Discarded extends Error {}

@@ -1,5 +1,13 @@
 /** What the client keeps: the shapes of the values in the database. Everything here is sealed at rest, see `db.ts`. */
-import type { Confidentiality, FailureCode, NoteContent, SendState, TextContent, UnreadableContent } from '../model';
+import type {
+  Confidentiality,
+  FailureCode,
+  Message,
+  NoteContent,
+  SendState,
+  TextContent,
+  UnreadableContent,
+} from '../model';
 import type { SealedPayload } from './stanzas';
 
 /** The signed-in account of this browser profile. */
@@ -62,7 +70,7 @@ export interface MessageRecord {
   /** Theirs: they asked to be told when it is read. */
   readonly isMarkable?: boolean;
   readonly state?: SendState;
-  readonly waitingFor?: 'connection' | 'trust' | 'devices' | 'upload';
+  readonly waitingFor?: Message['waitingFor'];
   readonly failure?: FailureCode;
 }
 

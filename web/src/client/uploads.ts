@@ -1,11 +1,13 @@
 /** Files on their way to the server: slots (XEP-0363), resumable upload (tus 1.0), plain PUT where there is no tus. */
 import type { DetailedError, Upload } from 'tus-js-client';
+import { encryptFile } from '../e2ee';
 import type { FailureCode } from '../model';
-import { ClientError, StanzaError } from './errors';
+import { ClientError, isPassing, StanzaError } from './errors';
 import { domainOf } from './jid';
 import type { Link } from './link';
 import { NS } from './ns';
-import type { UploadSlot } from './records';
+import type { PendingUpload, UploadSlot } from './records';
+import { fragmentOf } from './secrets';
 import { elements, find, findAll, textOf, type XmlNode, x } from './xml';
 
 /** Why a file did not reach the server. */
@@ -31,6 +33,19 @@ export type Uploader = (
   signal: AbortSignal,
 ) => Promise<void>;
 
+/** Encrypts a recording for its upload (XEP-0454), under a name that says nothing. */
+export async function encryptUpload(
+  recording: Blob,
+): Promise<{ readonly ciphertext: Uint8Array<ArrayBuffer>; readonly upload: PendingUpload }> {
+  const { ciphertext, secret } = await encryptFile(recording);
+  const upload = {
+    fileName: `${crypto.randomUUID()}.ogg`,
+    fragment: fragmentOf(secret),
+    sizeBytes: ciphertext.length,
+  };
+  return { ciphertext, upload };
+}
+
 /** Slots of the own server. */
 export class Slots {
   #service: Promise<string> | null = null;
@@ -44,7 +59,7 @@ export class Slots {
    * Asks for a slot.
    *
    * @param sizeBytes Size of what will be uploaded, encryption included.
-   * @throws UploadError if the server refuses; OfflineError.
+   * @throws UploadError if the server refuses; StanzaError if it may give one later; OfflineError.
    */
   async request(fileName: string, sizeBytes: number): Promise<UploadSlot> {
     const attrs = { filename: fileName, size: String(sizeBytes), 'content-type': 'application/octet-stream' };
@@ -54,7 +69,7 @@ export class Slots {
       return parseSlot(answer, this.now());
     } catch (error) {
       this.#service = null;
-      if (error instanceof StanzaError) {
+      if (error instanceof StanzaError && (SLOT_FAILURES[error.condition] || !isPassing(error))) {
         throw new UploadError(SLOT_FAILURES[error.condition] ?? 'server-error', false, { cause: error });
       }
       throw error;

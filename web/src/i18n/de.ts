@@ -151,6 +151,7 @@ export const de: Catalogue = {
   'waiting.devices.requested':
     '{name} hat Ihre Anfrage noch nicht angenommen oder sich noch nicht angemeldet. Sobald das geschieht, geht dies von selbst hinaus.',
   'waiting.upload': 'Wird hochgeladen …',
+  'waiting.server': 'Ein Server kann das gerade nicht annehmen. Es wird von selbst wieder versucht.',
   'failure.untrusted-devices': 'Nicht gesendet: Keinem Gerät von {name} wird vertraut.',
   'failure.no-devices': 'Nicht gesendet: {name} hat kein Gerät, das versiegelte Nachrichten öffnen kann.',
   'failure.too-large': 'Nicht gesendet: Das ist größer, als der Server annimmt.',

@@ -146,6 +146,7 @@ export const en = {
   'waiting.devices.requested':
     '{name} has not accepted your request or not signed in yet. This goes out by itself as soon as that happens.',
   'waiting.upload': 'Uploading…',
+  'waiting.server': 'A server cannot take this just now. It is tried again by itself.',
   'failure.untrusted-devices': 'Not sent: no device of {name} is trusted.',
   'failure.no-devices': 'Not sent: {name} has no device that can open sealed messages.',
   'failure.too-large': 'Not sent: this is larger than the server takes.',

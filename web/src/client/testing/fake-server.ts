@@ -207,6 +207,10 @@ export class FakeServer {
         return this.#pubsub(owner, payload);
       case NS.mam:
         return this.#page(session, payload);
+      case NS.discoInfo:
+        return x(NS.discoInfo, 'query', {}, x(NS.discoInfo, 'feature', { var: NS.upload }));
+      case NS.upload:
+        return slot();
       case NS.devices:
         return this.#devices(account, payload);
       default:
@@ -409,6 +413,11 @@ class FakeStream implements Stream {
     const state = { id: this.#session?.id, enabled: true, unacked: this.#sent, total: this.#total };
     this.sm.save('', state as unknown as SMState);
   }
+}
+
+function slot(): XmlNode {
+  const url = `http://home/${crypto.randomUUID()}/f.ogg`;
+  return x(NS.upload, 'slot', {}, x(NS.upload, 'put', { url }), x(NS.upload, 'get', { url }));
 }
 
 function rosterItem(jid: string): XmlNode {

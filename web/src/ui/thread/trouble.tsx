@@ -18,7 +18,8 @@ export function Trouble({ message, name }: TroubleProps) {
   if (message.state === 'failed') return <Failed message={message} name={name} />;
   // A lost connection is said once, above the list; an upload shows its progress.
   const reason = message.waitingFor;
-  return reason === 'trust' || reason === 'devices' ? <Waits message={message} name={name} reason={reason} /> : null;
+  const isSaid = reason === 'trust' || reason === 'devices' || reason === 'server';
+  return isSaid ? <Waits message={message} name={name} reason={reason} /> : null;
 }
 
 function Failed({ message, name }: TroubleProps) {
@@ -39,7 +40,7 @@ function Failed({ message, name }: TroubleProps) {
   );
 }
 
-function Waits({ message, name, reason }: TroubleProps & { readonly reason: 'trust' | 'devices' }) {
+function Waits({ message, name, reason }: TroubleProps & { readonly reason: 'trust' | 'devices' | 'server' }) {
   const { parley } = useApp();
   const isRequested = parley.contacts.value.some(({ jid, isRequested: is }) => jid === message.conversation && is);
   const key: Key = reason === 'devices' && isRequested ? 'waiting.devices.requested' : `waiting.${reason}`;
