@@ -18,7 +18,7 @@ pytestmark = [
 ]
 
 
-@within(60)
+@within(120)
 async def test_signs_in_fetches_its_roster_and_shows_a_message(server: ParleyServer, tmp_path: Path) -> None:
     person, bob = server.person(), SlixClient(server.person())
     first = SlixClient(person, "first")
@@ -35,7 +35,7 @@ async def test_signs_in_fetches_its_roster_and_shows_a_message(server: ParleySer
         await profanity.shows("hello from slixmpp")
 
 
-@within(110)
+@within(180)
 async def test_sealed_text_both_ways(server: ParleyServer, tmp_path: Path) -> None:
     person, bob = server.person(), OmemoClient(server.person())
     async with signed_in(server, bob), running(tmp_path) as profanity:
@@ -52,7 +52,7 @@ async def test_sealed_text_both_ways(server: ParleyServer, tmp_path: Path) -> No
         await bob.knows(person.address, 1)
         await bob.send_sealed(person.address, "sealed by slixmpp")
         profanity.type(f"/msg {bob.person.address}")
-        await profanity.shows("sealed by slixmpp", 20)
+        await profanity.shows("sealed by slixmpp")
         profanity.type(f"/omemo start {bob.person.address}")
         profanity.type("sealed by profanity")
         await bob.receive_sealed("sealed by profanity")

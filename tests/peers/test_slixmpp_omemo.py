@@ -11,7 +11,7 @@ from tests.support.slix import befriend, signed_in
 pytestmark = pytest.mark.peer
 
 
-@within(60)
+@within(120)
 async def test_text_both_ways(server: ParleyServer) -> None:
     alice, bob = OmemoClient(server.person()), OmemoClient(server.person())
     async with signed_in(server, alice, bob):
@@ -26,7 +26,7 @@ async def test_text_both_ways(server: ParleyServer) -> None:
         assert not bob.trouble
 
 
-@within(60)
+@within(120)
 async def test_strangers_can_write_sealed(server: ParleyServer) -> None:
     alice, bob = OmemoClient(server.person()), OmemoClient(server.person())
     async with signed_in(server, alice, bob):
@@ -34,7 +34,7 @@ async def test_strangers_can_write_sealed(server: ParleyServer) -> None:
         await bob.receive_sealed("we never met")
 
 
-@within(90)
+@within(120)
 async def test_two_devices_each_all_see_all(server: ParleyServer) -> None:
     alice, bob = server.person(), server.person()
     clients = [OmemoClient(person, resource) for person in (alice, bob) for resource in ("phone", "desktop")]
@@ -54,7 +54,7 @@ async def test_two_devices_each_all_see_all(server: ParleyServer) -> None:
             assert len(client.plain) == 1 + (client not in (alice_phone, bob_desktop))
 
 
-@within(60)
+@within(120)
 async def test_offline_message_is_opened_on_return(server: ParleyServer) -> None:
     alice, bob = OmemoClient(server.person()), OmemoClient(server.person())
     async with signed_in(server, alice):
@@ -69,7 +69,7 @@ async def test_offline_message_is_opened_on_return(server: ParleyServer) -> None
             assert again.plain == ["first while away", "second while away"]
 
 
-@within(60)
+@within(120)
 async def test_message_is_opened_from_the_archive(server: ParleyServer) -> None:
     alice, bob = OmemoClient(server.person()), OmemoClient(server.person())
     async with signed_in(server, alice):
@@ -90,7 +90,7 @@ async def test_message_is_opened_from_the_archive(server: ParleyServer) -> None:
             assert await again.open(stored) == "taken by the other device"
 
 
-@within(60)
+@within(120)
 async def test_new_device_is_announced_to_contacts(server: ParleyServer) -> None:
     alice, bob = OmemoClient(server.person()), OmemoClient(server.person(), "phone")
     announced: list[object] = []

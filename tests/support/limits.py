@@ -27,7 +27,7 @@ def within(seconds: float) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, 
     return decorate
 
 
-async def until(is_so: Callable[[], object], timeout_s: float = 10.0) -> None:
+async def until(is_so: Callable[[], object], timeout_s: float = 30.0) -> None:
     """Wait until `is_so` returns something true. Raises TimeoutError."""
     async with asyncio.timeout(timeout_s):
         while not is_so():

@@ -115,7 +115,7 @@ class OmemoClient(SlixClient):
 
     async def knows(self, address: str, count: int) -> None:
         """Wait until so many devices of an account are known here."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 await self.plugin["xep_0384"].refresh_device_lists({JID(address)})
                 if len(await self.devices(address)) == count:
@@ -124,7 +124,7 @@ class OmemoClient(SlixClient):
 
     async def receive_sealed(self, text: str) -> None:
         """Wait until a sealed message with that text was opened."""
-        await until(lambda: text in self.plain or self.trouble, 15)
+        await until(lambda: text in self.plain or self.trouble, 30)
         assert not self.trouble, self.trouble
 
     async def _copy_received(self, message: Message) -> None:

@@ -54,7 +54,7 @@ class Profanity:
         """What the terminal shows."""
         return self._tmux("capture-pane", "-p", "-t", "main")
 
-    async def shows(self, text: str, timeout_s: float = 15) -> str:
+    async def shows(self, text: str, timeout_s: float = 30) -> str:
         """Wait until the screen shows a text, and return the screen. Raises AssertionError with it otherwise."""
         try:
             async with asyncio.timeout(timeout_s):

@@ -130,7 +130,7 @@ class RawClient:
     def send(self, data: str | bytes) -> None:
         self._writer.write(data.encode() if isinstance(data, str) else data)
 
-    async def recv(self, timeout_s: float = 10.0) -> etree._Element:
+    async def recv(self, timeout_s: float = 30.0) -> etree._Element:
         """The next element; raises StreamClosedError or TimeoutError."""
         async with asyncio.timeout(timeout_s):
             element = await self._elements.get()
@@ -139,7 +139,7 @@ class RawClient:
             raise StreamClosedError
         return element
 
-    async def recv_until(self, is_wanted: Callable[[etree._Element], bool], timeout_s: float = 10.0) -> etree._Element:
+    async def recv_until(self, is_wanted: Callable[[etree._Element], bool], timeout_s: float = 30.0) -> etree._Element:
         async with asyncio.timeout(timeout_s):
             while True:
                 element = await self.recv(timeout_s)

@@ -75,7 +75,7 @@ class SlixClient(ClientXMPP):
             disposable=True,
         )
         self.connect("127.0.0.1", port)
-        await asyncio.wait_for(started, 15)
+        await asyncio.wait_for(started, 30)
         await self.get_roster()
         if is_available:
             self.send_presence()
@@ -116,12 +116,12 @@ class SlixClient(ClientXMPP):
         """The texts received, in order."""
         return [message["body"] for message in self.messages if message["body"]]
 
-    async def receive(self, is_wanted: Callable[[Message], Any], timeout_s: float = 10.0) -> Message:
+    async def receive(self, is_wanted: Callable[[Message], Any], timeout_s: float = 30.0) -> Message:
         """The first message, received already or to come, that fits."""
         await until(lambda: any(is_wanted(message) for message in self.messages), timeout_s)
         return next(message for message in self.messages if is_wanted(message))
 
-    async def receive_body(self, body: str, timeout_s: float = 10.0) -> Message:
+    async def receive_body(self, body: str, timeout_s: float = 30.0) -> Message:
         """The message with that text."""
         return await self.receive(lambda message: message["body"] == body, timeout_s)
 
