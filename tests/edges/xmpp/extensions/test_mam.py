@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from parley.base.config import ArchiveSettings
+from parley.domain.messages import Confidentiality, Direction, MailboxEntry, NewMessage
 
 from ..harness import Client, Harness, address, parse
 
@@ -137,6 +138,28 @@ async def test_only_the_count() -> None:
             f"<iq type='result' id='1' to='alice@example.org/phone'><fin xmlns='{NS}'>"
             f"<set xmlns='{RSM}'><count>5</count></set></fin></iq>",
         )
+
+
+async def test_a_large_archive_is_counted_only_when_asked() -> None:
+    async with Harness() as host:
+        phone = await five_messages(host)
+        owner = phone.session.account.id
+        for number in range(6, 5002):
+            new = NewMessage(
+                message_id(number),
+                number,
+                address("alice"),
+                address("bob"),
+                Confidentiality.MANAGED,
+                b"<message/>",
+                (MailboxEntry(owner, address("bob"), Direction.OUT, is_archived=True, is_mailed=False),),
+            )
+            host.storage.messages.append(new, lambda _: None)
+        assert (await ids(phone, rsm("<max>1</max>")))[1] == {
+            "first": message_id(1),
+            "last": message_id(1),
+        }
+        assert (await ids(phone, rsm("<max>0</max>")))[1] == {"count": "5001"}
 
 
 async def test_the_server_limits_a_page() -> None:
