@@ -52,6 +52,7 @@ from parley.identity.directory import Directory
 from parley.identity.sign_in import SignIn
 from parley.ops.health import Health
 from parley.ops.metrics import Metrics
+from parley.storage.sqlite.inbox import WriterLimits
 from parley.storage.sqlite.store import CommitObserver, SqliteStorage, StorageOptions
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class Server:
     http: HttpServer
     operation_routes: OperationRoutes
     websocket_route: WebSocketRoute
+    download_routes: DownloadRoutes
 
     def __init__(self, source: SettingsSource, clock: Clock | None = None) -> None:
         self._source = source
@@ -138,6 +140,7 @@ class Server:
         self.http.configure(_connection_limits(self.settings))
         self.sign_in.configure(self.settings.login)
         self.contents.reload(self.settings.upload)
+        self.download_routes.max_ranges = self.settings.http.max_ranges
         self.websocket_route.origins = self.settings.http.allowed_origins
         self.operation_routes.metrics_allow = self.settings.metrics.allow
         set_up_logs(self.settings)
@@ -213,6 +216,9 @@ class Server:
         if not webapp.is_built:
             log.warning("there is no web app", folder=web_folder(self.settings))
         self.operation_routes = OperationRoutes(self.health, self.metrics, self.settings.metrics.allow)
+        self.download_routes = DownloadRoutes(
+            rows, contents.blobs, self._clock, self.metrics, max_ranges=settings.max_ranges
+        )
         self.websocket_route = WebSocketRoute(
             self.xmpp.websocket, settings.public_url, self.metrics, settings.allowed_origins
         )
@@ -221,7 +227,7 @@ class Server:
             websocket=self.websocket_route,
             discovery=Discovery(settings.public_url, self.settings.domains),
             uploads=UploadRoutes(contents.uploads, contents.limits, settings.public_url),
-            downloads=DownloadRoutes(rows, contents.blobs, self._clock, self.metrics),
+            downloads=self.download_routes,
             operations=self.operation_routes,
         )
         limits = ServerLimits(
@@ -259,7 +265,12 @@ class Server:
 
 def open_storage(settings: Settings, clock: Clock, on_commit: CommitObserver | None = None) -> SqliteStorage:
     """The database of the settings: made when there is none, never migrated without being asked to."""
-    options = StorageOptions(is_migrated=not settings.database_path.exists())
+    limits = settings.limits
+    options = StorageOptions(
+        is_migrated=not settings.database_path.exists(),
+        queued_reads=limits.storage_queue_reads,
+        writer=WriterLimits(queued_items=limits.storage_queue_items, queued_bytes=limits.storage_queue_bytes),
+    )
     return SqliteStorage(settings.database_path, clock, options, on_commit)
 
 

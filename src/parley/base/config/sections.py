@@ -75,6 +75,9 @@ class HttpSettings(Section):
         " `X-Forwarded-For` that is none of theirs is the client that limits and throttles go by.",
         reload=True,
     )
+    max_ranges: int = _setting(
+        16, "Most ranges in one request; with more, the whole content is sent.", reload=True, ge=1, le=1000
+    )
     body_timeout_s: int = _setting(
         60,
         "Time for the next bytes of a request's body to arrive, or for a piece of a reply to be taken; then the"
@@ -200,6 +203,29 @@ class LimitSettings(Section):
         16384, "Largest element before a client has signed in.", unit="bytes", reload=True, ge=10000, le=_MIB
     )
     max_depth: int = _setting(64, "Deepest nesting of elements in a stanza.", unit="levels", reload=True, ge=8, le=1000)
+    max_attributes: int = _setting(64, "Most attributes of one element.", reload=True, ge=16, le=10000)
+    max_children: int = _setting(
+        1024, "Most elements directly inside a stanza.", unit="elements", reload=True, ge=64, le=100_000
+    )
+    max_queued_stanzas: int = _setting(
+        64,
+        "Stanzas of one client that wait for an earlier one to be handled; then the client is read no further.",
+        unit="stanzas",
+        reload=True,
+        ge=4,
+        le=10000,
+    )
+    max_uncommitted: int = _setting(
+        512,
+        "Messages of one client on their way to the disk; then the client is read no further.",
+        unit="messages",
+        reload=True,
+        ge=4,
+        le=10000,
+    )
+    max_directed_presences: int = _setting(
+        1000, "Most addresses that one session has sent directed presence to.", reload=True, ge=1, le=100_000
+    )
     handshake_timeout_s: int = _setting(
         30, "Time from connection to a bound resource.", unit="seconds", reload=True, ge=1, le=600
     )
@@ -227,6 +253,19 @@ class LimitSettings(Section):
         ge=65536,
     )
     max_roster_items: int = _setting(5000, "Most contacts of one account.", reload=True, ge=1)
+    max_roster_groups: int = _setting(100, "Most groups of one contact.", reload=True, ge=1, le=1000)
+    max_request_bytes: int = _setting(
+        4096, "Largest subscription request; it is stored until it is answered.", unit="bytes", reload=True, ge=1024
+    )
+    storage_queue_items: int = _setting(
+        20000, "Messages and changes that wait to be stored; more are refused.", ge=100, le=1_000_000
+    )
+    storage_queue_bytes: int = _setting(
+        64 * _MIB, "Memory for what waits to be stored; more is refused.", unit="bytes", ge=32 * _MIB
+    )
+    storage_queue_reads: int = _setting(
+        2000, "Questions to the database that run or wait; more are refused.", ge=10, le=1_000_000
+    )
     sm_resume_timeout_s: int = _setting(
         600, "How long a lost session can be resumed (XEP-0198).", unit="seconds", reload=True, ge=0, le=86400
     )
@@ -307,6 +346,9 @@ class PepSettings(Section):
     max_nodes: int = _setting(256, "Most nodes of one account.", reload=True, ge=10)
     max_items: int = _setting(256, "Most items of one node.", reload=True, ge=1)
     max_item_bytes: int = _setting(131072, "Largest item.", unit="bytes", reload=True, ge=1024)
+    max_answer_bytes: int = _setting(
+        _MIB, "Items in one answer take so much at most; a client pages for more.", unit="bytes", reload=True, ge=1024
+    )
 
 
 class PolicySettings(Section):

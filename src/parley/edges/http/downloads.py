@@ -17,7 +17,7 @@ from parley.edges.http.slots import is_capability
 from parley.ops.metrics import Metrics
 from parley.protocols.http import media
 from parley.protocols.http.preconditions import Validators, Verdict, evaluate, http_date, range_applies
-from parley.protocols.http.ranges import Span, content_range, parse_range, resolve
+from parley.protocols.http.ranges import MAX_RANGES, Span, content_range, parse_range, resolve
 from parley.storage.partials import UPLOAD_ID
 
 METHODS = ("GET", "HEAD", "OPTIONS")
@@ -37,6 +37,7 @@ class DownloadRoutes:
         clock: for expiry.
         metrics: counts the bytes.
         new_boundary: makes what separates the parts of several ranges.
+        max_ranges: so many in one request are served; with more, all of the content is sent.
     """
 
     def __init__(
@@ -45,13 +46,16 @@ class DownloadRoutes:
         blobs: BlobStore,
         clock: Clock,
         metrics: Metrics,
+        *,
         new_boundary: Callable[[], str] = ids.token,
+        max_ranges: int = MAX_RANGES,
     ) -> None:
         self._rows = rows
         self._blobs = blobs
         self._clock = clock
         self._metrics = metrics
         self._new_boundary = new_boundary
+        self.max_ranges = max_ranges
 
     async def __call__(self, exchange: Exchange, parts: list[str]) -> None:
         """Answer a request; `parts` of the path behind `/blob`: id, capability, the rest being the file name."""
@@ -92,7 +96,7 @@ class DownloadRoutes:
 
     async def _send(self, exchange: Exchange, upload: Upload, validators: Validators) -> None:
         content_type = upload.content_type or "application/octet-stream"
-        spans = _spans(exchange, upload, validators)
+        spans = _spans(exchange, upload, validators, self.max_ranges)
         whole = Span(0, upload.size_bytes)
         headers = [
             *self._headers(upload, validators),
@@ -148,13 +152,13 @@ async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byte
         yield piece
 
 
-def _spans(exchange: Exchange, upload: Upload, validators: Validators) -> tuple[Span, ...] | None:
+def _spans(exchange: Exchange, upload: Upload, validators: Validators, max_ranges: int) -> tuple[Span, ...] | None:
     """Return what to send of the content, None for all of it."""
     value = exchange.header("range")
     # RFC 9110 §14.2: Range has a meaning only for GET.
     if value is None or exchange.method != "GET" or not range_applies(exchange.header("if-range"), validators):
         return None
-    specs = parse_range(value)
+    specs = parse_range(value, max_ranges)
     if specs is None:
         return None
     spans = resolve(specs, upload.size_bytes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from parley.base import log as logs
@@ -89,6 +89,12 @@ class Listener:
     def configure(self) -> None:
         """Take the limits of the settings in force, for streams to come."""
         limits, kind = self._host.settings.limits, self.kind
+        framing = FramingLimits(
+            max_stanza_bytes=limits.max_stanza_bytes,
+            max_depth=limits.max_depth,
+            max_attributes=limits.max_attributes,
+            max_children=limits.max_children,
+        )
         self.config = StreamConfig(
             domains=frozenset(self._host.domains),
             primary_domain=self._host.domains[0],
@@ -97,8 +103,8 @@ class Listener:
             is_tls_required=kind == "tcp" and self._host.settings.xmpp.require_tls,
             mechanisms=mechanisms,
             features=self._features,
-            limits=FramingLimits(max_stanza_bytes=limits.max_stanza_bytes_unauthenticated, max_depth=limits.max_depth),
-            authenticated_limits=FramingLimits(max_stanza_bytes=limits.max_stanza_bytes, max_depth=limits.max_depth),
+            limits=replace(framing, max_stanza_bytes=limits.max_stanza_bytes_unauthenticated),
+            authenticated_limits=framing,
         )
 
     def receiver(self, peer: str) -> Connection | None:

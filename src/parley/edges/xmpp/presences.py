@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from parley.edges.xmpp.session import Session
 
 _SUBSCRIPTION_TYPES: Final = frozenset({"subscribe", "subscribed", "unsubscribe", "unsubscribed"})
-_MAX_DIRECTED: Final = 1000
 _PRIORITY: Final = re.compile(r"[+-]?[0-9]{1,3}")
 _SHOWS: Final = frozenset({"", "away", "chat", "dnd", "xa"})
 
@@ -163,7 +162,8 @@ class Presences:
         if not self._host.router.is_account(to):
             return  # RFC 6121 §8.5.1: presence for nobody is silently ignored
         if element.type is None:
-            if to not in session.directed and len(session.directed) >= _MAX_DIRECTED:
+            most = self._host.settings.limits.max_directed_presences
+            if to not in session.directed and len(session.directed) >= most:
                 raise StanzaError(StanzaCondition.RESOURCE_CONSTRAINT, "too many have directed presence")
             session.directed.add(to)
         elif element.type == "unavailable":

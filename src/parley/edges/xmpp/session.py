@@ -35,10 +35,6 @@ if TYPE_CHECKING:
 
 log = logs.get(__name__)
 
-_BACKLOG_HIGH = 64
-_BACKLOG_LOW = 16
-_IN_FLIGHT_HIGH = 512
-_IN_FLIGHT_LOW = 128
 _ROOM_S = 0.05
 # The first letter of a stanza's name tells which it is.
 _KINDS = {ord("m"): "message", ord("p"): "presence", ord("i"): "iq"}
@@ -81,6 +77,10 @@ class Session:
         """Nodes whose events the client asked for by `+notify` (XEP-0163 §3)."""
         self.detached_at = 0.0
         self.is_ended = False
+        limits = host.settings.limits
+        # Read on at a quarter: not at every stanza anew.
+        self._backlog_high, self._backlog_low = limits.max_queued_stanzas, limits.max_queued_stanzas // 4
+        self._in_flight_high, self._in_flight_low = limits.max_uncommitted, limits.max_uncommitted // 4
         self._in_flight = 0
         self._is_busy = False
         self._backlog: deque[tuple[Element, int]] = deque()
@@ -172,7 +172,7 @@ class Session:
             self.handled(token)
         elif self._is_busy or self._backlog:
             self._backlog.append((element, token))
-            if len(self._backlog) == _BACKLOG_HIGH and self.connection is not None:
+            if len(self._backlog) == self._backlog_high and self.connection is not None:
                 self.connection.pause("backlog")
         elif not self._process(element, token):
             self._backlog.append((element, token))
@@ -180,7 +180,7 @@ class Session:
     def in_flight(self) -> None:
         """One more message is on its way to the log; the client is read no further when there are very many."""
         self._in_flight += 1
-        if self._in_flight == _IN_FLIGHT_HIGH and self.connection is not None:
+        if self._in_flight == self._in_flight_high and self.connection is not None:
             self.connection.pause("log")
 
     def committed(self, token: int) -> None:
@@ -193,7 +193,7 @@ class Session:
     def not_in_flight(self) -> None:
         """A message is not on its way to the log any more."""
         self._in_flight -= 1
-        if self._in_flight == _IN_FLIGHT_LOW and self.connection is not None:
+        if self._in_flight == self._in_flight_low and self.connection is not None:
             self.connection.unpause("log")
 
     @property
@@ -248,7 +248,7 @@ class Session:
             if not self._process(element, token):
                 self._backlog.appendleft((element, token))
                 break
-        if len(self._backlog) <= _BACKLOG_LOW and self.connection is not None:
+        if len(self._backlog) <= self._backlog_low and self.connection is not None:
             self.connection.unpause("backlog")
 
     def _process(self, element: Element, token: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from parley.base import log as logs
 from parley.domain.contacts import Contact
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 log = logs.get(__name__)
 
 # A request waits in the contact's roster until it is answered, and strangers may send it.
-_MAX_REQUEST_BYTES: Final = 4096
 
 
 class Subscribing:
@@ -42,7 +41,7 @@ class Subscribing:
                 StanzaCondition.SERVICE_UNAVAILABLE if is_local else StanzaCondition.REMOTE_SERVER_NOT_FOUND
             )
         stanza = session.stamped(element, from_=session.account.address, to=str(contact))
-        if len(stanza) > _MAX_REQUEST_BYTES:
+        if len(stanza) > self._host.settings.limits.max_request_bytes:
             raise StanzaError(StanzaCondition.NOT_ACCEPTABLE, "a request is not that long")
         await self._decided(session.account, contact, element.type or "", stanza)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 MAX_RANGES = 16
-"""More ranges in one header are not served as ranges: RFC 9110 §17.15 warns of such requests."""
+"""How many ranges in one header are served unless told otherwise: RFC 9110 §17.15 warns of requests with very many."""
 
 _SPEC = re.compile(r"(\d{1,19})-(\d{0,19})|-(\d{1,19})", re.ASCII)
 
@@ -35,19 +35,23 @@ class RangeSpec:
     suffix: int | None = None
 
 
-def parse_range(value: str) -> tuple[RangeSpec, ...] | None:
+def parse_range(value: str, max_ranges: int = MAX_RANGES) -> tuple[RangeSpec, ...] | None:
     """Read a `Range` header.
+
+    Args:
+        value: the header.
+        max_ranges: so many are served.
 
     Returns:
         The requested ranges in their order, or None when the header is to be ignored: another unit than bytes, a
-        malformed set (RFC 9110 §14.2 lets a server ignore it), or more than `MAX_RANGES` ranges.
+        malformed set (RFC 9110 §14.2 lets a server ignore it), or more than `max_ranges` ranges.
     """
     unit, equals, ranges = value.partition("=")
     if not equals or unit.strip(" \t").lower() != "bytes":
         return None
     # RFC 9110 §5.6.1.2: a recipient must accept empty list elements.
-    elements = [element for element in (part.strip(" \t") for part in ranges.split(",", 4 * MAX_RANGES)) if element]
-    if not elements or len(elements) > MAX_RANGES:
+    elements = [element for element in (part.strip(" \t") for part in ranges.split(",", 4 * max_ranges)) if element]
+    if not elements or len(elements) > max_ranges:
         return None
     specs = [_parse_spec(element) for element in elements]
     if any(spec is None for spec in specs):

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from parley.edges.xmpp.host import Host
 
 _MAX_HANDLE_BYTES: Final = 1023
-_MAX_GROUPS: Final = 100
 # Beyond this a whole roster is less work for everybody than its changes.
 _MAX_PUSHES: Final = 100
 _VERSION_DIGITS: Final = 18
@@ -77,7 +76,7 @@ class _Wish:
 
 
 async def _set(request: IqRequest) -> bytes:
-    wish = _read(request.tree)
+    wish = _read(request.tree, request.host.settings.limits.max_roster_groups)
     if wish.contact == request.sender.bare:
         raise StanzaError(StanzaCondition.NOT_ALLOWED, "nobody is their own contact")
     if wish.is_removal:
@@ -96,7 +95,7 @@ async def _put(request: IqRequest, wish: _Wish) -> None:
     await request.host.rosters.update(request.session.account, str(wish.contact), change)
 
 
-def _read(query: _Element) -> _Wish:
+def _read(query: _Element, max_groups: int) -> _Wish:
     items = list(query)
     if len(items) != 1 or items[0].tag != f"{{{NS_ROSTER}}}item":
         # §2.3.3: a roster set holds exactly one item.
@@ -112,8 +111,8 @@ def _read(query: _Element) -> _Wish:
         _check_handle(group)
     if len(set(groups)) != len(groups):
         raise StanzaError(StanzaCondition.BAD_REQUEST, "a group is named twice")
-    if len(groups) > _MAX_GROUPS:
-        raise StanzaError(StanzaCondition.NOT_ACCEPTABLE, f"a contact is in at most {_MAX_GROUPS} groups")
+    if len(groups) > max_groups:
+        raise StanzaError(StanzaCondition.NOT_ACCEPTABLE, f"a contact is in at most {max_groups} groups")
     return _Wish(contact, item.get("subscription") == "remove", name, groups)
 
 

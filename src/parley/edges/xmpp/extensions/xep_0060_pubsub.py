@@ -76,7 +76,8 @@ async def _items(request: IqRequest, asked: _Element) -> bytes:
     is_paged = wanted != PageRequest() and not ids
     # Where no page is asked for, the newest are what matters.
     page = page_of(items, wanted if is_paged else PageRequest(before=""))
-    return xml("pubsub", {"xmlns": NS_PUBSUB}, *paging.answer(node.name, page, is_asked_for=is_paged))
+    max_bytes = host.settings.pep.max_answer_bytes
+    return xml("pubsub", {"xmlns": NS_PUBSUB}, *paging.answer(node.name, page, max_bytes, is_asked_for=is_paged))
 
 
 def _check_persists(node: Node) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from parley.edges.xmpp.extensions.pubsub.events import item_xml
 from parley.protocols.xmpp.element import xml
@@ -13,8 +13,6 @@ from parley.protocols.xmpp.rsm import Page, PageRequest
 
 if TYPE_CHECKING:
     from parley.domain.nodes import NodeItem
-
-_MAX_ANSWER_BYTES: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +44,17 @@ def page_of(items: Sequence[NodeItem], wanted: PageRequest) -> ItemPage:
     return ItemPage(items[start:end], start, len(items), is_backward)
 
 
-def answer(name: str, page: ItemPage, *, is_asked_for: bool) -> list[bytes]:
-    """`<items/>` with what fits into one answer, and which page it is if that was asked for or something is missing."""
+def answer(name: str, page: ItemPage, max_bytes: int, *, is_asked_for: bool) -> list[bytes]:
+    """`<items/>` with what fits into `max_bytes`, one item at least.
+
+    Behind it which page it is, if that was asked for or something is missing.
+    """
     shown: list[bytes] = []
     size = 0
     for item in reversed(page.items) if page.is_backward else page.items:
         rendered = item_xml(item)
         size += len(rendered)
-        if shown and size > _MAX_ANSWER_BYTES:
+        if shown and size > max_bytes:
             break
         shown.append(rendered)
     left_out = len(page.items) - len(shown)
