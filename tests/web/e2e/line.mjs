@@ -82,23 +82,30 @@ export class Line {
     }
     server.pipe(browser);
     browser.on('data', (chunk) => {
-      if (/^upgrade: *websocket/imu.test(chunk.subarray(0, 4096).toString('latin1'))) this.#watch(server);
+      if (/^upgrade: *websocket/imu.test(chunk.subarray(0, 4096).toString('latin1'))) this.#watch(browser, server);
       void this.#forward(browser, server, chunk);
     });
     browser.on('end', () => server.end());
   }
 
-  #watch(server) {
+  #watch(browser, server) {
     const limit = this.#goesDownAfter;
     if (limit === null) return;
-    let brought = 0;
+    let left = limit.bytes;
+    server.unpipe(browser);
     server.on('data', (chunk) => {
-      brought += chunk.length;
-      if (brought < limit.bytes || this.#goesDownAfter !== limit) return;
+      if (this.#goesDownAfter !== limit) {
+        browser.write(chunk);
+        return;
+      }
+      browser.write(chunk.subarray(0, left));
+      left -= chunk.length;
+      if (left > 0) return;
       this.#goesDownAfter = null;
       this.down();
       limit.whenDown();
     });
+    server.resume();
   }
 
   async #forward(browser, server, chunk) {

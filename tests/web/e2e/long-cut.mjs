@@ -29,13 +29,14 @@ await scenario(async (stage) => {
     await bob.sendAll(added);
     await bob.message(added.at(-1), ['sent', 'delivered', 'read'], 40_000);
 
-    const hasBroken = new Promise((resolve) => {
-      stage.line.downAfter(bytes, resolve);
+    let hasBroken = false;
+    stage.line.downAfter(bytes, () => {
+      hasBroken = true;
     });
     alice.page = await alice.emptyTab();
     await alice.page.clock.install();
     await alice.page.goto(`${stage.origin}/#/chat/bob%40localhost`);
-    await hasBroken;
+    await until('the line breaks', () => hasBroken);
     await alice.page.getByText(/^No connection\./u).waitFor();
     if (isForgotten) {
       await stage.server('kill');
