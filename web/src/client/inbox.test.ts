@@ -252,6 +252,29 @@ describe('what cannot be opened', () => {
     expect(store.summaries.value.get(BOB)?.unread).toBe(2);
   });
 
+  it('keeps nothing else waiting while the server is asked for keys', async () => {
+    outcome = { kind: 'refused', reason: 'distrusted' };
+    await inbox.take(envelope({ stanzaId: 'a', sealed }), RECENT);
+    const [record] = await stored();
+    let answer = (_outcome: UnsealOutcome) => {};
+    let ask = () => {};
+    const asked = new Promise<void>((resolve) => {
+      ask = resolve;
+    });
+    const unseal = () =>
+      new Promise<UnsealOutcome>((resolve) => {
+        answer = resolve;
+        ask();
+      });
+    const asking = new Inbox({ ...partsOf(), sealing: { ...partsOf().sealing, unseal } });
+    const reopened = asking.reopen(BOB);
+    await asked;
+    await store.update(record?.id ?? '', (current) => ({ ...current, isMarkable: true }));
+    answer({ kind: 'unreadable', reason: 'broken' });
+    await reopened;
+    expect((await stored())[0]).toMatchObject({ isMarkable: true, content: { reason: 'broken' } });
+  });
+
   it('stays closed for good when trusting the device did not help', async () => {
     outcome = { kind: 'refused', reason: 'distrusted' };
     await inbox.take(envelope({ stanzaId: 'a', sealed }), RECENT);

@@ -6,7 +6,7 @@ import { contentOf } from './files';
 import { heard, markedMessage, raised } from './marks';
 import type { Outbox } from './outbox';
 import type { MessageRecord, StoredContent } from './records';
-import type { Sealing } from './sealing';
+import type { Sealing, UnsealOutcome } from './sealing';
 import { buildReceipt, type Envelope, failureOf } from './stanzas';
 import type { NewMessage, Planned, Store } from './store';
 
@@ -210,7 +210,7 @@ export class Inbox {
       const recent = await store.db.messagesBefore(conversation, Number.POSITIVE_INFINITY, REOPEN_LIMIT);
       for (const record of recent) {
         if (record.refused && record.sender === jid) {
-          await store.exclusively(() => this.#reopen(record.id));
+          await this.#reopen(record.id);
         }
       }
     }
@@ -222,24 +222,39 @@ export class Inbox {
     if (!record?.refused) {
       return;
     }
-    const { refused, ...rest } = record;
-    const opened: { planned?: Planned } = {};
-    const outcome = await sealing.unseal({ from: rest.sender, isOwn: rest.isOwn }, refused, async (text) => {
-      // Only now it can be read, so it counts as new.
-      const after = { ...rest, content: contentOf(text), ...(!rest.isOwn && { isUnread: true }) };
-      opened.planned = await store.planChange(record, after);
-      return opened.planned.writes;
-    });
-    if (outcome.kind === 'refused') {
-      return;
+    const opened: { planned?: Planned | undefined; release?: () => void } = {};
+    let outcome: UnsealOutcome;
+    try {
+      const { sender: from, isOwn, refused } = record;
+      outcome = await sealing.unseal({ from, isOwn }, refused, async (text) => {
+        // Other changes wait from here to the write, and not before: opening may ask the server for keys.
+        opened.release ??= await store.hold();
+        opened.planned = await this.#planOpened(id, text);
+        return opened.planned?.writes ?? [];
+      });
+      if (outcome.kind === 'opened') {
+        opened.planned?.apply();
+      }
+    } finally {
+      opened.release?.();
     }
-    const lost = { ...rest, content: { kind: 'unreadable', reason: 'broken' } as const };
-    const planned = opened.planned ?? (await store.planChange(record, lost));
-    if (outcome.kind !== 'opened') {
-      await store.db.write(planned.writes);
+    if (outcome.kind === 'opened' && opened.planned) {
+      onStored(opened.planned.record);
+    } else if (outcome.kind !== 'refused') {
+      const content = { kind: 'unreadable', reason: 'broken' } as const;
+      await store.update(id, ({ refused: _, ...rest }) => ({ ...rest, content }));
     }
-    planned.apply();
-    onStored(planned.record);
+  }
+
+  async #planOpened(id: string, text: string): Promise<Planned | undefined> {
+    const { store } = this.parts;
+    const record = await store.db.getMessage(id);
+    if (!record) {
+      return undefined;
+    }
+    const { refused: _, ...rest } = record;
+    // Only now it can be read, so it counts as new.
+    return store.planChange(record, { ...rest, content: contentOf(text), ...(!rest.isOwn && { isUnread: true }) });
   }
 
   async #add(

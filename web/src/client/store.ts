@@ -138,12 +138,17 @@ export class Store {
     });
   }
 
-  /** Runs a task that changes messages by `planChange`: changes never overlap. */
-  exclusively<T>(task: () => Promise<T>): Promise<T> {
-    return this.#exclusively(task);
+  /**
+   * Waits until no change is under way, and lets none begin until the returned function is called: around `planChange`
+   * and its write. Not to be held while anything is asked of the server.
+   */
+  hold(): Promise<() => void> {
+    return new Promise((resolve) => {
+      void this.#exclusively(() => new Promise<void>((release) => resolve(release)));
+    });
   }
 
-  /** Prepares a change of a stored message for a transaction with other things; within `exclusively` only. */
+  /** Prepares a change of a stored message for a transaction with other things; within `hold` only. */
   async planChange(before: MessageRecord, after: MessageRecord): Promise<Planned> {
     const writes = [await this.db.sealMessage(after)];
     return { record: after, writes, apply: () => this.#show(before, after) };
