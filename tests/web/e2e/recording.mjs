@@ -48,7 +48,7 @@ await scenario(async (stage) => {
   // The first one was put together from two parts: nothing of the pause is in it, nothing is missing.
   const [file] = await bob.playedFiles();
   const { envelope, seconds } = await bob.envelope(file.bytes);
-  assert.ok(Math.abs(seconds - first.seconds) <= 0.6, `${seconds} s of sound, shown as ${first.seconds}`);
+  assert.ok(seconds > first.seconds - 0.1 && seconds < first.seconds + 1.2, `${seconds} s, shown as ${first.seconds}`);
   const { correlation } = likeness(envelopeOf(speech).slice(0, 75), envelope.slice(0, 60));
   assert.ok(correlation > 0.7, `its beginning says something else: ${correlation.toFixed(3)}`);
   await until('both are heard', async () => (await alice.bubbles()).every(({ state }) => state === 'heard'));

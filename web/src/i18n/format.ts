@@ -57,9 +57,14 @@ export function clockOf(durationMs: number): string {
   return hours > 0 ? `${hours}:${String(minutes).padStart(2, '0')}:${seconds}` : `${minutes}:${seconds}`;
 }
 
-/** "1 minute 12 seconds", for screen readers. */
+/** What a recording's length is shown and said as (ms): whole seconds as a clock counts them, but never none at all. */
+export function lengthOf(durationMs: number): number {
+  return durationMs > 0 ? Math.max(1000, Math.floor(durationMs / 1000) * 1000) : 0;
+}
+
+/** "1 minute 12 seconds", for screen readers. Rounded down, as `clockOf`: eyes and ears get the same. */
 export function spokenDurationOf(durationMs: number): string {
-  const total = Math.max(0, Math.round(durationMs / 1000));
+  const total = Math.max(0, Math.floor(durationMs / 1000));
   const minutes = Math.floor(total / 60);
   const parts = minutes > 0 ? [t('time.minutes', { count: minutes })] : [];
   if (total % 60 > 0 || minutes === 0) parts.push(t('time.seconds', { count: total % 60 }));

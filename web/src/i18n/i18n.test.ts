@@ -4,7 +4,7 @@ import { parseSync } from 'vite';
 import { expect, test } from 'vitest';
 import { de } from './de';
 import { en } from './en';
-import { clockOf, spokenDurationOf } from './format';
+import { clockOf, lengthOf, spokenDurationOf } from './format';
 import { type Key, languages, negotiate, setCatalogue, t } from './index';
 
 const catalogues = { en, de };
@@ -56,6 +56,18 @@ test('durations', () => {
   ]);
   setCatalogue('en', en);
   expect([spokenDurationOf(1000), spokenDurationOf(72_000)]).toEqual(['1 second', '1 minute 12 seconds']);
+});
+
+test.each([
+  [0, '0:00', '0 seconds'],
+  [40, '0:01', '1 second'],
+  [999, '0:01', '1 second'],
+  [1999, '0:01', '1 second'],
+  [2600, '0:02', '2 seconds'],
+  [59_999, '0:59', '59 seconds'],
+])('a recording of %i ms is shown as long as it is said to be', (durationMs, shown, said) => {
+  setCatalogue('en', en);
+  expect([clockOf(lengthOf(durationMs)), spokenDurationOf(lengthOf(durationMs))]).toEqual([shown, said]);
 });
 
 const shownAttributes = new Set(['aria-label', 'aria-valuetext', 'placeholder', 'title', 'alt', 'label']);

@@ -28,6 +28,8 @@ export function createApp(parley: Parley): App {
     // The browser asks before a recording is lost with the page.
     if (voice.jid.peek() !== null && voice.phase.peek() !== 'binned') event.preventDefault();
   });
+  // On its way down, before the client stores what it has not stored yet.
+  addEventListener('pagehide', () => player.flush(), { capture: true });
   return { parley, player, voice, ...createNotices() };
 }
 

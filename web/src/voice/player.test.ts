@@ -116,6 +116,16 @@ test('the position is stored at most every two seconds while it plays', async ()
   expect(log).toEqual(['one at 2000', 'one at 4000']);
 });
 
+test('when the page goes the position is stored at once', async () => {
+  player.flush();
+  await player.toggle(voice('one'));
+  now = 1000;
+  audio.at(1.4);
+  expect(log).toEqual([]);
+  player.flush();
+  expect(log).toEqual(['one at 1400']);
+});
+
 test('the next unheard plays on', async () => {
   next = voice('two');
   await player.toggle(voice('one'));

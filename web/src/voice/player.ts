@@ -117,6 +117,13 @@ export class VoicePlayer {
     if (!this.audio.paused) this.audio.pause();
   }
 
+  /** Stores where the current message stands, without waiting for the next time it is due: the page may go. */
+  flush(): void {
+    const message = this.state.current.peek();
+    const status = this.state.status.peek();
+    if (message && (status === 'playing' || status === 'paused')) this.store(message, this.state.positionMs.peek());
+  }
+
   /** Forgets the current message: at sign-out. */
   stop(): void {
     this.pause();

@@ -1,6 +1,6 @@
 import { CircleAlert, File, type IconNode, LockKeyhole, Mic } from 'lucide';
 import { t } from '../../i18n';
-import { clockOf } from '../../i18n/format';
+import { clockOf, lengthOf } from '../../i18n/format';
 import type { Message } from '../../model';
 import { noteText } from '../thread/note-text';
 
@@ -25,7 +25,7 @@ export function previewOf(message: Message): Preview {
     case 'voice': {
       // How long it is shows only in the recording itself, which may still be on its way.
       if (content.durationMs === 0) return { text: t('chats.voiceArriving'), icon: Mic };
-      const duration = clockOf(content.durationMs);
+      const duration = clockOf(lengthOf(content.durationMs));
       return { text: t('chats.voice', { duration }), icon: Mic, short: duration };
     }
     case 'file':

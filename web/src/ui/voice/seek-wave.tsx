@@ -1,6 +1,6 @@
 import { useRef, useState } from 'preact/hooks';
 import { t } from '../../i18n';
-import { spokenDurationOf } from '../../i18n/format';
+import { lengthOf, spokenDurationOf } from '../../i18n/format';
 import type { VoiceMessage } from '../../voice/player';
 import { useApp } from '../app-context';
 import { Wave } from './wave';
@@ -14,7 +14,10 @@ export function SeekWave({ message, positionMs }: { readonly message: VoiceMessa
   const slider = useRef<HTMLDivElement>(null);
   const [dragged, setDragged] = useState<number | null>(null);
   const { durationMs, waveform } = message.content;
-  const shown = dragged ?? positionMs;
+  const length = lengthOf(durationMs);
+  const position = dragged ?? positionMs;
+  // The last part of a second counts as the end, so that the end can be reached.
+  const shown = position >= durationMs ? length : Math.min(position, length);
 
   const at = (event: PointerEvent): number => {
     const box = slider.current?.getBoundingClientRect();
@@ -48,11 +51,11 @@ export function SeekWave({ message, positionMs }: { readonly message: VoiceMessa
       tabIndex={0}
       aria-label={t('voice.position')}
       aria-valuemin={0}
-      aria-valuemax={Math.round(durationMs / 1000)}
-      aria-valuenow={Math.round(shown / 1000)}
+      aria-valuemax={length / 1000}
+      aria-valuenow={Math.floor(shown / 1000)}
       aria-valuetext={t('voice.positionOf', {
         position: spokenDurationOf(shown),
-        duration: spokenDurationOf(durationMs),
+        duration: spokenDurationOf(length),
       })}
       onPointerDown={down}
       onPointerMove={move}

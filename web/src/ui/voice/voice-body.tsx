@@ -1,7 +1,7 @@
 import { LoaderCircle, Pause, Play } from 'lucide';
 import type { ComponentChildren } from 'preact';
 import { t } from '../../i18n';
-import { clockOf, percentOf, rateOf, spokenDurationOf } from '../../i18n/format';
+import { clockOf, lengthOf, percentOf, rateOf, spokenDurationOf } from '../../i18n/format';
 import type { VoiceMessage } from '../../voice/player';
 import { useApp } from '../app-context';
 import { Icon } from '../icon';
@@ -21,7 +21,8 @@ export function VoiceBody({ message, meta }: VoiceBodyProps) {
   const positionMs = player.positionOf(message);
   const isUnheard = !message.isOwn && !isHeard;
   if (isUnavailable) return <Unplayable text={t('voice.unavailable')} meta={meta} />;
-  const label = status === 'playing' ? t('voice.pause') : t('voice.play', { duration: spokenDurationOf(durationMs) });
+  const label =
+    status === 'playing' ? t('voice.pause') : t('voice.play', { duration: spokenDurationOf(lengthOf(durationMs)) });
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset is for forms
     <div class="voice" role="group" aria-label={t('voice.label')}>
@@ -78,7 +79,8 @@ function Progress({ message, status, positionMs }: ProgressProps) {
     );
   }
   const isStarted = status === 'playing' || positionMs > 0;
-  return isStarted ? `${clockOf(positionMs)} / ${clockOf(durationMs)}` : clockOf(durationMs);
+  const length = clockOf(lengthOf(durationMs));
+  return isStarted ? `${clockOf(positionMs)} / ${length}` : length;
 }
 
 function Unplayable({ text, meta }: { readonly text: string; readonly meta: ComponentChildren }) {
