@@ -16,6 +16,8 @@ const BOB = 'bob@home';
 /** A browser profile: its database outlives the page. */
 class Profile {
   clock = new ManualClock();
+  /** The larger part of the client comes when it resolves. */
+  gate: Promise<void> = Promise.resolve();
   /** How many lines its tabs have asked for. */
   opened = 0;
   /** Addresses of files that were asked for. */
@@ -47,19 +49,21 @@ class Profile {
     // No two pages are loaded in the same moment.
     this.#loads += 1;
     this.clock = new ManualClock(1_700_000_000_000 + this.#loads);
+    const { gate } = this;
     return new Client({
       clock: this.clock,
       random: () => 0.5,
       userAgent: 'Firefox/128.0 (X11; Linux)',
       openDb: () => ClientDb.open(this.databaseName),
-      loadSession: async () => ({
-        Engine,
-        openStream: (...args) => {
-          this.opened += 1;
-          return this.server.openStream(...args);
-        },
-        uploadFile: async () => undefined,
-      }),
+      loadSession: () =>
+        gate.then(() => ({
+          Engine,
+          openStream: (...args) => {
+            this.opened += 1;
+            return this.server.openStream(...args);
+          },
+          uploadFile: async () => undefined,
+        })),
       discover: async () => ({ url: 'ws://home/xmpp', domain: 'home' }),
       voice: {
         fetcher: (url) => {
@@ -497,6 +501,29 @@ describe('two tabs', () => {
     for (const tab of tabs.filter((other) => other !== working)) {
       await expect(tab.sendText(BOB, 'from another')).rejects.toMatchObject({ code: 'no-connection' });
     }
+  });
+
+  it('do not both work when the one that is left is not through with loading', async () => {
+    const profile = await browser();
+    let open = () => {};
+    profile.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const slow = profile.tab();
+    const loading = slow.start();
+    await until(() => profile.client.connection.value.kind === 'elsewhere');
+    profile.gate = Promise.resolve();
+    const quick = profile.tab();
+    await quick.start();
+    await until(() => quick.connection.value.kind === 'online');
+    const { opened } = profile;
+    open();
+    await loading;
+    expect(slow.connection.value.kind).toBe('elsewhere');
+    await expect(slow.sendText(BOB, 'from the slow one')).rejects.toMatchObject({ code: 'no-connection' });
+    expect(quick.connection.value.kind).toBe('online');
+    expect(profile.opened).toBe(opened);
+    expect(reported).toEqual([]);
   });
 
   it('leave each other a database that nobody works with, in the middle of everything', async () => {

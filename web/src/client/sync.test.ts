@@ -16,12 +16,17 @@ let asked: PageQuery[];
 let taken: string[];
 let failing: Map<string, Error>;
 let databaseName: string;
+let cutAfterPages: number;
 
 function envelope(id: string): Envelope {
   return { stanzaId: id } as Envelope;
 }
 
 function page(query: PageQuery): Page {
+  if (cutAfterPages === 0) {
+    throw new OfflineError('session-lost');
+  }
+  cutAfterPages -= 1;
   asked.push(query);
   if (query.after !== undefined && !archive.includes(query.after)) {
     throw new StanzaError('item-not-found', 'cancel');
@@ -62,6 +67,7 @@ beforeEach(() => {
   asked = [];
   taken = [];
   failing = new Map();
+  cutAfterPages = Number.POSITIVE_INFINITY;
   databaseName = `sync-${crypto.randomUUID()}`;
 });
 
@@ -83,6 +89,27 @@ describe('catching up', () => {
     archive.push(...ids(250));
     await (await sync()).catchUp();
     expect(taken).toEqual(['a', ...ids(250)]);
+  });
+
+  it('that was cut between two pages goes on behind the first', async () => {
+    archive = ['a'];
+    const running = await sync();
+    await running.catchUp();
+    archive.push(...ids(250));
+    running.fallBehind();
+    cutAfterPages = 1;
+    await expect(running.catchUp()).rejects.toBeInstanceOf(OfflineError);
+    expect(running.isBehind).toBe(true);
+    // What comes meanwhile must not move the mark past the pages that are missing.
+    archive.push('live');
+    running.take(envelope('live'));
+    await running.enqueue(async () => undefined);
+    cutAfterPages = Number.POSITIVE_INFINITY;
+    asked = [];
+    await running.catchUp();
+    expect(asked[0]).toMatchObject({ after: 'a99' });
+    expect(running.isBehind).toBe(false);
+    expect([...new Set(taken)].sort()).toEqual([...new Set(['a', ...ids(250), 'live'])].sort());
   });
 
   it('begins anew when the archive has forgotten where we were', async () => {
