@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 import socket
 import sqlite3
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,6 +15,7 @@ from tests.app.calling import DOMAIN, Cli
 
 from parley.app.certificates import make_self_signed
 
+CHECK = "import sys; from parley.app.cli import main; main(sys.argv[1:])"
 FREE = (
     "--set",
     'xmpp.c2s=["127.0.0.1:0"]',
@@ -34,6 +38,21 @@ def test_a_fresh_installation_has_no_problem(cli: Cli):
     cli("user", "add", f"alice@{DOMAIN}")
     assert codes(cli, status=0) == set()
     assert warnings(cli) <= {"certificate-self-signed", "web-app-missing", "files-limited"}
+
+
+def test_the_defaults_need_no_more_files_than_a_machine_with_a_tight_limit_gives(cli: Cli):
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 < allowed[1] < 10_200:
+        pytest.skip("this process may open fewer files than the defaults need")
+    # Checked in a process of its own: what is lowered for good cannot be raised again.
+    lowered = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (1024, {{}})); {CHECK}"
+    for most, is_limited in ((10_200, False), (10_199, True)):
+        done = subprocess.run(
+            [sys.executable, "-c", lowered.format(most), "check", "--json", "--config", cli.config, *FREE],
+            capture_output=True,
+            check=True,
+        )
+        assert ("files-limited" in done.stdout.decode()) == is_limited
 
 
 def test_nothing_is_started_or_changed(cli: Cli):

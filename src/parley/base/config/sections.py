@@ -181,7 +181,7 @@ class LogSettings(Section):
 class LimitSettings(Section):
     """What one peer, one account and all together may use."""
 
-    max_connections: int = _setting(20000, "Most client connections at a time, all transports together.", ge=1)
+    max_connections: int = _setting(10000, "Most client connections at a time, all transports together.", ge=1)
     max_connections_per_address: int = _setting(
         200, "Most client connections at a time from one IP address, TLS handshakes included.", reload=True, ge=1
     )

@@ -72,7 +72,7 @@ class ServerLimits:
 
     max_header_bytes: int = 32768
     header_timeout_s: float = 20.0
-    max_connections: int = 20_000
+    max_connections: int = 10_000
     drain_timeout_s: float = 5.0
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)
 
