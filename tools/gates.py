@@ -12,6 +12,7 @@ import sys
 import time
 import xml.etree.ElementTree as ET
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,6 +91,9 @@ def main(arguments: list[str]) -> int:
     failed = [gate.name for gate in gates if not run(gate, environment)]
     if is_test:
         print("\n".join(["", *summary(REPORTS)]))
+        if absent := absent_peers(REPORTS / "pytest.xml", os.environ):
+            print("NOT INSTALLED, and required here:", *(f"  {reason}" for reason in absent), sep="\n")
+            failed.append("peers that tests need")
     print(f"{'FAILED: ' + ', '.join(failed) if failed else 'All gates passed'} ({time.monotonic() - started:.0f} s)")
     return 1 if failed else 0
 
@@ -132,6 +136,23 @@ def _kill(process: subprocess.Popen[bytes]) -> bytes:
 def summary(reports: Path) -> list[str]:
     """Return the lines that say how many tests ran, which were skipped and why, and what was covered."""
     return [*_python_summary(reports / "pytest.xml"), *_web_summary(reports / "vitest.json"), *_covered(reports)]
+
+
+def absent_peers(report: Path, environment: Mapping[str, str]) -> list[str]:
+    """Return why tests were skipped for want of a program, where that counts as a failure.
+
+    It does where `PARLEY_REQUIRE_PEERS` or, without it, `CI` says yes. What `PARLEY_WAIVED_PEERS` names (words,
+    separated by commas) may be absent all the same.
+    """
+    wish = environment.get("PARLEY_REQUIRE_PEERS") or environment.get("CI") or ""
+    if wish.lower() in {"", "0", "false", "no"} or not report.exists():
+        return []
+    waived = [word.strip() for word in environment.get("PARLEY_WAIVED_PEERS", "").split(",") if word.strip()]
+    marks = ET.parse(report).getroot().iter("skipped")  # noqa: S314 - our own report
+    reasons = {mark.get("message", "") for mark in marks}
+    return sorted(
+        reason for reason in reasons if "not installed" in reason and not any(word in reason for word in waived)
+    )
 
 
 def _python_summary(report: Path) -> list[str]:

@@ -39,6 +39,26 @@ def test_missing_reports_are_said(tmp_path):
     assert gates.summary(tmp_path) == ["Tests: no report", "Web tests: no report", "Coverage: no report"]
 
 
+@pytest.mark.parametrize(
+    ("environment", "absent"),
+    [
+        ({}, []),
+        ({"CI": "true"}, ["curl is not installed", "not installed: chromium, sox"]),
+        ({"CI": "false"}, []),
+        ({"PARLEY_REQUIRE_PEERS": "1"}, ["curl is not installed", "not installed: chromium, sox"]),
+        ({"CI": "true", "PARLEY_REQUIRE_PEERS": "0"}, []),
+        ({"CI": "true", "PARLEY_WAIVED_PEERS": "curl"}, ["not installed: chromium, sox"]),
+        ({"CI": "true", "PARLEY_WAIVED_PEERS": "curl, chromium"}, []),
+    ],
+)
+def test_what_is_not_installed_counts_where_peers_are_required(environment, absent, tmp_path):
+    reasons = ("not installed: chromium, sox", "curl is not installed", "curl is not installed", "only root can")
+    skips = "".join(f'<testcase><skipped message="{reason}"/></testcase>' for reason in reasons)
+    report = tmp_path / "pytest.xml"
+    report.write_text(f"<testsuites><testsuite>{skips}</testsuite></testsuites>")
+    assert gates.absent_peers(report, environment) == absent
+
+
 @pytest.mark.parametrize(("code", "passed"), [("", True), ("print('why'); raise SystemExit(3)", False)])
 def test_a_gate_passes_by_its_status_and_says_why_it_failed(code, passed, capsys):
     assert gates.run(python_gate(code), dict(os.environ)) is passed
