@@ -90,6 +90,22 @@ async def test_an_account_is_throttled_whether_it_exists_or_not(address: str) ->
     await service.claim(address, "", "SHA-256", "192.0.2.9")
 
 
+async def test_guesses_at_a_password_do_not_shut_devices_out_and_devices_do_not_help_them() -> None:
+    devices = Devices()
+    (devices.kept[ADDRESS, "web"],) = credentials_for("device secret", 4096, _salts, ("SHA-256",))
+    service = sign_in(VirtualClock(), devices)
+    for number in range(3):
+        service.failed(ADDRESS, f"192.0.2.{number}")
+    device = await service.claim(ADDRESS, "web", "SHA-256", "192.0.2.9")
+    service.succeeded(device.name)
+    with pytest.raises(Throttled):
+        await service.claim(ADDRESS, "", "SHA-256", "192.0.2.9")
+    for number in range(3):
+        service.failed(device.name, f"192.0.2.{number}")
+    with pytest.raises(Throttled):
+        await service.claim(ADDRESS, "web", "SHA-256", "192.0.2.9")
+
+
 async def test_a_peer_that_tries_many_accounts_is_throttled_and_success_does_not_clear_it() -> None:
     service = sign_in(VirtualClock())
     for number in range(5):

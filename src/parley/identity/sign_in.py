@@ -2,7 +2,8 @@
 
 A name is `name` or, for an installation that signs in with a secret of its own, `name/resource`. Somebody who guesses
 learns nothing from the answers: a name that does not exist gets a salt too, always the same one, and a proof that
-never fits; it is throttled as an existing one is.
+never fits; it is throttled as an existing one is. Each name has a throttle of its own: whoever guesses at a password
+shuts the devices out that have a secret of their own no more than their sign-ins make the guessing easier.
 """
 
 from __future__ import annotations
@@ -52,6 +53,11 @@ class Claim:
     account: Account | None
     credential: Credential
 
+    @property
+    def name(self) -> str:
+        """What was claimed, as the throttle counts it: the address, with the device if that is what signs in."""
+        return _name(self.address, self.resource)
+
 
 class SignIn:
     """Claims and their outcomes.
@@ -97,7 +103,7 @@ class SignIn:
         Raises:
             Throttled: the account or the peer has failed too often of late.
         """
-        self.check(address, peer)
+        self.check(_name(address, resource), peer)
         credential = await self._credential(address, resource, mechanism)
         account = await self._accounts.find(address)
         if account is None or credential is None:
@@ -122,26 +128,30 @@ class SignIn:
         kept = await self._accounts.credentials(address)
         return next((each for each in kept if each.mechanism == mechanism), None)
 
-    def check(self, address: str, peer: str) -> None:
-        """Raises `Throttled` when the account or the peer must wait."""
-        wait_s = max(self._by_account.retry_after_s(address), self._by_peer.retry_after_s(network_of(peer)))
+    def check(self, name: str, peer: str) -> None:
+        """Raises `Throttled` when the name (see `Claim.name`) or the peer must wait."""
+        wait_s = max(self._by_account.retry_after_s(name), self._by_peer.retry_after_s(network_of(peer)))
         if wait_s > 0:
             raise Throttled(wait_s)
 
-    def failed(self, address: str, peer: str) -> None:
+    def failed(self, name: str, peer: str) -> None:
         """The proof was wrong."""
-        self._by_account.failed(address)
+        self._by_account.failed(name)
         self._by_peer.failed(network_of(peer))
 
-    def succeeded(self, address: str) -> None:
-        """The proof was right. The peer's failures with other accounts still count."""
-        self._by_account.succeeded(address)
+    def succeeded(self, name: str) -> None:
+        """The proof was right. The peer's failures with other names still count."""
+        self._by_account.succeeded(name)
 
     def _invented(self, address: str, resource: str, mechanism: str) -> Credential:
         # A device's own credential has few rounds; an account's has those of a new password.
         iterations = DEVICE_ITERATIONS if resource else self._iterations
         keys = decoy_keys(HASHES[mechanism], f"{address}/{resource}", self._secret, iterations)
         return Credential(mechanism, keys.salt, keys.iterations, keys.stored_key, keys.server_key)
+
+
+def _name(address: str, resource: str) -> str:
+    return f"{address}/{resource}" if resource else address
 
 
 def credentials_for(

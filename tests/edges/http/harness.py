@@ -207,12 +207,15 @@ class Site:
         self.websocket = WebSocketRoute(
             self.on_websocket, PUBLIC_URL, self.metrics, ["https://app.example", "http://app.example:8000"]
         )
+        self.downloads = DownloadRoutes(
+            self.rows, self.blobs, self.clock, self.metrics, new_boundary=lambda: "BOUNDARY"
+        )
         routes = Routes(
             webapp=WebApp(self.folder / "dist", PUBLIC_URL),
             websocket=self.websocket,
             discovery=Discovery(PUBLIC_URL, ["example.org", "bücher.example"]),
             uploads=UploadRoutes(self.uploads, self.limits, PUBLIC_URL),
-            downloads=DownloadRoutes(self.rows, self.blobs, self.clock, self.metrics, new_boundary=lambda: "BOUNDARY"),
+            downloads=self.downloads,
             operations=Operations(self.health, self.metrics),
         )
         self.app = App(routes, self.metrics, timeout_s)

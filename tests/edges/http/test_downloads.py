@@ -255,3 +255,10 @@ async def test_a_client_that_takes_nothing_is_cut_off(tmp_path):
         await site.app(wire.scope, wire.receive, send)
     assert site.metrics.value("parley_refused_total", code="internal") is None
     site.close()
+
+
+async def test_more_ranges_than_the_setting_allows_bring_the_whole(site: Site):
+    path = await site.stored(b"0123456789")
+    site.downloads.max_ranges = 2
+    assert (await site.request("GET", path, {"range": "bytes=0-1,4-5"})).status == 206
+    assert (await site.request("GET", path, {"range": "bytes=0-1,4-5,8-9"})).body == b"0123456789"

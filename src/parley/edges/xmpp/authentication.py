@@ -92,7 +92,7 @@ class Authentication:
             self._refuse(SASLCondition.TEMPORARY_AUTH_FAILURE, "try again later", error.code)
         except SASLError as error:
             if self._claim is not None and error.condition is SASLCondition.NOT_AUTHORIZED:
-                self._sign_in.failed(self._claim.address, self._peer)
+                self._sign_in.failed(self._claim.name, self._peer)
             self._refuse(error.condition, error.text, error.code)
         return None
 
@@ -116,7 +116,7 @@ class Authentication:
             self._stream.challenge(scram.challenge(keys, secrets.token_urlsafe(_NONCE_BYTES)))
             return None
         # The throttle may have closed since the challenge: many exchanges can be open at once.
-        self._sign_in.check(self._claim.address, self._peer)
+        self._sign_in.check(self._claim.name, self._peer)
         final = scram.final(data)
         return await self._succeed(self._claim, final)
 
@@ -125,7 +125,7 @@ class Authentication:
         claim = self._claim = await self._claimed(given.username, given.authzid, "SHA-256")
         is_right = await self._host.memory(PasswordChecks).fits(given.password, claim.credential)
         # As above: of many guesses made at once no more are answered than one by one.
-        self._sign_in.check(claim.address, self._peer)
+        self._sign_in.check(claim.name, self._peer)
         if not is_right:
             raise SASLError(SASLCondition.NOT_AUTHORIZED)
         return await self._succeed(claim, b"")
@@ -152,7 +152,7 @@ class Authentication:
         account = await self._sign_in.confirmed(claim)
         if account is None:
             raise SASLError(SASLCondition.NOT_AUTHORIZED)
-        self._sign_in.succeeded(claim.address)
+        self._sign_in.succeeded(claim.name)
         if account.is_suspended:
             raise SASLError(SASLCondition.ACCOUNT_DISABLED)
         self._host.metrics.login("accepted")
