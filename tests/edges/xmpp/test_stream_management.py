@@ -363,3 +363,19 @@ async def test_what_comes_behind_the_end_of_a_stream_resumes_nothing() -> None:
         await edge.say(wire, f"<presence from='bob@example.org'/><resume {SM} previd='{sm_id}' h='1'/>")
         assert wire.is_closed
         assert not old.is_closed
+
+
+async def test_what_was_on_its_way_when_a_session_ended_need_not_be_sent_again() -> None:
+    async with an_edge() as edge:
+        await edge.host.stores.directory.find("bob@example.org")
+        await edge.host.conversations.load("alice@example.org", "bob@example.org")
+        log = HeldLog(edge)
+        wire, sm_id = await online(edge, "alice")
+        await edge.say(wire, message(1) + message(2) + "<not well-formed")
+        await edge.say(wire, "<")
+        assert wire.is_closed
+        log.commit()
+        await edge.settle(wire)
+        _, answer = await resume(edge, sm_id, 1)
+        assert "<item-not-found " in answer
+        assert 'h="3"' in answer

@@ -211,6 +211,8 @@ class Session:
         if self.sm is not None and token:
             for h in self.sm.handled(token):
                 self.send_nonza(acknowledgement(h))
+            if self.is_ended:
+                self.host.sessions.handled_late(self)
             if self._settled is not None and not self.sm.in_flight:
                 settled, self._settled = self._settled, None
                 settled()

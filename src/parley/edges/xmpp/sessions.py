@@ -45,6 +45,12 @@ class Sessions:
         self._host.router.remove(session)
         self._host.metrics.session_closed()
 
+    def handled_late(self, session: Session) -> None:
+        """A stanza of a session that is over was handled: what was on its way to the log arrived there."""
+        place = (session.account.id, session.sm_id)
+        if place in self._ended and session.sm is not None:
+            self._ended[place] = session.sm.h
+
     def make_resumable(self, session: Session) -> str:
         """Give the session an id by which it can be resumed."""
         session.sm_id = secrets.token_urlsafe(18)
