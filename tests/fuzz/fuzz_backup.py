@@ -10,7 +10,9 @@ from parley.app.backup.archive import Manifest, Member
 from parley.app.backup.restoring import verify
 from parley.storage.errors import StorageError
 
-FOLDER = Path(tempfile.mkdtemp(prefix="parley-fuzz-"))
+# Removed with the module, at the end of the process.
+_KEPT = tempfile.TemporaryDirectory(prefix="parley-fuzz-")
+FOLDER = Path(_KEPT.name)
 BACKUP = FOLDER / "parley.backup"
 
 

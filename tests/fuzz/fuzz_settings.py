@@ -19,7 +19,9 @@ SEEDS = [
     b'limits.max_depth="""x"""',
     b"x = 2024-01-01T00:00:00Z\nx = {a.b = nan}",
 ]
-FOLDER = Path(tempfile.mkdtemp(prefix="parley-fuzz-"))
+# Removed with the module, at the end of the process.
+_KEPT = tempfile.TemporaryDirectory(prefix="parley-fuzz-")
+FOLDER = Path(_KEPT.name)
 MINIMAL = FOLDER / "minimal.toml"
 MINIMAL.write_text('domains = ["example.org"]\n')
 MADE = FOLDER / "made.toml"
