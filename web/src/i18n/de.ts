@@ -7,6 +7,7 @@ export const de: Catalogue = {
   'app.update': 'Eine neue Version von Parley ist da.',
   'app.updateNow': 'Aktualisieren',
   'app.loading': 'Parley wird geöffnet …',
+  'app.noScript': 'Parley braucht JavaScript, um Nachrichten auf diesem Gerät zu versiegeln und zu öffnen.',
 
   'elsewhere.title': 'Parley ist in einem anderen Tab geöffnet',
   'elsewhere.text': 'Senden und empfangen kann immer nur ein Tab.',

@@ -5,6 +5,7 @@ export const en = {
   'app.update': 'A new version of Parley is ready.',
   'app.updateNow': 'Update',
   'app.loading': 'Opening Parley…',
+  'app.noScript': 'Parley needs JavaScript to seal and open messages on this device.',
 
   'elsewhere.title': 'Parley is open in another tab',
   'elsewhere.text': 'Only one tab at a time can send and receive.',

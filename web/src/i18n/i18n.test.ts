@@ -8,6 +8,7 @@ import { clockOf, lengthOf, spokenDurationOf } from './format';
 import { type Key, languages, negotiate, setCatalogue, t } from './index';
 
 const catalogues = { en, de };
+const webFolder = join(import.meta.dirname, '../..');
 const uiFolder = join(import.meta.dirname, '../ui');
 
 const holes = (entry: unknown): string[] => [...new Set(JSON.stringify(entry).match(/\{\w+\}/gu) ?? [])].sort();
@@ -70,6 +71,17 @@ test.each([
   expect([clockOf(lengthOf(durationMs)), spokenDurationOf(lengthOf(durationMs))]).toEqual([shown, said]);
 });
 
+test('what browsers show without the app is in the catalogues, in every language', () => {
+  const page = readFileSync(join(webFolder, 'index.html'), 'utf8');
+  const manifest = JSON.parse(readFileSync(join(webFolder, 'public/manifest.webmanifest'), 'utf8'));
+  for (const [language, catalogue] of Object.entries(catalogues)) {
+    expect(page).toContain(`<p lang="${language}">${catalogue['app.noScript']}</p>`);
+    const description = language === manifest.lang ? manifest.description : manifest.description_localized[language];
+    expect(description, language).toBe(catalogue['signIn.lead']);
+  }
+  expect(page).toContain(`<meta name="description" content="${en['signIn.lead']}">`);
+});
+
 const shownAttributes = new Set(['aria-label', 'aria-valuetext', 'placeholder', 'title', 'alt', 'label']);
 
 /** All words that the JSX of a file shows as they stand. */
@@ -104,8 +116,12 @@ test('every message is used', () => {
     .map((file) => readFileSync(file, 'utf8'))
     .join('\n');
   const prefixes = [...all.matchAll(/`([\w.-]+)\$\{/gu)].map((match) => match[1] ?? '');
+  // These stand in index.html, as the test above says.
   const unused = Object.keys(en).filter(
-    (key) => !all.includes(`'${key}'`) && !prefixes.some((prefix) => prefix.includes('.') && key.startsWith(prefix)),
+    (key) =>
+      key !== 'app.noScript' &&
+      !all.includes(`'${key}'`) &&
+      !prefixes.some((prefix) => prefix.includes('.') && key.startsWith(prefix)),
   );
   expect(unused).toEqual([]);
 });
