@@ -306,6 +306,67 @@ describe('a decision', () => {
   });
 });
 
+describe('after a device was verified', () => {
+  /** Verifies all devices of a person as Alice sees them. */
+  async function verify(alice: Installation, jid: string): Promise<void> {
+    for (const { deviceId, fingerprint, isThisDevice } of await alice.sealing.devices(jid)) {
+      if (!isThisDevice) {
+        await alice.sealing.setTrust(jid, deviceId, fingerprint.join(' '), 'verified');
+      }
+    }
+  }
+
+  async function announce(alice: Installation, jid: string): Promise<void> {
+    await alice.sealing.lists.onEvent(jid, events.list(jid).map(Number));
+  }
+
+  it.each([
+    ['the other person', BOB],
+    ['our own account', ALICE],
+  ])('a later one of %s holds messages until it is decided about', async (_, owner) => {
+    const [alice] = [await Installation.online(ALICE), await Installation.online(BOB)];
+    if (owner === ALICE) {
+      await Installation.online(ALICE, 'laptop');
+      await announce(alice, ALICE);
+    }
+    await verify(alice, owner);
+    const before = (await alice.message(BOB)).keys.length;
+    const late = await Installation.online(owner, 'late');
+    await announce(alice, owner);
+    expect(alice.told.at(-1)).toEqual([await late.id()]);
+    expect(await alice.seal(BOB)).toEqual({ kind: 'wait', for: 'trust' });
+    const shown = (await alice.sealing.devices(owner)).find((device) => device.trust === 'undecided');
+    const [own] = (await late.sealing.devices(owner)) as [DeviceInfo];
+    expect(shown).toMatchObject({ deviceId: await late.id(), fingerprint: own.fingerprint });
+    await verify(alice, owner);
+    const sealed = await alice.message(BOB);
+    expect(sealed.keys).toHaveLength(before + 1);
+    expect(await late.unseal(ALICE, sealed)).toEqual({ kind: 'opened' });
+  });
+
+  it('a later one without a bundle holds nothing, until it shows a key', async () => {
+    const [alice, bob] = [await Installation.online(ALICE), await Installation.online(BOB)];
+    await verify(alice, BOB);
+    const late = await Installation.online(BOB, 'late');
+    const bundle = events.nodes.get(await bundleOf(late)) as XmlNode;
+    events.nodes.delete(await bundleOf(late));
+    await announce(alice, BOB);
+    expect((await alice.message(BOB)).keys.map((key) => key.deviceId)).toEqual([await bob.id()]);
+    events.nodes.set(await bundleOf(late), bundle);
+    clock.advance(LIST_LIFE_MS);
+    expect(await alice.seal(BOB)).toEqual({ kind: 'wait', for: 'trust' });
+  });
+
+  it('a later one that cannot be asked just now holds them for now', async () => {
+    const [alice] = [await Installation.online(ALICE), await Installation.online(BOB)];
+    await verify(alice, BOB);
+    const late = await Installation.online(BOB, 'late');
+    events.refusals.set(await bundleOf(late), new StanzaError('internal-server-error', 'cancel'));
+    await announce(alice, BOB);
+    expect(await alice.seal(BOB)).toEqual({ kind: 'wait', for: 'devices', isPassing: true });
+  });
+});
+
 describe('what goes wrong while a message is opened', () => {
   it.each([
     new DOMException('closed', 'InvalidStateError'),

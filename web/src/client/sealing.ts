@@ -141,7 +141,8 @@ export class Sealing {
     if (!plan) {
       return { kind: 'wait', for: 'devices', isPassing: true };
     }
-    if (plan.undecided.length > 0) {
+    // A device whose bundle cannot be had is left out, trusted or not: there is no key to decide about.
+    if (plan.undecided.some((device) => device.identityKey !== null)) {
       return { kind: 'wait', for: 'trust' };
     }
     const isReachable = plan.ready.some((address) => address.jid === jid);

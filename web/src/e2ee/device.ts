@@ -60,7 +60,10 @@ export interface OpenOptions {
   readonly locks?: Locks;
   /** Milliseconds since the epoch; `Date.now` unless given. */
   readonly now?: () => number;
-  /** What happens to a person's later devices: `trust` (and announce them, the default) or `ask` the user first. */
+  /**
+   * What happens to a person's later devices before the user verified one: `trust` (and announce them, the default) or
+   * `ask` the user first.
+   */
   readonly newDevices?: NewDevicePolicy;
   /** The id that a new identity takes, if it is none of the taken ones; random unless given. 1 to 2^31 - 1. */
   readonly deviceId?: number;
@@ -270,6 +273,10 @@ export class OmemoDevice {
           distrusted.push(device);
         } else if (!isTrusted(trust)) {
           undecided.push(device);
+          if (device.identityKey === null) {
+            // Its bundle holds the key that the user is to decide about.
+            needSession.push(address);
+          }
         } else {
           ((await this.hasSession(address, format)) ? ready : needSession).push(address);
         }

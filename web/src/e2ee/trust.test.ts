@@ -129,6 +129,66 @@ describe('identity keys', () => {
   });
 });
 
+describe('after the user verified a device', () => {
+  const key = generateKeyPair().pub;
+  const late = generateKeyPair().pub;
+  const fingerprint = formatFingerprint(key);
+  const known = observeKey(listed([1]), 1, key, 'trust', NOW).contact;
+  const verified = decide(known, fingerprint, 'verified');
+
+  test('one that comes later waits for the user, and is announced', () => {
+    const { contact, change } = updateList(verified, [1, 2], 'legacy', 'trust', NOW);
+    expect(change.announced).toEqual([2]);
+    expect(device(contact, 2)).toMatchObject({ trust: 'undecided', isNew: true });
+    const shown = observeKey(contact, 2, late, 'trust', NOW);
+    expect(shown.verdict).toBe('undecided');
+    expect(device(decide(shown.contact, formatFingerprint(late), 'verified'), 2).trust).toBe('verified');
+  });
+
+  test('so does one that writes before it is on the list', () => {
+    const { device: seen, verdict } = observeKey(verified, 2, late, 'trust', NOW);
+    expect(verdict).toBe('undecided');
+    expect(seen).toMatchObject({ trust: 'undecided', isNew: true });
+  });
+
+  test('it stays so when the verified device is distrusted, gone, or has another key', () => {
+    const distrusted = decide(verified, fingerprint, 'distrusted');
+    const gone = updateList(verified, [], 'legacy', 'trust', NOW).contact;
+    const changed = observeKey(verified, 1, late, 'trust', NOW).contact;
+    const replaced = decide(changed, formatFingerprint(late), 'trusted-first-use');
+    for (const contact of [distrusted, gone, replaced]) {
+      expect(device(updateList(contact, [1, 2], 'legacy', 'trust', NOW).contact, 2).trust).toBe('undecided');
+    }
+  });
+
+  test('records from before it was remembered tell by their devices', () => {
+    const { hasVerified: _, ...older } = verified;
+    expect(device(updateList(older, [1, 2], 'legacy', 'trust', NOW).contact, 2).trust).toBe('undecided');
+  });
+
+  test('those that are known stay trusted, but not the ones that never showed a key', () => {
+    const both = observeKey(listed([1, 2, 3]), 1, key, 'trust', NOW).contact;
+    const three = observeKey(both, 2, late, 'trust', NOW).contact;
+    const after = decide(three, fingerprint, 'verified');
+    expect(after.devices.map((each) => each.trust)).toEqual(['verified', 'trusted-first-use', 'undecided']);
+    expect(decide(three, fingerprint, 'distrusted').devices.map((each) => each.trust)).toEqual([
+      'distrusted',
+      'trusted-first-use',
+      'trusted-first-use',
+    ]);
+  });
+
+  test('the memory of undecided ones has the same bound', () => {
+    let contact = verified;
+    for (let id = 2; id <= MAX_KNOWN_DEVICES + 3; id += 1) {
+      contact = observeKey(contact, id, Uint8Array.of(id % 256, id >> 8), 'trust', NOW + id).contact;
+    }
+    expect(contact.devices).toHaveLength(MAX_KNOWN_DEVICES);
+    expect(device(contact, 1).trust).toBe('verified');
+    expect(findDevice(contact, 2)).toBeUndefined();
+  });
+});
+
 describe('what trust does to messages', () => {
   async function pair(): Promise<{ alice: Person; bob: Person }> {
     const alice = await person(ALICE);
@@ -295,6 +355,24 @@ describe('what trust does to messages', () => {
     await first.device.updateDeviceList(ALICE, [one], 'legacy');
     expect((await first.device.updateDeviceList(ALICE, [one, two], 'legacy')).announced).toEqual([two]);
     expect((await second.device.updateDeviceList(ALICE, [one], 'legacy')).announced).toEqual([]);
+  });
+
+  test('a device after a verified one gets a session to be judged by, and no message before', async () => {
+    const { alice, bob } = await pair();
+    const phone = await person(BOB);
+    await alice.device.setTrust(BOB, bob.device.fingerprint(), 'verified');
+    await alice.device.updateDeviceList(BOB, [bob.address.deviceId, phone.address.deviceId], 'legacy');
+    const before = await alice.device.plan([BOB], 'legacy');
+    expect(before.needSession).toEqual([phone.address]);
+    expect(before.undecided.map((each) => each.deviceId)).toEqual([phone.address.deviceId]);
+    await connect(alice, phone, 'legacy');
+    const asking = await alice.device.plan([BOB], 'legacy');
+    expect(asking).toMatchObject({ ready: [bob.address], needSession: [] });
+    expect(asking.undecided).toHaveLength(1);
+    await expect(say(alice, 'no', [bob, phone], 'legacy')).rejects.toMatchObject({ code: 'untrusted-devices' });
+    await alice.device.setTrust(BOB, phone.device.fingerprint(), 'verified', phone.address.deviceId);
+    const sent = await say(alice, 'yes', [bob, phone], 'legacy');
+    expect(textOf(await hear(phone, alice, sent))).toBe('yes');
   });
 
   test('the plan sorts the listed devices', async () => {

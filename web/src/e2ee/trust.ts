@@ -4,8 +4,9 @@ import type { DeviceListChange, DeviceRecord, Format, Trust } from './types';
 
 /*
  * Trust on first use that is visible. The first devices of a person are trusted when they are first seen. Devices that
- * come later are trusted too (or wait for the user, if the policy says so) and are announced as new. A device whose
- * identity key changes is not trusted until the user decides.
+ * come later are trusted too (or wait for the user, if the policy says so) and are announced as new. Once the user has
+ * verified a device of a person, nothing of that person is trusted blindly any more: devices that come later wait for
+ * the user. A device whose identity key changes is not trusted until the user decides.
  */
 
 /** Devices in one published list at most: a longer one is refused. */
@@ -14,7 +15,10 @@ export const MAX_LISTED_DEVICES = 256;
 export const MAX_KNOWN_DEVICES = 512;
 export const MAX_DEVICE_ID = 0xffff_ffff;
 
-/** What happens to devices that appear after the first ones: they are trusted and announced, or they wait. */
+/**
+ * What happens to devices that appear after the first ones, as long as the user verified none: they are trusted and
+ * announced, or they wait.
+ */
 export type NewDevicePolicy = 'trust' | 'ask';
 
 /** What is known about a person's devices. Plain data; functions here return new ones. */
@@ -22,6 +26,8 @@ export interface Contact {
   readonly jid: string;
   /** Whether a device list with any device in it was ever seen. */
   readonly hasList: boolean;
+  /** The user verified a device once, whatever became of it. Older records lack it; their devices tell. */
+  readonly hasVerified?: true;
   readonly devices: readonly DeviceRecord[];
 }
 
@@ -63,6 +69,11 @@ export function judgedKeysOf(device: DeviceRecord): readonly JudgedKey[] {
     return [changedKey];
   }
   return [{ identityKey, trust }, ...(changedKey === null ? [] : [changedKey])];
+}
+
+/** Whether the user ever verified a device of the person: then first sight is no reason to trust another. */
+function isAnyVerified(contact: Contact): boolean {
+  return contact.hasVerified === true || contact.devices.some((device) => device.trust === 'verified');
 }
 
 /** The record of a device, if there is one. */
@@ -145,7 +156,8 @@ export function judgeKey(device: DeviceRecord, identityKey: Uint8Array): KeyVerd
  * Records the user's decision about a key, wherever among the person's devices it stands.
  *
  * Trusting a changed key makes it the device's key; the sessions of the old one are never used again. Distrusting it
- * leaves the device with its old key.
+ * leaves the device with its old key. The first verification ends blind trust, also in devices that are listed and have
+ * not shown a key yet: whoever controls the list may have prepared them.
  *
  * @param fingerprint Hex digits, grouped or not.
  * @param deviceId The device beside which the user saw it: if that shows another key by now, nothing is decided.
@@ -173,7 +185,9 @@ export function decide(contact: Contact, fingerprint: string, trust: Trust, devi
   if (!isFound) {
     throw new TrustError('unknown-fingerprint', 'no device has this fingerprint');
   }
-  return { ...contact, devices };
+  return trust === 'verified'
+    ? { ...contact, hasVerified: true, devices: devices.map(doubted) }
+    : { ...contact, devices };
 }
 
 /** Marks the new devices as seen by the user. */
@@ -182,6 +196,12 @@ export function acknowledge(contact: Contact): Contact {
     ...contact,
     devices: contact.devices.map((device) => (device.isNew ? { ...device, isNew: false } : device)),
   };
+}
+
+/** A device that was trusted without a key to trust is not decided about. */
+function doubted(device: DeviceRecord): DeviceRecord {
+  const isBlind = device.identityKey === null && device.trust === 'trusted-first-use';
+  return isBlind ? { ...device, trust: 'undecided' } : device;
 }
 
 function decideChanged(device: DeviceRecord, identityKey: Uint8Array, trust: Trust): DeviceRecord {
@@ -197,12 +217,13 @@ function firstSight(
   policy: NewDevicePolicy,
   nowMs: number,
 ): DeviceRecord {
-  const isNew = contact.hasList;
+  const isGuarded = isAnyVerified(contact);
+  const isNew = contact.hasList || isGuarded;
   return {
     jid: contact.jid,
     deviceId,
     identityKey: null,
-    trust: isNew && policy === 'ask' ? 'undecided' : 'trusted-first-use',
+    trust: isGuarded || (isNew && policy === 'ask') ? 'undecided' : 'trusted-first-use',
     changedKey: null,
     active,
     isNew,
@@ -227,7 +248,7 @@ function pruned(devices: readonly DeviceRecord[]): readonly DeviceRecord[] {
     return kept;
   }
   const droppable = kept
-    .filter((device) => device.active.length === 0 && device.trust === 'trusted-first-use')
+    .filter(({ active, trust }) => active.length === 0 && (trust === 'trusted-first-use' || trust === 'undecided'))
     .sort((a, b) => a.lastSeenMs - b.lastSeenMs)
     .slice(0, surplus);
   return kept.filter((device) => !droppable.includes(device));

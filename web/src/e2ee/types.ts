@@ -115,9 +115,12 @@ export interface Decrypted {
 export interface RecipientPlan {
   /** Trusted and with a session. */
   readonly ready: readonly Address[];
-  /** Listed, not distrusted, and without a session: fetch the bundle and call `startSession`. */
+  /**
+   * Trusted and without a session, or undecided and without a key that the user could judge: fetch the bundle and call
+   * `startSession`.
+   */
   readonly needSession: readonly Address[];
-  /** Undecided or changed: the user has to decide before anything is sent. */
+  /** Undecided or changed: the user has to decide before anything is sent. Those without a key are in `needSession` too. */
   readonly undecided: readonly DeviceRecord[];
   /** Left out because the user distrusts them. */
   readonly distrusted: readonly DeviceRecord[];
