@@ -33,11 +33,14 @@ export function Wave({ bars, played = 0, class: className = '' }: WaveProps) {
       aria-hidden="true"
     >
       <path class="wave-rest" d={path} />
-      {played > 0 ? (
-        <path class="wave-played" d={path} style={{ clipPath: `inset(-20% ${round((1 - played) * 100)}% -20% 0)` }} />
-      ) : null}
+      {played > 0 ? <path class="wave-played" d={path} style={{ clipPath: playedPart(played) }} /> : null}
     </svg>
   );
+}
+
+/** The box of a path ends in the middle of its outermost strokes: the first and the last bar are played whole, too. */
+function playedPart(played: number): string {
+  return `inset(-20% ${round((1 - played) * 102 - 2)}% -20% -2%)`;
 }
 
 function round(value: number): number {
