@@ -261,6 +261,27 @@ async def test_addresses_of_purged_messages_are_forgotten(path: Path) -> None:
     await SqliteStorage.verify(path)
 
 
+async def test_addresses_are_searched_for_when_enough_was_deleted(path: Path) -> None:
+    def known() -> list[str]:
+        connection = raw(path)
+        found = [text for (text,) in connection.execute("SELECT text FROM address ORDER BY text")]
+        connection.close()
+        return found
+
+    async with opened(path) as storage:
+        alice, bob = await two_people(storage)
+        await append(storage, *[between(alice, bob, at=200) for _ in range(100)])
+        await storage.messages.purge(None, 1)
+        # One entry in a hundred messages is not worth the search, ten in what is left are.
+        await append(storage, message(entry(alice, CAROL), at=1, sender=CAROL))
+        assert await storage.messages.purge(None, 2) == 1
+        assert known() == [ALICE, BOB, CAROL]
+        await append(storage, *[message(entry(alice, CAROL), at=1, sender=CAROL) for _ in range(10)])
+        assert await storage.messages.purge(None, 2) == 10
+        assert known() == [ALICE, BOB]
+    await SqliteStorage.verify(path)
+
+
 async def test_an_interrupted_removal_is_finished_at_the_next_start(path: Path) -> None:
     alice, bob = await filled(path, 10)
     connection = raw(path)
