@@ -41,14 +41,10 @@ await scenario(async (stage) => {
   const all = async (person) => (await person.allBubbles()).map(({ text }) => text).filter((text) => wanted.has(text));
   const check = async (when) => {
     for (const person of people) {
-      await until(
-        `${person.name} has all ${when}`,
-        async () => {
-          await person.wake();
-          return (await all(person)).length >= 2 * each;
-        },
-        40_000,
-      );
+      await until(`${person.name} has all ${when}`, async () => {
+        await person.wake();
+        return (await all(person)).length >= 2 * each;
+      });
     }
     // What would come twice comes before what is written now.
     await exchange(people, `the end ${when}`);

@@ -34,7 +34,7 @@ await scenario(async (stage) => {
   alice.tolerated = bob.tolerated = null;
   stage.line.up();
   await Promise.all([alice.wake(), bob.wake()]);
-  await alice.message('three', ['delivered', 'read'], 30_000);
+  await alice.message('three', ['delivered', 'read']);
   await until('bob has all', async () => (await texts(bob)).length >= 4);
   await bob.send('four');
   await alice.message('four');

@@ -3,7 +3,8 @@
 Reads a wish a line from standard input, tells what happened on standard output:
     send TEXT   sends a sealed message to Alice
     reinstall   begins again with new keys under the old device number, as a restored or an intruder's app does
-    opened TEXT says that a message could be opened
+    add         signs in on another device beside
+    opened TEXT says that a message could be opened, `also opened TEXT` that it could on the other device
 """
 
 from __future__ import annotations
@@ -27,11 +28,19 @@ EMPTY_LISTS = {DEVICE_LIST: f"{{{LEGACY}}}list", "urn:xmpp:omemo:2:devices": "{u
 class Installation(OmemoClient):
     """Says what it opens."""
 
+    verb = "opened"
+
     async def _opened(self, message: Any) -> None:
         before = len(self.plain)
         await super()._opened(message)
         for text in self.plain[before:]:
-            print("opened", text, flush=True)
+            print(self.verb, text, flush=True)
+
+
+class Another(Installation):
+    """A second device."""
+
+    verb = "also opened"
 
 
 async def own_number(app: OmemoClient) -> int:
@@ -62,6 +71,7 @@ async def reinstalled(app: OmemoClient, server: Any) -> OmemoClient:
 async def main() -> None:
     server: Any = SimpleNamespace(c2s_port=int(sys.argv[1]))
     app: OmemoClient = await Installation(BOB, "other-app").sign_in(server)
+    others: list[OmemoClient] = []
     print("ready", flush=True)
     while line := await asyncio.to_thread(sys.stdin.readline):
         wish, _, text = line.strip().partition(" ")
@@ -69,8 +79,11 @@ async def main() -> None:
             await app.send_sealed(ALICE, text)
         elif wish == "reinstall":
             app = await reinstalled(app, server)
+        elif wish == "add":
+            others.append(await Another(BOB, "another-app").sign_in(server))
         print("done", flush=True)
-    await app.leave()
+    for each in (app, *others):
+        await each.leave()
 
 
 asyncio.run(main())

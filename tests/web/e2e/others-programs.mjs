@@ -45,7 +45,7 @@ export async function program(stage, script) {
     const number = wishes;
     wishes += 1;
     child.stdin.write(`${JSON.stringify({ wish: name, ...terms })}\n`);
-    const said = await until(`${script} does ${name}`, () => answers[number], 40_000);
+    const said = await until(`${script} does ${name}`, () => answers[number]);
     if (said.refused) throw new Error(`${script}: ${name}: ${said.refused}`);
     return said.answer;
   }

@@ -1,6 +1,6 @@
 /** A person at a window, doing and seeing what people do and see: by role and name. */
 import { join } from 'node:path';
-import { sleep, until } from './stage.mjs';
+import { patienceMs, sleep, until } from './stage.mjs';
 
 /** What browsers say on the console about a line that a scenario has cut. */
 const expected = /net::ERR_|WebSocket connection to/u;
@@ -144,7 +144,7 @@ export class Person {
   }
 
   /** Waits for a message with this text; for own ones optionally until it is in one of `states`. */
-  message(text, states = null, timeoutMs = 20_000) {
+  message(text, states = null, timeoutMs = patienceMs) {
     const what = `${this.name} sees "${text}"${states ? ` as ${states}` : ''}`;
     return until(
       what,
@@ -158,7 +158,7 @@ export class Person {
   }
 
   /** Waits until so many voice messages are on the screen with a wave and a length, and returns them. */
-  voices(count, timeoutMs = 30_000) {
+  voices(count, timeoutMs = patienceMs) {
     return until(
       `${this.name} sees ${count} voice messages`,
       async () => {

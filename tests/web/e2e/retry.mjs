@@ -1,4 +1,4 @@
-/** A voice message that was refused is sent again by a double click: it arrives once. */
+/** Voice messages that were refused: one is deleted after a reload, one sent again by a double click. It arrives once. */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { speak } from './speech.mjs';
@@ -8,8 +8,19 @@ await scenario(async (stage) => {
   const speech = speak(stage.folder, 'alice', 'This is larger than the server takes today.');
   const { alice, bob } = await stage.friends({ speech, size: phone });
   await Promise.all([alice.goTo('bob'), bob.goTo('alice')]);
+  const hasFailed = async () => (await alice.bubbles()).find(({ trouble }) => trouble);
+  await alice.hold(1500);
+  await until('it has failed', hasFailed);
+  await alice.page.reload();
+  await until('it still has', hasFailed);
+  await alice.page.getByRole('button', { name: 'Delete' }).click();
+  await until('it is gone', async () => (await alice.bubbles()).length === 0);
+
   await alice.hold(2500);
-  const failed = await until('it has failed', async () => (await alice.bubbles()).find(({ trouble }) => trouble));
+  const failed = await until('it has failed', hasFailed);
+  await alice.page.reload();
+  await until('it still has', hasFailed);
+  assert.equal((await alice.bubbles()).length, 1, 'what was deleted is back');
   assert.equal(failed.trouble, 'Not sent: this is larger than the server takes.');
   assert.deepEqual(await bob.bubbles(), []);
 

@@ -15,6 +15,9 @@ const { chromium } = webRequire('playwright-core');
 export const phone = { width: 360, height: 780 };
 export const desktop = { width: 1280, height: 800 };
 
+/** How long anything may take that is sure to come. Far more than it takes: the machine may have other work. */
+export const patienceMs = 60_000;
+
 const chromiumFlags = [
   '--no-sandbox',
   '--disable-gpu',
@@ -58,7 +61,7 @@ export class Stage {
       ...context,
     });
     this.#closing.push(() => opened.close());
-    opened.setDefaultTimeout(20_000);
+    opened.setDefaultTimeout(patienceMs);
     return { context: opened, profile: folder };
   }
 
@@ -129,7 +132,7 @@ export class Stage {
 }
 
 /** Waits until `probe` gives something that is not null, undefined or false, and returns it. */
-export async function until(what, probe, timeoutMs = 20_000) {
+export async function until(what, probe, timeoutMs = patienceMs) {
   const deadline = Date.now() + timeoutMs;
   let last;
   for (;;) {

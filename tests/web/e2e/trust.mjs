@@ -1,4 +1,7 @@
-/** A device that Alice knows comes with another key: nothing goes to it until she has decided. */
+/**
+ * A device that Alice knows comes with another key: nothing goes to it until she has decided. Nor does anything to one
+ * that comes after she has verified another.
+ */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -22,8 +25,7 @@ await scenario(async (stage) => {
     (await alice.notes()).some((note) => note.startsWith('The key of bob changed')),
   );
   await alice.send('only for whom I know');
-  const held = await alice.message('only for whom I know', ['waiting']);
-  assert.equal(held.trouble, 'Waits for you: a device of bob, or one of yours, is not trusted.');
+  await isHeld(alice, 'only for whom I know');
   await alice.page.reload();
   await alice.message('only for whom I know', ['waiting']);
   assert.ok(!app.lines.includes('opened only for whom I know'));
@@ -38,7 +40,29 @@ await scenario(async (stage) => {
   await alice.message('from the new key');
   await app.wish('send now we know each other');
   await alice.message('now we know each other');
+
+  await app.wish('add');
+  await until('alice is told', async () => (await alice.notes()).includes('bob added a new device.'));
+  await alice.send('only for devices I checked');
+  await isHeld(alice, 'only for devices I checked');
+  await alice.page.reload();
+  await isHeld(alice, 'only for devices I checked');
+  assert.ok(!app.lines.includes('opened only for devices I checked'));
+  await details.getByText('not decided').click();
+  assert.match(await details.locator('[data-trust=undecided] .fingerprint').innerText(), /^(?:[0-9a-f]{8}\s*){8}$/u);
+  await details.getByRole('button', { name: 'They match' }).click();
+  await app.heard('also opened only for devices I checked');
+  await app.heard('opened only for devices I checked');
 });
+
+/** Waits until a message waits for a decision; before that, it waits for the line. */
+function isHeld(person, text) {
+  const reason = 'Waits for you: a device of bob, or one of yours, is not trusted.';
+  return until(`"${text}" waits for a decision`, async () => {
+    const { trouble } = await person.message(text, ['waiting']);
+    return trouble === reason;
+  });
+}
 
 function otherApp(stage) {
   const script = new URL('other_app.py', import.meta.url).pathname;
@@ -47,18 +71,14 @@ function otherApp(stage) {
   const lines = [];
   let wishes = 0;
   createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
-  const heard = (line) => until(`the other app says "${line}"`, () => lines.includes(line), 30_000);
+  const heard = (line) => until(`the other app says "${line}"`, () => lines.includes(line));
   return {
     lines,
     heard,
     async wish(text) {
       wishes += 1;
       child.stdin.write(`${text}\n`);
-      await until(
-        `the other app does "${text}"`,
-        () => lines.filter((line) => line === 'done').length >= wishes,
-        30_000,
-      );
+      await until(`the other app does "${text}"`, () => lines.filter((line) => line === 'done').length >= wishes);
     },
   };
 }

@@ -38,7 +38,7 @@ await scenario(async (stage) => {
   const again = await stage.person('alice', { speech, size: phone, profile });
   await again.signedIn();
   await again.goTo('bob');
-  await bob.message('written meanwhile', null, 40_000);
+  await bob.message('written meanwhile');
   const both = await bob.voices(2);
   await again.message('written meanwhile', ['delivered', 'read']);
   await sleep(700);
