@@ -181,6 +181,15 @@ describe('sending', () => {
     expect(process.ids()).toEqual(['a', 'b', 'c']);
   });
 
+  it('keeps the order when a message takes longer to be stored than the one behind it', async () => {
+    const process = await start();
+    process.outbox.onReady(false);
+    const long = process.outbox.enqueueText(process.message('long'), 'x'.repeat(16_000_000));
+    await Promise.all([long, process.text('short')]);
+    await until(() => process.sent.length === 2);
+    expect(process.ids()).toEqual(['long', 'short']);
+  });
+
   it('is done when the server has it', async () => {
     const process = await start();
     process.outbox.onReady(false);

@@ -72,6 +72,8 @@ export class Outbox {
   /** Messages that the server took, by their id. */
   readonly #acked = new Map<string, OutboxRecord>();
   readonly #pauses: Pauses;
+  /** The last message that is being stored. */
+  #storing: Promise<void> = Promise.resolve();
   #nextSeq = 1;
   #isReady = false;
 
@@ -245,8 +247,13 @@ export class Outbox {
   async #enqueue(work: Partial<OutboxRecord>, message: MessageRecord, extra: readonly DbWrite[] = []): Promise<void> {
     const { store } = this.parts;
     const entry = this.#newEntry(message.conversation, message.id, message.wireId ?? message.id, work);
-    await store.add(message, message.order, [await store.db.sealOutbox(entry), ...extra]);
-    this.#accept(entry);
+    // One that is stored sooner than the one before it must not be sent sooner.
+    const stored = this.#storing.then(async () => {
+      await store.add(message, message.order, [await store.db.sealOutbox(entry), ...extra]);
+      this.#accept(entry);
+    });
+    this.#storing = stored.catch(() => undefined);
+    await stored;
   }
 
   #newEntry(conversation: string, messageId: string | null, wireId: string, work: Partial<OutboxRecord>): OutboxRecord {
