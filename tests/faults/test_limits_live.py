@@ -23,7 +23,7 @@ MAX_BYTES_UNAUTHENTICATED = 10_000
 MAX_DEPTH = 16
 MAX_CONNECTIONS = 40
 MAX_RESOURCES = 5
-HANDSHAKE_S = 3
+HANDSHAKE_S = 8
 GROWTH_KIB = 40_000
 SETTINGS = {
     "limits": [
@@ -230,7 +230,7 @@ async def test_slow_loris_is_shown_out_of_http(server: ParleyServer, said: bytes
 
 @within(60)
 async def test_drip_of_bytes_is_shown_out(server: ParleyServer) -> None:
-    answer = await say(server, OPEN, *([b"<auth>"] + [b"A"] * 60), pause_s=0.1)
+    answer = await say(server, OPEN, *([b"<auth>"] + [b"A"] * 150), pause_s=0.1)
     assert condition(answer) == "connection-timeout"
 
 

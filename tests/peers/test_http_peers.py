@@ -291,7 +291,7 @@ def test_a_taken_port_is_told(server: Server, tmp_path: Path):
         text=True,
         stdin=subprocess.DEVNULL,
         check=False,
-        timeout=30,
+        timeout=120,
     )
     assert other.returncode != 0
     assert f"http.listen: cannot listen on 127.0.0.1:{server.port}: Address already in use" in other.stderr
