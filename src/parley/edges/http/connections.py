@@ -3,7 +3,7 @@
 granian bounds how many connections are open, but not how many one address has, and it takes WebSocket messages of up to
 64 MiB. So this looks, now and again, at the sockets of the process itself: which came in at a listener, who is at the
 other end, and, for WebSockets, how much was read since the last whole message. What passes a bound is shut down, the
-newest connections of an address first; to granian it is as if the peer had hung up.
+connections of an address that were seen last first; to granian it is as if the peer had hung up.
 """
 
 from __future__ import annotations
