@@ -6,10 +6,13 @@ import pytest
 
 from parley.app import requests
 from parley.app.errors import Unwilling
+from parley.app.live import NobodyLive
 from parley.app.operations import Operations
 from parley.base.clock import VirtualClock
 from parley.domain.accounts import Account, Credential
+from parley.domain.contacts import Contact
 from parley.domain.errors import Conflict, NotFound
+from parley.domain.subscriptions import SubscriptionState
 from parley.storage.memory.store import MemoryStorage
 
 ALICE = "alice@example.org"
@@ -37,6 +40,9 @@ class Notes:
     def reset(self, account: Account, reason: str) -> int:
         self.told.append(("reset", account.address))
         return len(self.here)
+
+    async def deserted(self, account: Account, address: str) -> None:
+        self.told.append(("deserted", account.address, address))
 
     async def removed(self, account: Account) -> None:
         self.told.append(("removed", account.address))
@@ -106,6 +112,30 @@ async def test_removing_forgets_the_account_last(office: Office):
         ("changed", ALICE),
         ("removed", ALICE),
     ]
+
+
+async def test_whoever_knew_a_removed_account_is_told_before_it_goes(office: Office):
+    bob = await office.stores.accounts.add("bob@example.org", [CREDENTIAL], 0)
+    carol = await office.stores.accounts.add("carol@example.org", [CREDENTIAL], 0)
+    await office.stores.rosters.put(bob.id, Contact(ALICE), 10)
+    await office.stores.rosters.put(carol.id, Contact(bob.address), 10)
+    await office.ask(requests.RemoveUser(ALICE))
+    told = [note for note in office.live.told if note[0] in ("deserted", "removed")]
+    assert told == [("deserted", bob.address, ALICE), ("removed", ALICE)]
+
+
+async def test_without_a_server_the_rosters_are_changed_themselves(office: Office):
+    both = SubscriptionState(to=True, from_=True)
+    bob = await office.stores.accounts.add("bob@example.org", [CREDENTIAL], 0)
+    await office.stores.rosters.put(bob.id, Contact(ALICE, "Alice", state=both), 10)
+    asking = SubscriptionState(pending_in=True)
+    dave = await office.stores.accounts.add("dave@example.org", [CREDENTIAL], 0)
+    await office.stores.rosters.put(dave.id, Contact(ALICE, state=asking, is_listed=False, request=b"<presence/>"), 10)
+    nobody = NobodyLive(None, office.stores.rosters)
+    for account in (bob, dave):
+        await nobody.deserted(account, ALICE)
+    assert (await office.stores.rosters.load(bob.id)).contacts == {ALICE: Contact(ALICE, "Alice")}
+    assert (await office.stores.rosters.load(dave.id)).contacts == {}
 
 
 async def test_devices(office: Office):

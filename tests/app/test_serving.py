@@ -249,6 +249,23 @@ async def test_accounts_change_while_it_runs(server: ParleyServer):
 
 
 @within(120)
+async def test_nobody_inherits_the_contacts_of_a_removed_account(server: ParleyServer):
+    gone, stays = server.person(), server.person()
+    left = await (await RawClient("127.0.0.1", server.c2s_port).connect()).session(gone.name, gone.password)
+    client = await (await RawClient("127.0.0.1", server.c2s_port).connect()).session(stays.name, stays.password)
+    await client.iq("get", "<query xmlns='jabber:iq:roster'/>")
+    left.send(f"<presence type='subscribe' to='{stays.address}'/>")
+    await client.recv_until(lambda element: element.get("type") == "subscribe")
+    client.send(f"<presence type='subscribed' to='{gone.address}'/>")
+    await client.recv_until(lambda element: element.find(".//*[@subscription='from']") is not None)
+    server.run("user", "remove", gone.address, "--yes", "--config", str(server.config))
+    push = await client.recv_until(lambda element: element.find(".//*[@subscription]") is not None)
+    assert push[0][0].get("jid") == gone.address
+    assert push[0][0].get("subscription") == "none"
+    await client.close()
+
+
+@within(120)
 async def test_the_files_of_a_removed_account_go(server: ParleyServer):
     person = server.person()
     client = await RawClient("127.0.0.1", server.c2s_port).connect()

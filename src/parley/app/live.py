@@ -6,12 +6,14 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from parley.base import log as logs
+from parley.domain.contacts import RosterEdit
+from parley.domain.relations import deserted
 from parley.protocols.xmpp.errors import StreamCondition
 
 if TYPE_CHECKING:
     from parley.app.contents import Contents
     from parley.domain.accounts import Account
-    from parley.domain.ports import AccountDirectory
+    from parley.domain.ports import AccountDirectory, RosterStore
     from parley.edges.xmpp.host import Host
 
 log = logs.get(__name__)
@@ -54,6 +56,10 @@ class LiveServer:
         """
         return self._close(account, None, StreamCondition.RESET, reason)
 
+    async def deserted(self, account: Account, address: str) -> None:
+        """End what the account and the one at `address` granted each other, and tell the account's clients."""
+        await self._host.rosters.update(account, address, deserted)
+
     async def removed(self, account: Account) -> None:
         """Delete the files that only this account had, in the background."""
         self._host.supervisor.spawn("files of a removed account", self._drop_files())
@@ -83,8 +89,9 @@ class LiveServer:
 class NobodyLive:
     """The `Live` of a command that runs without a server."""
 
-    def __init__(self, contents: Contents) -> None:
+    def __init__(self, contents: Contents, rosters: RosterStore) -> None:
         self._contents = contents
+        self._rosters = rosters
 
     def changed(self, account: Account) -> None:
         """Nothing is remembered."""
@@ -100,6 +107,12 @@ class NobodyLive:
     def reset(self, account: Account, reason: str) -> int:
         """Nobody is here."""
         return 0
+
+    async def deserted(self, account: Account, address: str) -> None:
+        """End what the account and the one at `address` granted each other."""
+        contacts = (await self._rosters.load(account.id)).contacts
+        edit = RosterEdit(account.id, address, deserted(contacts.get(address)))
+        await self._rosters.edit([edit], limit=len(contacts))
 
     async def removed(self, account: Account) -> None:
         """Delete the files that only this account had."""

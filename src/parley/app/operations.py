@@ -37,6 +37,10 @@ class Live(Protocol):
         """End all sessions of who has to sign in again; returns how many."""
         ...
 
+    async def deserted(self, account: Account, address: str) -> None:
+        """The account at `address` goes: what this account and it granted each other ends."""
+        ...
+
     async def removed(self, account: Account) -> None:
         """The account is gone; its files are to follow."""
         ...
@@ -152,10 +156,17 @@ class Operations:
         await self._accounts.set_suspended(account.id, True)
         self._live.changed(account)
         ended = self._live.end(account, None, "the account was removed")
+        await self._end_subscriptions(account)
         await self._accounts.remove(account.id)
         self._live.changed(account)
         await self._live.removed(account)
         return {"address": account.address, "sessions_ended": ended}
+
+    async def _end_subscriptions(self, account: Account) -> None:
+        watching = set(await self._rosters.watchers(account.address))
+        for other in await self._accounts.all():
+            if other.id in watching:
+                await self._live.deserted(other, account.address)
 
     async def _list_devices(self, request: requests.ListDevices) -> Document:
         account = await self._find(request.address)

@@ -69,6 +69,11 @@ def part(own: Contact, theirs: Contact | None) -> Outcome:
     return Outcome(None, _kept(theirs), tuple(passed_on))
 
 
+def deserted(contact: Contact | None) -> Contact | None:
+    """What stays of the item of somebody whose account is gone: nobody who gets the address later inherits a grant."""
+    return None if contact is None else _kept(contact.with_state(NOT_SUBSCRIBED))
+
+
 def _kept(contact: Contact | None) -> Contact | None:
     """The contact, or None when nothing about it is worth keeping."""
     if contact is None or (not contact.is_listed and contact.state == NOT_SUBSCRIBED):
