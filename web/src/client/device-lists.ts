@@ -2,7 +2,7 @@
 import type { DeviceListChange, OmemoDevice, OwnBundle } from '../e2ee';
 import type { Clock } from './clock';
 import type { ClientDb } from './db';
-import { ClientError } from './errors';
+import { ClientError, StoppedError } from './errors';
 import type { Link } from './link';
 import { fetchBundle, fetchDeviceList, isSameBundle, publishBundle, publishDeviceList } from './pep';
 import { report } from './report';
@@ -221,7 +221,11 @@ export class DeviceLists {
       this.parts.device
         .maintain()
         .then(() => this.publishIfStale())
-        .catch(report);
+        .catch((error: unknown) => {
+          if (!(error instanceof StoppedError)) {
+            report(error);
+          }
+        });
     });
   }
 
