@@ -30,7 +30,9 @@ await scenario(async (stage) => {
   await alice.send(`a ${words.waiting} waits`);
   await alice.message(`a ${words.waiting} waits`, ['waiting']);
   const records = async () =>
-    (await alice.page.evaluate(dump)).kept.filter(({ where }) => where.startsWith('indexedDB')).map(({ text }) => text);
+    (await alice.page.evaluate(dump)).kept
+      .filter(({ where }) => where.endsWith('/conversations'))
+      .map(({ text }) => text);
   const before = new Set(await records());
   await alice.field.fill(`${words.draft} is a draft`);
   await until('the draft is stored', async () => (await records()).some((record) => !before.has(record)));
