@@ -87,6 +87,11 @@ export class DeviceLists {
     }
   }
 
+  /** Somebody's list is known to be outdated: whoever needs it next has it read again. */
+  forget(jid: string): void {
+    this.#readAt.delete(jid);
+  }
+
   #isFresh(jid: string): boolean {
     const readAt = this.#readAt.get(jid);
     return readAt !== undefined && this.parts.clock.now() - readAt < LIST_LIFE_MS;

@@ -196,6 +196,20 @@ describe('lists of people who send no events', () => {
     expect((await alice.message(BOB)).keys).toHaveLength(2);
   });
 
+  it('are read again as soon as a device writes that is not on them', async () => {
+    const [alice] = [await Installation.online(ALICE), await Installation.online(BOB)];
+    await alice.message(BOB);
+    const tablet = await Installation.online(BOB, 'tablet');
+    expect(await alice.unseal(BOB, await tablet.message(ALICE))).toEqual({ kind: 'opened' });
+    const answer = await alice.message(BOB);
+    expect(answer.keys).toHaveLength(2);
+    expect(await tablet.unseal(ALICE, answer)).toEqual({ kind: 'opened' });
+    events.asked.length = 0;
+    await alice.unseal(BOB, await tablet.message(ALICE));
+    await alice.message(BOB);
+    expect(events.asked).not.toContain(listOf(BOB));
+  });
+
   it('a device that had no bundle is asked for one again', async () => {
     const [alice, bob] = [await Installation.online(ALICE), await Installation.online(BOB)];
     const tablet = await Installation.online(BOB, 'tablet');

@@ -286,7 +286,11 @@ export class Sealing {
     return false;
   }
 
-  async #afterOpening({ from, needsReply, isNewDevice }: Decrypted): Promise<void> {
+  async #afterOpening({ from, needsReply, isNewDevice, isListed }: Decrypted): Promise<void> {
+    if (!isListed) {
+      // Whoever wrote from it expects the answer there, and no event may have told of it.
+      this.lists.forget(from.jid);
+    }
     if (isNewDevice) {
       await this.#announceNew(from.jid);
     }

@@ -63,6 +63,7 @@ export function decrypt(
       identityFingerprint: formatFingerprint(opened.session.remoteCurve),
       trust: effectiveTrust(observed.device),
       isNewDevice: observed.device.isNew,
+      isListed: observed.device.active.includes(format),
       usedPreKey: opened.ring !== null,
       needsReply: opened.needsReply,
     };

@@ -105,6 +105,8 @@ export interface Decrypted {
   readonly trust: Trust;
   /** The device is one that has not been acknowledged by the user yet. */
   readonly isNewDevice: boolean;
+  /** The device is on the list of its person that is known now. */
+  readonly isListed: boolean;
   /** One of our one-time prekeys was used up: the bundle changed. */
   readonly usedPreKey: boolean;
   /** The sender waits for an answer (new session, or 53 messages without one): send an empty message. */
