@@ -138,6 +138,11 @@ export interface Message {
   readonly at: number;
   readonly content: Content;
   readonly confidentiality: Confidentiality;
+  /**
+   * Sealed by a device that the person has not decided about. It ends with the decision to trust the device; messages
+   * far back, and those of a device that is distrusted, keep the mark.
+   */
+  readonly isUnchecked?: true;
   /** Own messages only. */
   readonly state?: SendState;
   /** Why it waits or failed. */

@@ -20,6 +20,8 @@ let refused: [string, string][];
 let controls: string[];
 let outcome: UnsealOutcome | 'opens';
 let isContact: boolean;
+let uncheckedKey: string | null;
+let trustedKeys: Set<string>;
 
 beforeEach(async () => {
   clock = new ManualClock();
@@ -29,6 +31,8 @@ beforeEach(async () => {
   controls = [];
   outcome = 'opens';
   isContact = true;
+  uncheckedKey = null;
+  trustedKeys = new Set();
   inbox = new Inbox(partsOf());
 });
 
@@ -49,10 +53,11 @@ function partsOf(): InboxParts {
         if (outcome !== 'opens') {
           return outcome;
         }
-        await store.db.write(await commit(envelope.body ?? 'opened'));
+        await store.db.write(await commit(envelope.body ?? 'opened', uncheckedKey));
         return { kind: 'opened' };
       },
       onEvent: async () => undefined,
+      trustedKeys: async () => trustedKeys,
     },
     now: () => clock.now(),
     mayNotice: async () => isContact,
@@ -324,5 +329,32 @@ describe('errors', () => {
     await store.add(messageRecord({ id: 'm', isOwn: true, state: 'sent' }), 1);
     await inbox.take(envelope({ from: 'eve@home', peer: 'eve@home', id: 'm', type: 'error', error }), RECENT);
     expect(refused).toEqual([]);
+  });
+});
+
+describe('a message of a device that nothing is decided about', () => {
+  it('is told apart until the person trusts the key that it came from', async () => {
+    await inbox.take(envelope({ stanzaId: 'a', sealed }), RECENT);
+    uncheckedKey = 'key';
+    await inbox.take(envelope({ stanzaId: 'b', sealed }), RECENT);
+    const marks = async () => (await stored()).map((record) => store.view(record).isUnchecked);
+    expect(await marks()).toEqual([undefined, true]);
+    trustedKeys = new Set(['another']);
+    await inbox.reopen(BOB);
+    expect(await marks()).toEqual([undefined, true]);
+    trustedKeys = new Set(['key']);
+    await inbox.reopen('eve@home');
+    expect(await marks()).toEqual([undefined, true]);
+    await inbox.reopen(BOB);
+    expect(await marks()).toEqual([undefined, undefined]);
+  });
+
+  it('is told apart also when it was refused at first', async () => {
+    outcome = { kind: 'refused', reason: 'distrusted' };
+    await inbox.take(envelope({ stanzaId: 'a', sealed }), RECENT);
+    outcome = 'opens';
+    uncheckedKey = 'key';
+    await inbox.reopen(BOB);
+    expect(await stored()).toMatchObject([{ uncheckedKey: 'key', content: { kind: 'text' } }]);
   });
 });

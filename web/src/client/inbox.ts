@@ -14,7 +14,7 @@ export interface InboxParts {
   readonly own: string;
   readonly store: Store;
   readonly outbox: Pick<Outbox, 'onArrived' | 'onRefused' | 'enqueueControl'>;
-  readonly sealing: Pick<Sealing, 'unseal' | 'onEvent'>;
+  readonly sealing: Pick<Sealing, 'unseal' | 'onEvent' | 'trustedKeys'>;
   readonly now: () => number;
   /** Whether somebody may notice by our answers that the app is there. */
   readonly mayNotice: (jid: string) => Promise<boolean>;
@@ -35,7 +35,7 @@ export type NewNote = Omit<NoteContent, 'kind' | 'jid'> & { readonly jid?: strin
 /** A receipt for a message older than this would tell nobody anything. */
 const RECEIPT_AGE_MS = 14 * 24 * 3600_000;
 
-/** How far back in a conversation refused messages are looked for. */
+/** How far back in a conversation messages are looked for that a decision about a device changes. */
 const REOPEN_LIMIT = 1000;
 
 function changeNote(confidentiality: Confidentiality): Pick<NoteContent, 'note' | 'confidentiality'> {
@@ -185,10 +185,10 @@ export class Inbox {
       return;
     }
     const opened: { planned?: Planned } = {};
-    const outcome = await sealing.unseal(envelope, sealed, async (text) => {
+    const outcome = await sealing.unseal(envelope, sealed, async (text, uncheckedKey) => {
       await this.#noteClass(envelope, arrival, 'sealed');
       const message = this.#messageOf(envelope, arrival, contentOf(text), 'sealed');
-      opened.planned = await store.planAdd(message, this.#orderOf(arrival));
+      opened.planned = await store.planAdd(withKey(message, uncheckedKey), this.#orderOf(arrival));
       return opened.planned.writes;
     });
     if (opened.planned && outcome.kind === 'opened') {
@@ -203,14 +203,20 @@ export class Inbox {
     }
   }
 
-  /** Opens what was refused from devices of a person, now that something was decided about them. One at a time, too. */
+  /**
+   * Takes over what was decided about devices of a person: opens what was refused from them, and takes the mark off what
+   * came from them unchecked, as far back as `REOPEN_LIMIT` messages. One at a time, too.
+   */
   async reopen(jid: string): Promise<void> {
-    const { store, own } = this.parts;
+    const { store, own, sealing } = this.parts;
+    const trusted = await sealing.trustedKeys(jid);
     for (const conversation of jid === own ? store.summaries.value.keys() : [jid]) {
       const recent = await store.db.messagesBefore(conversation, Number.POSITIVE_INFINITY, REOPEN_LIMIT);
       for (const record of recent) {
         if (record.refused && record.sender === jid) {
           await this.#reopen(record.id);
+        } else if (record.uncheckedKey !== undefined && record.sender === jid && trusted.has(record.uncheckedKey)) {
+          await store.update(record.id, (current) => withKey(current, null));
         }
       }
     }
@@ -226,10 +232,10 @@ export class Inbox {
     let outcome: UnsealOutcome;
     try {
       const { sender: from, isOwn, refused } = record;
-      outcome = await sealing.unseal({ from, isOwn }, refused, async (text) => {
+      outcome = await sealing.unseal({ from, isOwn }, refused, async (text, uncheckedKey) => {
         // Other changes wait from here to the write, and not before: opening may ask the server for keys.
         opened.release ??= await store.hold();
-        opened.planned = await this.#planOpened(id, text);
+        opened.planned = await this.#planOpened(id, text, uncheckedKey);
         return opened.planned?.writes ?? [];
       });
       if (outcome.kind === 'opened') {
@@ -246,7 +252,7 @@ export class Inbox {
     }
   }
 
-  async #planOpened(id: string, text: string): Promise<Planned | undefined> {
+  async #planOpened(id: string, text: string, uncheckedKey: string | null): Promise<Planned | undefined> {
     const { store } = this.parts;
     const record = await store.db.getMessage(id);
     if (!record) {
@@ -254,7 +260,8 @@ export class Inbox {
     }
     const { refused: _, ...rest } = record;
     // Only now it can be read, so it counts as new.
-    return store.planChange(record, { ...rest, content: contentOf(text), ...(!rest.isOwn && { isUnread: true }) });
+    const after = { ...rest, content: contentOf(text), ...(!rest.isOwn && { isUnread: true }) };
+    return store.planChange(record, withKey(after, uncheckedKey));
   }
 
   async #add(
@@ -388,4 +395,10 @@ export class Inbox {
   #orderOf(arrival: Arrival): number {
     return arrival.kind === 'older' ? arrival.order : this.parts.store.nextOrder();
   }
+}
+
+/** A message as one of a device that nothing is decided about, or, without a key, as one like all others. */
+function withKey<T extends Pick<MessageRecord, 'uncheckedKey'>>(message: T, key: string | null): T {
+  const { uncheckedKey: _, ...rest } = message;
+  return (key === null ? rest : { ...rest, uncheckedKey: key }) as T;
 }

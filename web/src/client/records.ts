@@ -66,6 +66,8 @@ export interface MessageRecord {
   readonly confidentiality: Confidentiality;
   /** As it came, while the device that sealed it is not trusted; opened when the person decides otherwise. */
   readonly refused?: SealedPayload;
+  /** Fingerprint of the key it was sealed with, as long as the person has not decided about its device. */
+  readonly uncheckedKey?: string;
   readonly isUnread?: boolean;
   /** Theirs: they asked to be told when it is read. */
   readonly isMarkable?: boolean;

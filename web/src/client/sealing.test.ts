@@ -358,6 +358,29 @@ describe('after a device was verified', () => {
     expect(await late.unseal(ALICE, sealed)).toEqual({ kind: 'opened' });
   });
 
+  it('a later one is named with what it writes, until it is trusted', async () => {
+    const [alice, bob] = [await Installation.online(ALICE), await Installation.online(BOB)];
+    const keys: (string | null)[] = [];
+    const open = async (its: Installation) => {
+      const sealed = await its.message(ALICE);
+      await alice.sealing.unseal({ from: BOB, isOwn: false }, sealed, async (_text, key) => {
+        keys.push(key);
+        return [];
+      });
+    };
+    await open(bob);
+    await verify(alice, BOB);
+    const late = await Installation.online(BOB, 'late');
+    await open(late);
+    const [{ fingerprint }] = (await late.sealing.devices(BOB)) as [DeviceInfo];
+    expect(keys).toEqual([null, fingerprint.join(' ')]);
+    expect((await alice.sealing.trustedKeys(BOB)).has(fingerprint.join(' '))).toBe(false);
+    await verify(alice, BOB);
+    expect((await alice.sealing.trustedKeys(BOB)).has(fingerprint.join(' '))).toBe(true);
+    await open(late);
+    expect(keys.at(-1)).toBeNull();
+  });
+
   it('a later one without a bundle holds nothing, until it shows a key', async () => {
     const [alice, bob] = [await Installation.online(ALICE), await Installation.online(BOB)];
     await verify(alice, BOB);

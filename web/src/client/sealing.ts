@@ -7,6 +7,7 @@ import {
   type ExtraWrite,
   formatFingerprint,
   fromUtf8,
+  isTrusted,
   judgedKeysOf,
   OmemoDevice,
   type RecipientPlan,
@@ -42,6 +43,13 @@ export type UnsealOutcome =
   | { readonly kind: 'unreadable'; readonly reason: 'not-for-this-device' | 'broken' }
   /** Nothing was changed: it can be opened as soon as the person trusts the device. */
   | { readonly kind: 'refused'; readonly reason: 'key-changed' | 'distrusted' };
+
+/**
+ * Makes the writes that store what was opened.
+ *
+ * @param uncheckedKey Fingerprint of the key that it came from, if nothing is decided about the device yet.
+ */
+export type OpenedCommit = (text: string, uncheckedKey: string | null) => Promise<readonly ExtraWrite[]>;
 
 export interface SealingEvents {
   /** Something about a device is to be told in the conversations that it concerns. */
@@ -169,12 +177,12 @@ export class Sealing {
   /**
    * Opens a message.
    *
-   * @param commit Makes the writes that store the content: they become durable together with the ratchet.
+   * @param commit Its writes become durable together with the ratchet.
    */
   async unseal(
     envelope: Pick<Envelope, 'from' | 'isOwn'>,
     sealed: SealedPayload,
-    commit: (text: string) => Promise<readonly ExtraWrite[]>,
+    commit: OpenedCommit,
   ): Promise<UnsealOutcome> {
     const keys = sealed.keys.filter((key) => key.deviceId === this.device.deviceId);
     const from = { jid: envelope.from, deviceId: sealed.senderDeviceId };
@@ -186,8 +194,8 @@ export class Sealing {
     // Device ids are unique to an account only: there may be another person's key under ours.
     for (const key of keys) {
       try {
-        const decrypted = await this.device.decrypt(from, key, sealed.iv, sealed.payload, FORMAT, ({ plaintext }) =>
-          plaintext ? commit(fromUtf8(plaintext)) : [],
+        const decrypted = await this.device.decrypt(from, key, sealed.iv, sealed.payload, FORMAT, (opened) =>
+          opened.plaintext ? commit(fromUtf8(opened.plaintext), uncheckedKeyOf(opened)) : [],
         );
         // It is open and stored. What follows from it can be made up for.
         await this.#afterOpening(decrypted).catch(report);
@@ -223,6 +231,16 @@ export class Sealing {
     this.#unreachable.delete(keyOf({ jid, deviceId }));
     this.#warned.delete(keyOf({ jid, deviceId }));
     this.parts.events.onDevicesChanged(jid);
+  }
+
+  /** The fingerprints of a person's keys that are trusted, as `OpenedCommit` gets them. */
+  async trustedKeys(jid: string): Promise<ReadonlySet<string>> {
+    const keys = (await this.device.devicesOf(jid)).flatMap(judgedKeysOf);
+    return new Set(
+      keys.flatMap(({ identityKey, trust }) =>
+        identityKey && isTrusted(trust) ? [formatFingerprint(identityKey)] : [],
+      ),
+    );
   }
 
   #thisDevice(): DeviceInfo {
@@ -384,6 +402,11 @@ function payloadOf(encrypted: {
   readonly payload: Uint8Array | null;
 }): SealedPayload {
   return { ...encrypted, iv: encrypted.iv ?? new Uint8Array(12) };
+}
+
+/** The key behind a message, if the person has yet to decide about its device. */
+function uncheckedKeyOf({ trust, identityFingerprint }: Decrypted): string | null {
+  return trust === 'undecided' ? identityFingerprint : null;
 }
 
 /** A device as the person sees it, once for each key that can be decided about. */

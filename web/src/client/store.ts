@@ -242,6 +242,7 @@ export class Store {
       at: record.at,
       content: this.#viewContent(record),
       confidentiality: record.confidentiality,
+      ...(record.uncheckedKey !== undefined && { isUnchecked: true as const }),
       ...(record.state && { state: record.state }),
       ...(record.waitingFor && { waitingFor: record.waitingFor }),
       ...(record.failure && { failure: record.failure }),

@@ -124,6 +124,7 @@ export const de: Catalogue = {
   'thread.incoming': '{name}: {text}',
   'thread.file': 'Datei, {size}',
   'thread.plain': 'Nicht versiegelt',
+  'thread.unchecked': 'Von einem Gerät, das Sie nicht geprüft haben',
 
   'file.save': '{name} speichern',
   'file.load': 'Bild {name} laden',

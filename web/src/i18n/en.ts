@@ -119,6 +119,7 @@ export const en = {
   'thread.incoming': '{name}: {text}',
   'thread.file': 'File, {size}',
   'thread.plain': 'Not sealed',
+  'thread.unchecked': 'From a device you have not checked',
 
   'file.save': 'Save {name}',
   'file.load': 'Load picture {name}',

@@ -1,6 +1,6 @@
-import { type IconNode, LockKeyhole, LockOpen, ShieldCheck, TriangleAlert } from 'lucide';
+import { type IconNode, LockKeyhole, LockOpen, ShieldCheck, ShieldQuestionMark, TriangleAlert } from 'lucide';
 import type { ComponentChildren } from 'preact';
-import { t } from '../../i18n';
+import { type Key, t } from '../../i18n';
 import { timeOf } from '../../i18n/format';
 import type { Message, NoteContent, UnreadableContent } from '../../model';
 import { memo } from '../hooks';
@@ -41,7 +41,8 @@ export const Bubble = memo(({ message, place, name, isPlain }: BubbleProps) => {
       aria-label={label}
     >
       <div class={`bubble bubble-${content.kind}`}>
-        {isPlain ? <PlainMark /> : null}
+        {isPlain ? <Mark of={LockOpen} text="thread.plain" /> : null}
+        {message.isUnchecked ? <Mark of={ShieldQuestionMark} text="thread.unchecked" /> : null}
         <Body message={message} name={name} />
         {isOwn ? <Trouble message={message} name={name} /> : null}
       </div>
@@ -50,11 +51,11 @@ export const Bubble = memo(({ message, place, name, isPlain }: BubbleProps) => {
 });
 
 /** Stands in front of what is said: one knows before one reads. */
-function PlainMark() {
+function Mark({ of, text }: { readonly of: IconNode; readonly text: Key }) {
   return (
     <p class="plain-mark">
-      <Icon of={LockOpen} size={14} />
-      {t('thread.plain')}
+      <Icon of={of} size={14} />
+      {t(text)}
     </p>
   );
 }
