@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from parley.domain.errors import Refused, StorageFull, StorageUnavailable
-from parley.domain.messages import Appended, Confidentiality, Direction, NewMessage, Submission
+from parley.domain.messages import Appended, Confidentiality, ConversationClass, Direction, NewMessage, Submission
 from parley.domain.pipeline import Pipeline, Rule, Stage, dedup_key
 from parley.domain.ports import AppendDone
 
@@ -21,6 +21,7 @@ SUBMISSION = Submission(
     content=b"<message/>",
     origin_id="o1",
 )
+CLASS = ConversationClass("alice@example.org", "bob@example.org", Confidentiality.SEALED)
 
 
 class ManualLog:
@@ -44,6 +45,7 @@ class Bench:
             lambda: 1_000_000,
             keep_archive=keep_archive,
             rules=rules or {},
+            raises=lambda s: CLASS if s.is_sealed else None,
             followers=(lambda _s, a: self.events.append(("route", a.seq)), lambda _s, a: self.events.append("notify")),
         )
 
@@ -143,7 +145,9 @@ def test_no_relay_between_strangers() -> None:
 def test_the_class_is_stored(is_sealed: bool, expected: Confidentiality) -> None:
     bench = Bench()
     bench.accept(replace(SUBMISSION, is_sealed=is_sealed))
-    assert bench.log.waiting[0][0].confidentiality is expected
+    message = bench.log.waiting[0][0]
+    assert message.confidentiality is expected
+    assert message.raises == (CLASS if is_sealed else None)
 
 
 def test_no_key_without_an_origin_id() -> None:

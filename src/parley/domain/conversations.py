@@ -11,11 +11,11 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 from parley.domain.errors import Refused
-from parley.domain.messages import Confidentiality
+from parley.domain.messages import Confidentiality, ConversationClass
 from parley.domain.pipeline import classify
 
 if TYPE_CHECKING:
-    from parley.domain.messages import Submission
+    from parley.domain.messages import Appended, Submission
     from parley.domain.ports import ConversationStore
 
 _KEPT: Final = 100_000
@@ -33,20 +33,23 @@ class Conversations:
         self._store = store
         self._is_lowering_refused = is_lowering_refused
         self._cache: OrderedDict[tuple[str, str], Confidentiality | None] = OrderedDict()
+        self._missed = 0
 
     def is_known(self, a: str, b: str) -> bool:
-        """Whether `check` and `raised` can answer for the two without asking the store."""
+        """Whether `check` can answer for the two without asking the store."""
         return _pair(a, b) in self._cache
 
     async def load(self, a: str, b: str) -> None:
         """Fetch the class of the conversation of two addresses."""
         pair = _pair(a, b)
-        if pair not in self._cache:
+        while pair not in self._cache:
+            missed = self._missed
             confidentiality = await self._store.confidentiality(a, b)
-            # Somebody may have raised it meanwhile.
-            self._cache.setdefault(pair, confidentiality)
-            if len(self._cache) > _KEPT:
-                self._cache.popitem(last=False)
+            # What was read while a class was raised may be out of date already.
+            if missed == self._missed:
+                self._cache[pair] = confidentiality
+                if len(self._cache) > _KEPT:
+                    self._cache.popitem(last=False)
 
     def check(self, submission: Submission) -> None:
         """POLICY: raises Refused("confidentiality-lowered") where that is the setting."""
@@ -55,21 +58,32 @@ class Conversations:
             if known is not None and classify(submission).rank < known.rank:
                 raise Refused("confidentiality-lowered", "this conversation is sealed")
 
-    def raised(self, submission: Submission) -> Confidentiality | None:
-        """A message was committed: the conversation's new class, to be given to `keep`, if it raises it."""
+    def raises(self, submission: Submission) -> ConversationClass | None:
+        """The class to commit with a message: its own, unless the conversation is known to have that or a higher one.
+
+        A class that is on its way with another message is not known yet, so this one carries it as well.
+        """
         if not submission.has_content:
             return None
-        pair = _pair(submission.sender, submission.recipient)
+        first, second = pair = _pair(submission.sender, submission.recipient)
         known = self._cache.get(pair)
         confidentiality = classify(submission)
         if known is not None and confidentiality.rank <= known.rank:
             return None
-        self._cache[pair] = confidentiality
-        return confidentiality
+        return ConversationClass(first, second, confidentiality)
 
-    async def keep(self, submission: Submission, confidentiality: Confidentiality) -> None:
-        """Store a class that `raised` returned."""
-        await self._store.raise_confidentiality(submission.sender, submission.recipient, confidentiality)
+    def committed(self, submission: Submission, appended: Appended) -> None:
+        """Remember what was raised with a committed message: a follower of the pipeline."""
+        raised = self.raises(submission)
+        if raised is None or not appended.seq:
+            # Where no mailbox holds the message nothing was stored.
+            return
+        pair = (raised.first, raised.second)
+        if pair in self._cache:
+            self._cache[pair] = raised.confidentiality
+        else:
+            # The store may know a higher one: who asks next reads it there.
+            self._missed += 1
 
 
 def _pair(a: str, b: str) -> tuple[str, str]:

@@ -68,11 +68,21 @@ class MailboxEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class ConversationClass:
+    """The class of the conversation between two addresses (`name@domain`), which stand in order."""
+
+    first: str
+    second: str
+    confidentiality: Confidentiality
+
+
+@dataclass(frozen=True, slots=True)
 class NewMessage:
     """What COMMIT writes: one message with its mailbox entries, in one transaction.
 
     `id` is a UUIDv7 in its 36-character text form. `dedup_key` is None or 16 bytes that are equal for a message sent
-    again; the log then keeps the first one.
+    again; the log then keeps the first one. `raises` is the class that the conversation has with this message, unless
+    it has a higher one; None where the message does not change it.
     """
 
     id: str
@@ -83,6 +93,7 @@ class NewMessage:
     content: bytes
     entries: tuple[MailboxEntry, ...]
     dedup_key: bytes | None = None
+    raises: ConversationClass | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from parley.domain.errors import Refused, StorageUnavailable
 from parley.domain.messages import (
     Appended,
     Confidentiality,
+    ConversationClass,
     Direction,
     MailboxEntry,
     NewMessage,
@@ -51,6 +52,7 @@ class Pipeline:
         now: microseconds since the epoch.
         keep_archive: whether archives are kept; without, a message lives until it is delivered.
         rules: for each stage, what is asked there.
+        raises: the class that a message's conversation gets with it, None where it stays as it is.
         followers: ROUTE and NOTIFY, in this order.
     """
 
@@ -62,6 +64,7 @@ class Pipeline:
         *,
         keep_archive: bool,
         rules: Mapping[Stage, Sequence[Rule]],
+        raises: Callable[[Submission], ConversationClass | None],
         followers: Sequence[Committed],
     ) -> None:
         self._log = log
@@ -69,6 +72,7 @@ class Pipeline:
         self._now = now
         self._keep_archive = keep_archive
         self._rules = tuple(rule for stage in Stage for rule in rules.get(stage, ()))
+        self._raises = raises
         self._followers = tuple(followers)
 
     def accept(self, submission: Submission, done: Done) -> None:
@@ -114,6 +118,7 @@ class Pipeline:
             content=submission.content,
             entries=self._entries(submission),
             dedup_key=dedup_key(submission) if submission.origin_id else None,
+            raises=self._raises(submission),
         )
 
     def _entries(self, submission: Submission) -> tuple[MailboxEntry, ...]:

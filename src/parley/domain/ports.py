@@ -143,7 +143,8 @@ class MessageLog(Protocol):
 
         Never blocks. `done` is called on the event loop, in the order of the calls, when the transaction that holds
         the message has been committed and synced, or with the error when nothing was stored. Entries of accounts that
-        do not exist any longer are left out. Raises ValueError for an id that is not a UUID.
+        do not exist any longer are left out. The class of its conversation is raised with it, and never lowered,
+        whatever order the calls come in. Raises ValueError for an id that is not a UUID.
         """
         ...
 
@@ -180,14 +181,10 @@ class MessageLog(Protocol):
 
 
 class ConversationStore(Protocol):
-    """What is known of a conversation beside its messages."""
+    """What is known of a conversation beside its messages; it is written with them."""
 
     async def confidentiality(self, a: str, b: str) -> Confidentiality | None:
         """The class of the conversation between two addresses (in any order)."""
-        ...
-
-    async def raise_confidentiality(self, a: str, b: str, confidentiality: Confidentiality) -> None:
-        """Store the class unless a higher one is stored: it is never lowered, whatever order calls come in."""
         ...
 
 

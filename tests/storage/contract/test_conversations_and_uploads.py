@@ -5,23 +5,56 @@ from dataclasses import replace
 import pytest
 
 from parley.domain.errors import Conflict, LimitReached, NotFound
-from parley.domain.messages import Confidentiality
+from parley.domain.messages import Confidentiality, ConversationClass
 from parley.domain.uploads import UploadState
 
-from ..people import ALICE, BOB, CAROL, AnyStorage, two_people, upload
+from ..people import ALICE, BOB, CAROL, AnyStorage, append, between, two_people, upload
 
 
-async def test_the_class_of_a_conversation_does_not_depend_on_who_asks(storage: AnyStorage) -> None:
-    assert await storage.conversations.confidentiality(ALICE, BOB) is None
-    await storage.conversations.raise_confidentiality(BOB, ALICE, Confidentiality.MANAGED)
-    assert await storage.conversations.confidentiality(ALICE, BOB) is Confidentiality.MANAGED
-    await storage.conversations.raise_confidentiality(ALICE, BOB, Confidentiality.SEALED_ARCHIVE)
-    assert await storage.conversations.confidentiality(BOB, ALICE) is Confidentiality.SEALED_ARCHIVE
-    await storage.conversations.raise_confidentiality(ALICE, BOB, Confidentiality.MANAGED)
-    assert await storage.conversations.confidentiality(BOB, ALICE) is Confidentiality.SEALED_ARCHIVE
-    await storage.conversations.raise_confidentiality(ALICE, BOB, Confidentiality.SEALED)
-    assert await storage.conversations.confidentiality(BOB, ALICE) is Confidentiality.SEALED
+async def _known(storage: AnyStorage) -> Confidentiality | None:
+    found = [await storage.conversations.confidentiality(*pair) for pair in ((ALICE, BOB), (BOB, ALICE))]
+    assert found[0] is found[1]
+    return found[0]
+
+
+def _raising(confidentiality: Confidentiality) -> ConversationClass:
+    return ConversationClass(ALICE, BOB, confidentiality)
+
+
+async def test_the_class_of_a_conversation_comes_with_its_messages_and_is_never_lowered(storage: AnyStorage) -> None:
+    alice, bob = await two_people(storage)
+    assert await _known(storage) is None
+    await append(storage, between(alice, bob))
+    assert await _known(storage) is None
+    highest = Confidentiality.MANAGED
+    for word in (
+        Confidentiality.MANAGED,
+        Confidentiality.SEALED_ARCHIVE,
+        Confidentiality.MANAGED,
+        Confidentiality.SEALED,
+        Confidentiality.SEALED_ARCHIVE,
+    ):
+        await append(storage, between(alice, bob, raises=_raising(word)))
+        highest = max(highest, word, key=lambda each: each.rank)
+        assert await _known(storage) is highest
     assert await storage.conversations.confidentiality(ALICE, CAROL) is None
+
+
+async def test_in_one_turn_the_highest_class_wins(storage: AnyStorage) -> None:
+    alice, bob = await two_people(storage)
+    words = (Confidentiality.SEALED, Confidentiality.MANAGED)
+    await append(storage, *(between(alice, bob, raises=_raising(word)) for word in words))
+    assert await _known(storage) is Confidentiality.SEALED
+
+
+async def test_a_message_that_is_not_new_raises_nothing(storage: AnyStorage) -> None:
+    alice, bob = await two_people(storage)
+    first = between(alice, bob, dedup_key=b"k" * 16, raises=_raising(Confidentiality.MANAGED))
+    await append(storage, first)
+    again = between(alice, bob, dedup_key=b"k" * 16, raises=_raising(Confidentiality.SEALED))
+    # Beside one that is new.
+    await append(storage, again, between(alice, bob))
+    assert await _known(storage) is Confidentiality.MANAGED
 
 
 async def test_an_upload_from_slot_to_blob(storage: AnyStorage) -> None:

@@ -132,12 +132,6 @@ class Messages:
 
     # What follows the commit.
 
-    def classified(self, submission: Submission, _appended: Appended) -> None:
-        """Raise the conversation's class where the message does: a follower of the pipeline."""
-        raised = self._host.conversations.raised(submission)
-        if raised is not None:
-            self._host.supervisor.spawn("conversation", self._host.conversations.keep(submission, raised))
-
     def route(self, submission: Submission, appended: Appended) -> None:
         """Deliver a committed message: a follower of the pipeline."""
         host = self._host

@@ -82,7 +82,8 @@ def build_host(
         clock.now_us,
         keep_archive=settings.archive.enabled,
         rules={**rules, Stage.POLICY: policies},
-        followers=(host.messages.classified, host.messages.route),
+        raises=host.conversations.raises,
+        followers=(host.conversations.committed, host.messages.route),
     )
     return host
 
@@ -175,7 +176,7 @@ class XmppServer:
         for connection in list(connections):
             connection.pause("drain")
         # What came in is acknowledged before the end, so that clients need not send it again.
-        await self._until(lambda: not any(session.is_working for session in self._host.router), timeout_s / 2)
+        await self._until(lambda: not self._host.sessions.is_working, timeout_s / 2)
         for connection in list(connections):
             connection.shut_down()
         await self._until(lambda: not connections, timeout_s / 2)

@@ -10,6 +10,7 @@ from parley.domain.messages import (
     Appended,
     ArchivePage,
     ArchiveQuery,
+    ConversationClass,
     Direction,
     MailboxEntry,
     NewMessage,
@@ -123,7 +124,15 @@ class MemoryMessages:
             tables.mailboxes[entry.account_id][seq] = entry
         if message.dedup_key is not None:
             self._dedup[message.dedup_key] = seq
+        if message.raises is not None:
+            self._raise(message.raises)
         return Appended(seq, message.id)
+
+    def _raise(self, raised: ConversationClass) -> None:
+        pair = (raised.first, raised.second)
+        known = self._tables.conversations.get(pair)
+        if known is None or raised.confidentiality.rank > known.rank:
+            self._tables.conversations[pair] = raised.confidentiality
 
     def _duplicate_of(self, message: NewMessage) -> int | None:
         seq = None if message.dedup_key is None else self._dedup.get(message.dedup_key)

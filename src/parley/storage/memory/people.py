@@ -208,21 +208,11 @@ class MemoryRosters:
 
 
 class MemoryConversations:
-    """What is known of a conversation beside its messages."""
+    """What is known of a conversation beside its messages; the log writes it."""
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
 
     async def confidentiality(self, a: str, b: str) -> Confidentiality | None:
         """The class of the conversation between two addresses."""
-        return self._tables.conversations.get(_pair(a, b))
-
-    async def raise_confidentiality(self, a: str, b: str, confidentiality: Confidentiality) -> None:
-        """Store the class unless a higher one is stored."""
-        known = self._tables.conversations.get(_pair(a, b))
-        if known is None or confidentiality.rank > known.rank:
-            self._tables.conversations[_pair(a, b)] = confidentiality
-
-
-def _pair(a: str, b: str) -> tuple[str, str]:
-    return (a, b) if a <= b else (b, a)
+        return self._tables.conversations.get((a, b) if a <= b else (b, a))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from parley.domain.errors import StorageUnavailable
-from parley.domain.messages import Appended, MailboxEntry
+from parley.domain.messages import Appended, ConversationClass, MailboxEntry, NewMessage
 from parley.storage.sqlite import failures
 from parley.storage.sqlite.addresses import AddressBook
 from parley.storage.sqlite.rows import CONFIDENTIALITY_CODE, DIRECTION_CODE, blob_to_id
@@ -20,6 +20,7 @@ _ADD = sql("messages.add")
 _ADD_ENTRY = sql("messages.add_entry")
 _FIND_DUPLICATE = sql("messages.find_duplicate")
 _ACCOUNT_EXISTS = sql("messages.account_exists")
+_RAISE_CONFIDENTIALITY = sql("conversations.raise_confidentiality")
 
 AppendResult = Appended | StorageUnavailable
 
@@ -43,15 +44,22 @@ def append_run(connection: sqlite3.Connection, book: AddressBook, run: Sequence[
         # A message sent again, an id used twice or an account just removed: find out which, message by message.
         connection.execute("ROLLBACK TO run")
         results = [_append_guarded(connection, book, item) for item in run]
-    note_times(connection, _times(run, results))
+    note_times(connection, ((seq, message.received_at) for seq, message in _new(run, results)))
+    _raise_classes(connection, [message.raises for _, message in _new(run, results) if message.raises is not None])
     connection.execute("RELEASE run")
     return results
 
 
-def _times(run: Sequence[Append], results: Sequence[AppendResult]) -> Iterator[tuple[int, int]]:
+def _new(run: Sequence[Append], results: Sequence[AppendResult]) -> Iterator[tuple[int, NewMessage]]:
     for item, result in zip(run, results, strict=True):
         if isinstance(result, Appended) and not result.is_duplicate:
-            yield result.seq, item.message.received_at
+            yield result.seq, item.message
+
+
+def _raise_classes(connection: sqlite3.Connection, raised: Sequence[ConversationClass]) -> None:
+    if raised:
+        rows = [(each.first, each.second, CONFIDENTIALITY_CODE[each.confidentiality]) for each in raised]
+        connection.executemany(_RAISE_CONFIDENTIALITY, rows)
 
 
 def _intern(connection: sqlite3.Connection, book: AddressBook, item: Append) -> None:

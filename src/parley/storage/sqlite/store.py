@@ -117,7 +117,7 @@ class SqliteStorage:
         self.devices = SqliteDevices(self._writer, self._readers)
         self.rosters = SqliteRosters(self._writer, self._readers)
         self.messages = SqliteMessages(self._writer, self._readers)
-        self.conversations = SqliteConversations(self._writer, self._readers)
+        self.conversations = SqliteConversations(self._readers)
         self.nodes = SqliteNodes(self._writer, self._readers)
         self.uploads = SqliteUploads(self._writer, self._readers)
         try:
