@@ -102,6 +102,38 @@ async def test_open_websockets_and_half_uploads_do_not_hold_it_up(server: Parley
     server.process = None
 
 
+@within(120)
+async def test_where_tls_is_required_websockets_without_it_are_for_this_machine_and_its_proxies():
+    with ParleyServer({"http": ['trusted_proxies = ["127.0.0.3"]']}, people=1) as server:
+        server.stop()
+        settings = server.config.read_text().replace("require_tls = false", "require_tls = true")
+        server.config.write_text(settings)
+        server.start()
+
+        async def status(source: str, **headers: str) -> int:
+            try:
+                async with websockets.connect(
+                    f"ws://127.0.0.1:{server.http_port}/xmpp",
+                    subprotocols=[websockets.Subprotocol("xmpp")],
+                    additional_headers={name.replace("_", "-"): value for name, value in headers.items()},
+                    local_addr=(source, 0),
+                ) as browser:
+                    await browser.send(
+                        "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='localhost' version='1.0'/>"
+                    )
+                    await browser.recv()
+                    assert "SCRAM-SHA-256" in str(await browser.recv())
+                    return 101
+            except websockets.InvalidStatus as refused:
+                return refused.response.status_code
+
+        assert await status("127.0.0.1") == 101
+        assert await status("127.0.0.3", X_Forwarded_For="192.0.2.1") == 101
+        assert await status("127.0.0.3", X_Forwarded_For="192.0.2.1", X_Forwarded_Proto="https") == 101
+        assert await status("127.0.0.3", X_Forwarded_For="192.0.2.1", X_Forwarded_Proto="http") == 403
+        assert "code=tls-required" in server.log.read_text()
+
+
 def test_a_running_server_does_not_spoil_the_check(server: ParleyServer):
     document = json.loads(server.run("check", "--config", str(server.config), "--json"))
     assert document["problems"] == []

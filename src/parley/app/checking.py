@@ -88,7 +88,12 @@ def _check_settings(settings: Settings) -> Iterator[Finding]:
 def _check_exposure(settings: Settings) -> Iterator[Finding]:
     for address in settings.http.listen:
         if not address.is_loopback:
-            message = f"{address} serves plain HTTP to other machines: use http.listen_tls or a reverse proxy"
+            message = (
+                f"{address} serves plain HTTP to other machines, and lets none but http.trusted_proxies sign in there:"
+                " use http.listen_tls or a reverse proxy"
+                if settings.xmpp.require_tls
+                else f"{address} serves plain HTTP and sign-in to other machines: use http.listen_tls or a proxy"
+            )
             yield Finding("http-exposed", "http.listen", message, is_warning=True)
     url = urlsplit(settings.http.public_url)
     if url.scheme == "http" and url.hostname not in ("localhost", "127.0.0.1", "::1"):

@@ -220,7 +220,11 @@ class Server:
             rows, contents.blobs, self._clock, self.metrics, max_ranges=settings.max_ranges
         )
         self.websocket_route = WebSocketRoute(
-            self.xmpp.websocket, settings.public_url, self.metrics, settings.allowed_origins
+            self.xmpp.websocket,
+            settings.public_url,
+            self.metrics,
+            settings.allowed_origins,
+            is_tls_required=self.settings.xmpp.require_tls,
         )
         routes = Routes(
             webapp=webapp,

@@ -9,9 +9,11 @@ import pytest
 
 from parley.base.config.values import origin_of
 from parley.domain.errors import StorageUnavailable
+from parley.edges.http.asgi import Application
 from parley.edges.http.discovery import websocket_url
 from parley.edges.http.operations import Operations
 from parley.edges.http.webapp import security_headers
+from parley.edges.http.websocket import PROTECTED, WebSocketRoute
 from parley.ops.health import Health
 
 from .harness import PUBLIC_URL, Site, Wire, path_of
@@ -223,7 +225,14 @@ async def test_the_websocket_address_wants_an_upgrade(site: Site):
     assert (reply.status, reply.code, reply.headers["upgrade"]) == (426, "upgrade-required", "websocket")
 
 
-async def handshake(site: Site, origin: str | None, subprotocols: list[str], path: str = "/xmpp") -> list[dict]:
+async def handshake(
+    site: Site,
+    origin: str | None,
+    subprotocols: list[str],
+    path: str = "/xmpp",
+    app: Application | None = None,
+    **further: bool,
+) -> list[dict]:
     headers = [(b"host", b"Chat.example")] + ([(b"origin", origin.encode())] if origin else [])
     scope = {
         "type": "websocket",
@@ -231,6 +240,7 @@ async def handshake(site: Site, origin: str | None, subprotocols: list[str], pat
         "headers": headers,
         "subprotocols": subprotocols,
         "extensions": {"websocket.http.response": {}},
+        **further,
     }
     sent: list[dict] = []
 
@@ -240,7 +250,7 @@ async def handshake(site: Site, origin: str | None, subprotocols: list[str], pat
     async def send(message: dict) -> None:
         sent.append(message)
 
-    await site.app(scope, receive, send)
+    await (app or site.app)(scope, receive, send)
     return sent
 
 
@@ -280,6 +290,19 @@ async def test_every_origin_may_be_allowed(site: Site):
     assert (await handshake(site, "https://evil.example", ["xmpp"]))[0]["type"] == "websocket.accept"
     site.websocket.origins = ()
     assert (await handshake(site, "https://app.example", ["xmpp"]))[0]["status"] == 403
+
+
+async def test_where_tls_is_required_a_websocket_that_others_can_read_is_refused(site: Site):
+    route = WebSocketRoute(site.on_websocket, PUBLIC_URL, site.metrics, is_tls_required=True)
+    for protected, is_let_in in ({PROTECTED: True}, True), ({PROTECTED: False}, False), ({}, False):
+        sent = await handshake(site, None, ["xmpp"], app=route, **protected)
+        if is_let_in:
+            assert sent == [{"type": "websocket.accept", "subprotocol": "xmpp"}]
+        else:
+            start, body = sent
+            assert (start["status"], json.loads(body["body"])["error"]["code"]) == (403, "tls-required")
+    assert len(site.connections) == 1
+    assert site.metrics.value("parley_refused_total", code="tls-required") == 2
 
 
 async def test_a_defect_tells_the_peer_nothing(site: Site):

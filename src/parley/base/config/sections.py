@@ -72,7 +72,8 @@ class HttpSettings(Section):
     trusted_proxies: tuple[AllowedNetwork, ...] = _setting(
         (),
         "Addresses and networks of reverse proxies. Their connections are not counted, and the last address in"
-        " `X-Forwarded-For` that is none of theirs is the client that limits and throttles go by.",
+        " `X-Forwarded-For` that is none of theirs is the client that limits and throttles go by."
+        " Their clients count as having come over TLS, unless `X-Forwarded-Proto` says otherwise.",
         reload=True,
     )
     max_ranges: int = _setting(
@@ -120,7 +121,8 @@ class XmppSettings(Section):
     require_tls: bool = _setting(
         True,
         "Whether clients must start TLS before they sign in. `false` also offers plain streams, and SCRAM on them;"
-        " it is refused when `c2s` has an address that other machines reach.",
+        " it is refused when `c2s` has an address that other machines reach."
+        " `true` also refuses WebSockets without TLS, but for those from this machine and from `http.trusted_proxies`.",
     )
     registration: Literal["closed", "invite", "open"] = _setting(
         "closed",

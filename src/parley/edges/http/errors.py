@@ -35,6 +35,7 @@ MESSAGES = {
     "storage-full": "There is no room left; what was stored is unharmed.",
     "storage-unavailable": "The storage is not available; nothing was changed.",
     "subprotocol-required": "The WebSocket needs the subprotocol xmpp.",
+    "tls-required": "Without TLS nobody signs in from another machine: connect with wss.",
     "too-large": "The content is larger than the slot that was requested.",
     "tus-version": "Only version 1.0.0 of tus is spoken here.",
     "unsupported-checksum": "The checksum's algorithm is not supported.",

@@ -30,7 +30,8 @@ from parley.base.net.binding import bind
 from parley.base.supervise import ESSENTIAL, Supervisor
 from parley.edges.http.asgi import Application, Receive, Scope, Send
 from parley.edges.http.connections import ConnectionLimits, Connections
-from parley.protocols.http.forwarding import client_of
+from parley.edges.http.websocket import PROTECTED
+from parley.protocols.http.forwarding import client_of, is_protected
 
 _BACKLOG = 1024
 _START_S = 10.0
@@ -189,12 +190,12 @@ class HttpServer:
             requests.discard(task)
 
     def _seen_through(self, scope: Scope) -> Scope:
-        """The scope with the client behind trusted proxies in their place."""
+        """The scope with the client behind trusted proxies in their place, and with what `PROTECTED` names."""
         trusted = self._connections.limits.trusted
+        peer, port = scope["client"]
+        scope[PROTECTED] = is_protected(scope["scheme"], peer, _joined(scope, b"x-forwarded-proto"), trusted)
         if trusted:
-            named = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
-            peer, port = scope["client"]
-            scope["client"] = (client_of(peer, ",".join(named), trusted), port)
+            scope["client"] = (client_of(peer, _joined(scope, b"x-forwarded-for"), trusted), port)
         return scope
 
     async def _stop(self, drain_s: float) -> None:
@@ -243,6 +244,10 @@ async def _end(running: _Running, drain_s: float) -> None:
     await asyncio.wait([running.task], timeout=_STOP_S)
     running.task.cancel()
     await asyncio.wait([running.task])
+
+
+def _joined(scope: Scope, header: bytes) -> str:
+    return ",".join(value.decode("latin-1") for name, value in scope["headers"] if name == header)
 
 
 async def _turn_away(scope: Scope, send: Send, status: int) -> None:

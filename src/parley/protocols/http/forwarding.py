@@ -1,11 +1,15 @@
-"""Who stands behind a reverse proxy: `X-Forwarded-For`, believed only of proxies that are known."""
+"""Who stands behind a reverse proxy, and how they reached it: believed only of proxies that are known."""
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
+from typing import Final
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_LOOPBACK: Final[Sequence[Network]] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+_ENCRYPTED: Final = frozenset({"https", "wss"})
 
 
 def is_among(address: str, networks: Sequence[Network]) -> bool:
@@ -37,6 +41,28 @@ def client_of(peer: str, forwarded_for: str | None, trusted: Sequence[Network]) 
             break
         client = str(address)
     return client
+
+
+def is_protected(scheme: str, peer: str, forwarded_proto: str | None, trusted: Sequence[Network]) -> bool:
+    """Tell whether nobody on a network can read along with a request.
+
+    Args:
+        scheme: of the request as it came in here.
+        peer: the address that the connection came from.
+        forwarded_proto: the request's `X-Forwarded-Proto`.
+        trusted: proxies that say the truth.
+
+    Returns:
+        True for TLS, for connections from this machine, and for those of a trusted proxy, unless it says that its
+        client came without TLS.
+    """
+    if scheme in _ENCRYPTED:
+        return True
+    if not is_among(peer, trusted):
+        return is_among(peer, _LOOPBACK)
+    # The first: what the outermost proxy saw.
+    proto = (forwarded_proto or "").partition(",")[0].strip(" \t").lower()
+    return not proto or proto in _ENCRYPTED
 
 
 def _parse(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
