@@ -12,6 +12,7 @@ from parley.base.clock import VirtualClock
 from parley.domain.accounts import Account, Credential
 from parley.domain.contacts import Contact
 from parley.domain.errors import Conflict, NotFound
+from parley.domain.nodes import AccessModel, Affiliation, NodeConfig
 from parley.domain.subscriptions import SubscriptionState
 from parley.storage.memory.store import MemoryStorage
 
@@ -43,6 +44,9 @@ class Notes:
 
     async def deserted(self, account: Account, address: str) -> None:
         self.told.append(("deserted", account.address, address))
+
+    def nodes_changed(self, account_id: int) -> None:
+        self.told.append(("nodes_changed", account_id))
 
     async def removed(self, account: Account) -> None:
         self.told.append(("removed", account.address))
@@ -122,6 +126,17 @@ async def test_whoever_knew_a_removed_account_is_told_before_it_goes(office: Off
     await office.ask(requests.RemoveUser(ALICE))
     told = [note for note in office.live.told if note[0] in ("deserted", "removed")]
     assert told == [("deserted", bob.address, ALICE), ("removed", ALICE)]
+
+
+async def test_whoever_gets_a_removed_address_is_nothing_to_anybodys_nodes(office: Office):
+    bob = await office.stores.accounts.add("bob@example.org", [CREDENTIAL], 0)
+    await office.stores.nodes.create(bob.id, "urn:x", NodeConfig(AccessModel.WHITELIST), 10)
+    await office.stores.nodes.affiliate(bob.id, "urn:x", {ALICE: Affiliation.MEMBER}, 10)
+    await office.ask(requests.RemoveUser(ALICE))
+    (node,) = await office.stores.nodes.nodes(bob.id)
+    assert node.affiliations == {}
+    told = [note for note in office.live.told if note[0] in ("nodes_changed", "removed")]
+    assert told == [("nodes_changed", bob.id), ("removed", ALICE)]
 
 
 async def test_without_a_server_the_rosters_are_changed_themselves(office: Office):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from parley.base import log as logs
 from parley.domain.contacts import RosterEdit
 from parley.domain.relations import deserted
+from parley.edges.xmpp.extensions.pubsub.nodes import Nodes
 from parley.protocols.xmpp.errors import StreamCondition
 
 if TYPE_CHECKING:
@@ -59,6 +60,10 @@ class LiveServer:
     async def deserted(self, account: Account, address: str) -> None:
         """End what the account and the one at `address` granted each other, and tell the account's clients."""
         await self._host.rosters.update(account, address, deserted)
+
+    def nodes_changed(self, account_id: int) -> None:
+        """Forget what is remembered of the account's nodes."""
+        self._host.memory(Nodes).forget(account_id)
 
     async def removed(self, account: Account) -> None:
         """Delete the files that only this account had, in the background."""
@@ -113,6 +118,9 @@ class NobodyLive:
         contacts = (await self._rosters.load(account.id)).contacts
         edit = RosterEdit(account.id, address, deserted(contacts.get(address)))
         await self._rosters.edit([edit], limit=len(contacts))
+
+    def nodes_changed(self, account_id: int) -> None:
+        """Nothing is remembered."""
 
     async def removed(self, account: Account) -> None:
         """Delete the files that only this account had."""

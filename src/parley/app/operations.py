@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from parley.base.clock import Clock
     from parley.domain.accounts import Account
     from parley.domain.devices import Device
-    from parley.domain.ports import AccountStore, DeviceStore, RosterStore, UploadStore
+    from parley.domain.ports import AccountStore, DeviceStore, NodeStore, RosterStore, UploadStore
 
 
 class Live(Protocol):
@@ -39,6 +39,10 @@ class Live(Protocol):
 
     async def deserted(self, account: Account, address: str) -> None:
         """The account at `address` goes: what this account and it granted each other ends."""
+        ...
+
+    def nodes_changed(self, account_id: int) -> None:
+        """Other people may read the account's nodes than before."""
         ...
 
     async def removed(self, account: Account) -> None:
@@ -65,6 +69,11 @@ class Stores(Protocol):
         ...
 
     @property
+    def nodes(self) -> NodeStore:
+        """Personal event nodes."""
+        ...
+
+    @property
     def uploads(self) -> UploadStore:
         """Uploads."""
         ...
@@ -84,6 +93,7 @@ class Operations:
         self._accounts = stores.accounts
         self._devices = stores.devices
         self._rosters = stores.rosters
+        self._nodes = stores.nodes
         self._uploads = stores.uploads
         self._clock = clock
         self._domains = domains
@@ -157,6 +167,7 @@ class Operations:
         self._live.changed(account)
         ended = self._live.end(account, None, "the account was removed")
         await self._end_subscriptions(account)
+        await self._end_affiliations(account)
         await self._accounts.remove(account.id)
         self._live.changed(account)
         await self._live.removed(account)
@@ -167,6 +178,10 @@ class Operations:
         for other in await self._accounts.all():
             if other.id in watching:
                 await self._live.deserted(other, account.address)
+
+    async def _end_affiliations(self, account: Account) -> None:
+        for account_id in await self._nodes.disaffiliate(account.address):
+            self._live.nodes_changed(account_id)
 
     async def _list_devices(self, request: requests.ListDevices) -> Document:
         account = await self._find(request.address)

@@ -214,6 +214,13 @@ class NodeStore(Protocol):
         """
         ...
 
+    async def disaffiliate(self, address: str) -> list[int]:
+        """Forget what an address is to anybody's nodes; returns the ids of the accounts whose nodes changed.
+
+        For an account that goes: who gets its address later is somebody else.
+        """
+        ...
+
     async def publish(self, account_id: int, name: str, item: NodeItem) -> None:
         """Add or replace an item and drop the oldest over max_items; raises NotFound("node-not-found")."""
         ...

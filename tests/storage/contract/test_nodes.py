@@ -94,6 +94,22 @@ async def test_what_people_are_to_a_node(storage: AnyStorage) -> None:
     assert await storage.nodes.node(alice, "urn:x") == Node(alice, "urn:x", NodeConfig())
 
 
+@pytest.mark.parametrize("gone", [BOB, "back\\\\20slash@example.org", "jürgen@example.org"])
+async def test_of_an_address_that_goes_nothing_is_left_at_any_node(storage: AnyStorage, gone: str) -> None:
+    alice, bob = await two_people(storage)
+    stays = {CAROL: Affiliation.MEMBER, f"x{gone}": Affiliation.MEMBER}
+    for account_id, name in ((alice, "urn:x"), (alice, "urn:y"), (bob, "urn:x")):
+        await storage.nodes.create(account_id, name, NodeConfig(title=gone), 10)
+        await storage.nodes.affiliate(account_id, name, stays, 10)
+    await storage.nodes.affiliate(alice, "urn:x", {gone: Affiliation.MEMBER}, 10)
+    await storage.nodes.affiliate(alice, "urn:y", {gone: Affiliation.OUTCAST}, 10)
+    assert await storage.nodes.disaffiliate(gone) == [alice]
+    left = [*await storage.nodes.nodes(alice), *await storage.nodes.nodes(bob)]
+    assert [node.affiliations for node in left] == [stays] * 3
+    assert [node.config for node in left] == [NodeConfig(title=gone)] * 3
+    assert await storage.nodes.disaffiliate(gone) == []
+
+
 class NodeMachine(StorageMachine):
     """Against dictionaries in the order of publication."""
 

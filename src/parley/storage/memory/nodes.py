@@ -46,6 +46,17 @@ class MemoryNodes:
         node = self._existing(account_id, name)
         node.affiliations = affiliated(node.affiliations, changes, limit)
 
+    async def disaffiliate(self, address: str) -> list[int]:
+        """Forget what an address is to anybody's nodes; returns the ids of the accounts whose nodes changed."""
+        changed = []
+        for account_id, table in self._tables.accounts.items():
+            nodes = [node for node in table.nodes.values() if address in node.affiliations]
+            for node in nodes:
+                node.affiliations = {key: word for key, word in node.affiliations.items() if key != address}
+            if nodes:
+                changed.append(account_id)
+        return changed
+
     async def publish(self, account_id: int, name: str, item: NodeItem) -> None:
         """Add or replace an item and drop the oldest over max_items."""
         node = self._existing(account_id, name)

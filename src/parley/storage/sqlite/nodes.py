@@ -15,6 +15,8 @@ from parley.storage.sqlite.writer import Writer
 
 _ALL = sql("nodes.all")
 _FIND = sql("nodes.find")
+_BY_ID = sql("nodes.by_id")
+_NAMING = sql("nodes.naming")
 _COUNT = sql("nodes.count")
 _CREATE = sql("nodes.create")
 _CONFIGURE = sql("nodes.configure")
@@ -80,6 +82,12 @@ class SqliteNodes:
 
         await self._writer.run(change)
 
+    async def disaffiliate(self, address: str) -> list[int]:
+        """Forget what an address is to anybody's nodes; see the port."""
+        # The search reads every node there is, so it does not keep the writer waiting.
+        rows = await self._readers.run(lambda connection: connection.execute(_NAMING, (address,)).fetchall())
+        return await self._writer.run(lambda connection: _disaffiliate(connection, [row[0] for row in rows], address))
+
     async def publish(self, account_id: int, name: str, item: NodeItem) -> None:
         """Add or replace an item; see the port."""
 
@@ -143,6 +151,18 @@ def _existing(connection: sqlite3.Connection, account_id: int, name: str) -> tup
     if found is None:
         raise NotFound("node-not-found")
     return found
+
+
+def _disaffiliate(connection: sqlite3.Connection, node_ids: Sequence[int], address: str) -> list[int]:
+    changed = set()
+    for node_id in node_ids:
+        row = connection.execute(_BY_ID, (node_id,)).fetchone()
+        known = None if row is None else _node(*row)
+        if known is not None and address in known.affiliations:
+            affiliations = {key: word for key, word in known.affiliations.items() if key != address}
+            connection.execute(_CONFIGURE, (_text(known.config, affiliations), node_id))
+            changed.add(known.account_id)
+    return sorted(changed)
 
 
 def _items_by_id(connection: sqlite3.Connection, node_id: int, ids: Sequence[str]) -> list[NodeItem]:

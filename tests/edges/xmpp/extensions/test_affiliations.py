@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from ..harness import Client, Harness, address
+from parley.app import requests
+from parley.app.live import LiveServer
+from parley.app.operations import Operations
+
+from ..harness import DOMAIN, Client, Harness, address
 from .test_pubsub import LIST, NOT_FOUND, NS, error, get_items, node_names, one, options, owner, publish, result
 
 OWNER = f"{NS}#owner"
@@ -58,6 +62,27 @@ async def test_members_hear_and_outcasts_do_not() -> None:
         assert 'node="urn:n"' in event
         await phone.send(owner("set", affiliations("urn:n", bob="outcast")), publish("urn:n", LIST))
         bob.expect()
+
+
+class NoFiles:
+    """Nobody uploaded anything."""
+
+    async def drop_unreferenced(self) -> int:
+        return 0
+
+
+async def test_who_follows_a_removed_account_is_no_member() -> None:
+    async with Harness() as host:
+        phone, bob = await two(host, "whitelist")
+        await phone.send(owner("set", affiliations("urn:n", bob="member")))
+        await bob.send(get_items("urn:n", "alice"))
+        assert 'type="result"' in bob.take()[-1]
+        live = LiveServer(host.host, host.host.stores.directory, NoFiles())
+        await Operations(host.storage, host.clock, [DOMAIN], live).answer(requests.RemoveUser(address("bob")))
+        await host.add("bob")
+        bob = await host.connect("bob/desk")
+        await bob.send(get_items("urn:n", "alice"))
+        assert 'type="error"' in bob.take()[-1]
 
 
 async def test_who_has_which() -> None:

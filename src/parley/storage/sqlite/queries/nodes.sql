@@ -4,6 +4,12 @@ SELECT account_id, name, config FROM node WHERE account_id = ? ORDER BY name;
 -- name: find
 SELECT id, config FROM node WHERE account_id = ? AND name = ?;
 
+-- name: by_id
+SELECT account_id, name, config FROM node WHERE id = ?;
+
+-- name: naming
+SELECT id FROM node WHERE instr(config, json_quote(?)) > 0;
+
 -- name: count
 SELECT count(*) FROM node WHERE account_id = ?;
 

@@ -64,30 +64,31 @@ class Nodes:
         try:
             return await self._host.stores.nodes.create(account_id, name, config, self._host.settings.pep.max_nodes)
         finally:
-            self._changed(account_id)
+            self.forget(account_id)
 
     async def configure(self, account_id: int, name: str, config: NodeConfig) -> None:
         """Raises NotFound("node-not-found")."""
         try:
             await self._host.stores.nodes.configure(account_id, name, config)
         finally:
-            self._changed(account_id)
+            self.forget(account_id)
 
     async def affiliate(self, account_id: int, name: str, changes: Mapping[str, Affiliation]) -> None:
         """Raises NotFound("node-not-found"), LimitReached("too-many-affiliations")."""
         try:
             await self._host.stores.nodes.affiliate(account_id, name, changes, _MAX_AFFILIATIONS)
         finally:
-            self._changed(account_id)
+            self.forget(account_id)
 
     async def delete(self, account_id: int, name: str) -> bool:
         """Delete the node; False if there was none."""
         try:
             return await self._host.stores.nodes.delete(account_id, name)
         finally:
-            self._changed(account_id)
+            self.forget(account_id)
 
-    def _changed(self, account_id: int) -> None:
+    def forget(self, account_id: int) -> None:
+        """The account's nodes are not what they were."""
         self._changes += 1
         self._cache.pop(account_id, None)
 
