@@ -146,7 +146,7 @@ export interface Message {
   /** Own messages only. */
   readonly state?: SendState;
   /** Why it waits or failed. */
-  readonly waitingFor?: 'connection' | 'trust' | 'devices' | 'upload' | 'server';
+  readonly waitingFor?: 'connection' | 'trust' | 'own-trust' | 'devices' | 'upload' | 'server';
   readonly failure?: FailureCode;
 }
 
@@ -243,7 +243,11 @@ export interface Parley {
 
   openThread(jid: string): Thread;
   sendText(jid: string, text: string): Promise<void>;
-  sendVoice(jid: string, recording: Recording): Promise<void>;
+  /**
+   * Resolves when the message is stored. It has its place behind what was sent before from the call on, also while the
+   * recording is still being made; rejects with what that rejects with.
+   */
+  sendVoice(jid: string, recording: Recording | Promise<Recording>): Promise<void>;
   retry(messageId: string): Promise<void>;
   /** A waiting or failed message of our own. */
   discard(messageId: string): Promise<void>;

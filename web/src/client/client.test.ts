@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Thread } from '../model';
+import type { Recording, Thread } from '../model';
 import { NS } from './ns';
 import { FakeServer } from './testing/fake-server';
 import { ALICE, BOB, last, Profile, pass, required, texts, tick, until } from './testing/profile';
@@ -366,6 +366,28 @@ describe('messages composed in one go', () => {
     await until(() => toAlice.messages.value.filter(({ content }) => content.kind !== 'note').length === 3);
     await until(() => toBob.messages.value.every(({ state }) => state === undefined || state === 'delivered'));
     expect(durations()).toEqual([2_000, 1_000]);
+  });
+
+  it('go out in that order, though the first is still being made of what was recorded', async () => {
+    const [alice, bob] = [await signedIn(ALICE), await signedIn(BOB)];
+    const toBob = alice.thread(BOB);
+    bob.thread(ALICE);
+    const durations = () =>
+      toBob.messages.value.flatMap(({ content }) => (content.kind === 'voice' ? [content.durationMs] : []));
+    const recordingOf = (durationMs: number): Recording => ({ blob: new Blob(['heard']), durationMs, waveform: [] });
+    let deliver = (_: Recording) => {};
+    const first = new Promise<Recording>((resolve) => {
+      deliver = resolve;
+    });
+    const broken = Promise.reject<Recording>(new Error('no file came of it'));
+    broken.catch(() => undefined);
+    const all = [first, broken, recordingOf(2_000)].map((recording) => alice.client.sendVoice(BOB, recording));
+    await tick();
+    deliver(recordingOf(1_000));
+    const outcomes = (await Promise.allSettled(all)).map(({ status }) => status);
+    expect(outcomes).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    await until(() => toBob.messages.value.every(({ state }) => state === undefined || state === 'delivered'));
+    expect(durations()).toEqual([1_000, 2_000]);
   });
 });
 

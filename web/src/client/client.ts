@@ -257,7 +257,7 @@ export class Client implements Parley {
     return stored(() => this.#ask((engine) => engine.sendText(jid, text)));
   }
 
-  sendVoice(jid: string, recording: Recording): Promise<void> {
+  sendVoice(jid: string, recording: Recording | Promise<Recording>): Promise<void> {
     return stored(() => this.#ask((engine) => engine.sendVoice(jid, recording)));
   }
 

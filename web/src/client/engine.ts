@@ -257,28 +257,33 @@ export class Engine {
   }
 
   sendText(jid: string, text: string): Promise<void> {
-    const message = this.#ownMessage(jid, { kind: 'text', text });
+    const message = { ...this.#ownMessage(jid), content: { kind: 'text', text } } as const;
     this.typing.sent(jid);
     return this.#inTurn(jid, () => this.outbox.enqueueText(message, text));
   }
 
-  sendVoice(jid: string, recording: Recording): Promise<void> {
-    const message = this.#ownMessage(jid, {
-      kind: 'voice',
-      url: '',
-      mediaType: recording.blob.type || 'audio/ogg',
-      sizeBytes: recording.blob.size,
-      durationMs: recording.durationMs,
-      waveform: recording.waveform,
-      isHeard: false,
-      positionMs: 0,
-    });
+  sendVoice(jid: string, recording: Recording | Promise<Recording>): Promise<void> {
+    const draft = this.#ownMessage(jid);
     this.typing.sent(jid);
     return this.#inTurn(jid, async () => {
       const { db } = this.store;
-      const { ciphertext, upload } = await encryptUpload(recording.blob);
+      const { blob, durationMs, waveform } = await recording;
+      const message = {
+        ...draft,
+        content: {
+          kind: 'voice',
+          url: '',
+          mediaType: blob.type || 'audio/ogg',
+          sizeBytes: blob.size,
+          durationMs,
+          waveform,
+          isHeard: false,
+          positionMs: 0,
+        },
+      } as const;
+      const { ciphertext, upload } = await encryptUpload(blob);
       await this.outbox.enqueueVoice(message, upload, [
-        await db.sealBlob(message.id, new Uint8Array(await recording.blob.arrayBuffer())),
+        await db.sealBlob(message.id, new Uint8Array(await blob.arrayBuffer())),
         await db.sealBlob(uploadBlobId({ messageId: message.id }), ciphertext),
       ]);
     });
@@ -401,7 +406,8 @@ export class Engine {
     this.typing.tell(jid, what);
   }
 
-  #ownMessage(jid: string, content: MessageRecord['content']): MessageRecord {
+  /** An own message with its place, composed now. */
+  #ownMessage(jid: string): Omit<MessageRecord, 'content'> {
     const id = crypto.randomUUID();
     return {
       id,
@@ -412,7 +418,6 @@ export class Engine {
       isOwn: true,
       sender: this.options.session.jid,
       at: this.options.clock.now(),
-      content,
       confidentiality: 'sealed',
       ...(this.link.isOpen
         ? { state: 'sending' as const }

@@ -126,7 +126,8 @@ class DemoParley implements Parley {
     if (!this.query.has('offline')) void this.progress(jid);
   }
 
-  async sendVoice(jid: string, { blob, durationMs, waveform }: Recording): Promise<void> {
+  async sendVoice(jid: string, recording: Recording | Promise<Recording>): Promise<void> {
+    const { blob, durationMs, waveform } = await recording;
     const content = {
       kind: 'voice',
       durationMs,

@@ -26,7 +26,7 @@ export function createApp(parley: Parley): App {
   });
   addEventListener('beforeunload', (event) => {
     // The browser asks before a recording is lost with the page.
-    if (voice.jid.peek() !== null && voice.phase.peek() !== 'binned') event.preventDefault();
+    if (voice.isUnsaved) event.preventDefault();
   });
   // On its way down, before the client stores what it has not stored yet.
   addEventListener('pagehide', () => player.flush(), { capture: true });

@@ -14,6 +14,10 @@ let refusal: RecorderFailure | null;
 let isSendBroken: boolean;
 /** What the next attempts to make a file of the recording fail with. */
 let packingFailures: RecorderFailure[];
+/** What making a file of the recording answers. */
+let finishing: Promise<Recording>;
+/** Storing lasts until this does. */
+let storing: Promise<void>;
 let session: VoiceSession;
 
 const recorder: Recorder = {
@@ -26,7 +30,7 @@ const recorder: Recorder = {
     log.push('finish');
     const failure = packingFailures.shift();
     if (failure) throw failure;
-    return made;
+    return finishing;
   },
 };
 
@@ -36,6 +40,8 @@ beforeEach(() => {
   refusal = null;
   isSendBroken = false;
   packingFailures = [];
+  finishing = Promise.resolve(made);
+  storing = Promise.resolve();
   session = new VoiceSession({
     open: async (given) => {
       events = given;
@@ -43,8 +49,11 @@ beforeEach(() => {
       return recorder;
     },
     send: async (to, recording) => {
+      log.push(`takes the place in ${to}`);
       if (isSendBroken) throw new Error('no space');
-      log.push(`send ${to} ${recording.durationMs}`);
+      const { durationMs } = await recording;
+      await storing;
+      log.push(`send ${to} ${durationMs}`);
     },
     onRecording: (_, isRecording) => log.push(isRecording ? 'tells recording' : 'tells nothing'),
     after: (ms, act) => {
@@ -71,7 +80,14 @@ test('what was held for three seconds is sent, once', async () => {
   session.release(3000);
   session.release(3100);
   await settle();
-  expect(log).toEqual(['begin', 'tells recording', 'tells nothing', 'finish', `send ${jid} 3000`]);
+  expect(log).toEqual([
+    'begin',
+    'tells recording',
+    'tells nothing',
+    'finish',
+    `takes the place in ${jid}`,
+    `send ${jid} 3000`,
+  ]);
   expect([session.phase.value, session.jid.value]).toEqual(['idle', null]);
 });
 
@@ -113,6 +129,45 @@ test('a recording that could not be made a file is tried again when it is sent a
   session.send();
   await settle();
   expect(log.at(-1)).toBe(`send ${jid} 3000`);
+});
+
+test('from the first word until it is stored, a recording would be lost with the page', async () => {
+  let done = () => {};
+  storing = new Promise((resolve) => {
+    done = resolve;
+  });
+  session.press(jid, 0);
+  expect(session.isUnsaved).toBe(false);
+  await settle();
+  expect(session.isUnsaved).toBe(true);
+  events.onLevel(0.5, 3000);
+  session.release(3000);
+  expect(log).toContain(`takes the place in ${jid}`);
+  await settle();
+  expect([session.phase.value, session.preparing.value, session.isUnsaved]).toEqual(['idle', [jid], true]);
+  done();
+  await settle();
+  expect([session.preparing.value, session.isUnsaved]).toEqual([[], false]);
+});
+
+test('a file that takes too long comes back as a paused recording, and is not lost when it comes', async () => {
+  let deliver = (_: Recording) => {};
+  finishing = new Promise((resolve) => {
+    deliver = resolve;
+  });
+  await record(3000);
+  session.release(3000);
+  timers
+    .filter(({ isCancelled }) => !isCancelled)
+    .at(-1)
+    ?.act();
+  await settle();
+  expect([session.phase.value, session.hint.value, session.preparing.value]).toEqual(['paused', 'unpacked', []]);
+  session.send();
+  deliver(made);
+  await settle();
+  expect(log.at(-1)).toBe(`send ${jid} 3000`);
+  expect(log.filter((line) => line === 'finish')).toHaveLength(1);
 });
 
 test('a recording that is lost is said to have failed, and nothing is left open', async () => {

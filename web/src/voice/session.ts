@@ -7,7 +7,11 @@ import { type RecorderErrorCode, RecorderFailure } from './recorder-failure';
 /** What the session needs from outside; tests hand in their own. */
 export interface VoicePorts {
   open(events: RecorderEvents): Promise<Recorder>;
-  send(jid: string, recording: Recording): Promise<void>;
+  /**
+   * Takes the place of the message at once, and the recording when it is made. Resolves when the message is stored;
+   * rejects also when the recording does.
+   */
+  send(jid: string, recording: Promise<Recording>): Promise<void>;
   /** A recording begins: whatever plays falls silent, the contact sees "recording". */
   onRecording(jid: string, isRecording: boolean): void;
   after(ms: number, act: () => void): () => void;
@@ -20,6 +24,8 @@ export const liveLevels = 24;
 const longestMs = 30 * 60_000;
 const hintMs = 4000;
 const binMs = 5000;
+/** How long making a file of a recording may take before the person is told; what comes later is not lost. */
+const packingMs = 60_000;
 
 /**
  * The one recording of the app. It belongs to a conversation and outlives the screen that began it: leaving the thread
@@ -35,6 +41,8 @@ export class VoiceSession {
   readonly hint: ReadonlySignal<HintCode | null>;
   /** The microphone is still there, so that a paused recording can go on. */
   readonly canResume: ReadonlySignal<boolean>;
+  /** Whom the recordings are for that were sent and are not stored yet. */
+  readonly preparing: ReadonlySignal<readonly string[]>;
 
   private readonly ports: VoicePorts;
   private readonly state = {
@@ -44,6 +52,7 @@ export class VoiceSession {
     levels: signal<readonly number[]>([]),
     hint: signal<HintCode | null>(null),
     canResume: signal(true),
+    preparing: signal<readonly string[]>([]),
   };
   private recorder: Recorder | null = null;
   private pressedAt = 0;
@@ -59,6 +68,13 @@ export class VoiceSession {
     this.levels = this.state.levels;
     this.hint = this.state.hint;
     this.canResume = this.state.canResume;
+    this.preparing = this.state.preparing;
+  }
+
+  /** Something that was said would be lost with the page. */
+  get isUnsaved(): boolean {
+    const isSpoken = ['holding', 'locked', 'paused'].includes(this.state.phase.peek());
+    return isSpoken || this.state.preparing.peek().length > 0;
   }
 
   /** The button of a conversation went down at `now` (ms, any monotonic clock). */
@@ -155,16 +171,42 @@ export class VoiceSession {
     const recorder = this.recorder;
     const jid = this.state.jid.peek();
     const recordedMs = this.state.recordedMs.peek();
+    const { preparing } = this.state;
     this.forget();
     if (!recorder || jid === null) return;
-    let recording: Recording | null = null;
+    preparing.value = [...preparing.peek(), jid];
+    const packing = recorder.finish();
+    const packed = this.inTime(packing);
     try {
-      recording = await recorder.finish();
-      await this.ports.send(jid, recording);
+      await this.ports.send(jid, packed);
+    } catch {
+      await this.recover(jid, { recorder, packing, packed, recordedMs });
+    } finally {
+      const index = preparing.peek().indexOf(jid);
+      preparing.value = preparing.peek().filter((_, at) => at !== index);
+    }
+  }
+
+  /** @throws RecorderFailure `unpacked` when it takes too long */
+  private inTime(packing: Promise<Recording>): Promise<Recording> {
+    const inTime = new Promise<Recording>((resolve, reject) => {
+      const cancel = this.ports.after(packingMs, () => reject(new RecorderFailure('unpacked')));
+      packing.then(resolve, reject).finally(cancel);
+    });
+    // Whoever gets it may look at it only when it is its turn.
+    inTime.catch(nothing);
+    return inTime;
+  }
+
+  /** After a recording could not be handed over. */
+  private async recover(jid: string, { recorder, packing, packed, recordedMs }: Packing): Promise<void> {
+    try {
+      const recording = await packed;
+      this.keep(jid, finished(recording), recording.durationMs);
+      this.showHint('failed');
     } catch (error) {
-      const isUnpacked = error instanceof RecorderFailure && error.code === 'unpacked';
-      if (recording) this.keep(jid, finished(recording), recording.durationMs);
-      else if (isUnpacked) this.keep(jid, recorder, recordedMs);
+      const isUnpacked = isUnpackedError(error);
+      if (isUnpacked) this.keep(jid, unpacked(recorder, packing), recordedMs);
       else recorder.discard();
       this.showHint(isUnpacked ? 'unpacked' : 'failed');
     }
@@ -208,9 +250,34 @@ export class VoiceSession {
   }
 }
 
+/** A recording that was sent, on its way to be a file. */
+interface Packing {
+  readonly recorder: Recorder;
+  readonly packing: Promise<Recording>;
+  /** The same, in time. */
+  readonly packed: Promise<Recording>;
+  readonly recordedMs: number;
+}
+
+function isUnpackedError(error: unknown): boolean {
+  return error instanceof RecorderFailure && error.code === 'unpacked';
+}
+
+/** A recorder that was asked for its file: what still comes of that counts, and it is asked again if that failed. */
+function unpacked(recorder: Recorder, packing: Promise<Recording>): Recorder {
+  const whole = () =>
+    packing.catch((error: unknown) => {
+      if (isUnpackedError(error)) return recorder.finish();
+      throw error;
+    });
+  return { ...finishedParts, snapshot: whole, finish: whole, discard: () => recorder.discard() };
+}
+
+const nothing = () => {};
+const finishedParts = { begin: nothing, pause: nothing, resume: nothing, discard: nothing };
+
 /** A recorder that has nothing left to record. */
 function finished(recording: Recording): Recorder {
-  const nothing = () => {};
   const whole = () => Promise.resolve(recording);
-  return { begin: nothing, pause: nothing, resume: nothing, snapshot: whole, finish: whole, discard: nothing };
+  return { ...finishedParts, snapshot: whole, finish: whole };
 }
