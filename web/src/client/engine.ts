@@ -23,11 +23,14 @@ import type { ClientDb } from './db';
 import { omemoDeviceIdOf } from './devices';
 import { OfflineError, StanzaError } from './errors';
 import { Files, type FileTools } from './files';
+import { History } from './history';
 import { Inbox } from './inbox';
+import { isTooLarge, TEXT_LIMIT_BYTES } from './limits';
 import { Link, type LinkOptions } from './link';
 import { heard } from './marks';
 import { NS } from './ns';
-import { Outbox, uploadBlobId } from './outbox';
+import { Outbox } from './outbox';
+import { uploadBlobId } from './outbox-entries';
 import { buildPresence, Presences } from './presence';
 import { answerQuestions } from './questions';
 import type { MessageRecord, SessionRecord } from './records';
@@ -59,10 +62,8 @@ interface Parts {
   readonly inbox: Inbox;
   readonly sync: Sync;
   readonly files: Files;
+  readonly history: History;
 }
-
-/** A thread that has fewer messages is filled up from the archive at once. */
-const SHORT_THREAD = 20;
 
 /** Conversations that a change of our own devices is told in. */
 const OWN_NOTE_LIMIT = 10;
@@ -107,6 +108,7 @@ export class Engine {
       onOpen: (isResumed) => this.#onOpen(isResumed),
       onStanza: (stanza) => this.#onStanza(stanza),
       onAcked: (ids) => void this.sync.enqueue(() => this.outbox.onAcked(ids)).catch(() => undefined),
+      onCutOff: () => void this.sync.enqueue(() => this.outbox.onCutOff()).catch(() => undefined),
       onRefused: (error) => options.onRefused(error),
     });
     this.roster = new Roster(db, this.link, session.jid);
@@ -168,7 +170,8 @@ export class Engine {
       onStored: (record) => this.#fetchLater(record),
     });
     const sync = new Sync({ db, store, archive: this.#archive, inbox, tasks: this.#tasks });
-    this.#parts = { sealing, outbox, inbox, sync, files };
+    const history = new History({ store, link, sync, onShown: (record) => this.#fetchLater(record) });
+    this.#parts = { sealing, outbox, inbox, sync, files, history };
   }
 
   get outbox(): Outbox {
@@ -256,10 +259,14 @@ export class Engine {
     await this.storage.stop();
   }
 
-  sendText(jid: string, text: string): Promise<void> {
+  /** @throws RequestFailure `too-large`: nothing was kept of it. */
+  async sendText(jid: string, text: string): Promise<void> {
+    if (isTooLarge(text, TEXT_LIMIT_BYTES)) {
+      throw new RequestFailure('too-large');
+    }
     const message = { ...this.#ownMessage(jid), content: { kind: 'text', text } } as const;
     this.typing.sent(jid);
-    return this.#inTurn(jid, () => this.outbox.enqueueText(message, text));
+    await this.#inTurn(jid, () => this.outbox.enqueueText(message, text));
   }
 
   sendVoice(jid: string, recording: Recording | Promise<Recording>): Promise<void> {
@@ -352,31 +359,12 @@ export class Engine {
     }
   }
 
-  /** Loads the end of a conversation, and what it lacks. */
-  async openThread(jid: string): Promise<void> {
-    const thread = this.store.thread(jid);
-    await thread.load();
-    for (const record of thread.records) {
-      this.#fetchLater(record);
-    }
-    if (thread.records.length < SHORT_THREAD && !this.store.conversation(jid).isComplete && this.link.isOpen) {
-      await this.loadOlder(jid);
-    }
+  openThread(jid: string): Promise<void> {
+    return this.#assembled.history.open(jid);
   }
 
-  async loadOlder(jid: string): Promise<void> {
-    const thread = this.store.thread(jid);
-    thread.setLoading(true);
-    try {
-      const hadStored = await thread.loadStored();
-      if (!hadStored && !this.store.conversation(jid).isComplete && this.link.isOpen) {
-        await this.sync.older(jid, thread.oldestArchived?.stanzaId);
-        await thread.loadStored();
-      }
-      thread.setHasOlder(hadStored || !this.store.conversation(jid).isComplete);
-    } finally {
-      thread.setLoading(false);
-    }
+  loadOlder(jid: string): Promise<void> {
+    return this.#assembled.history.older(jid);
   }
 
   /** Takes this installation, or all, off the account's list of devices, as far as the connection allows. */

@@ -49,6 +49,8 @@ let streams: FakeStream[];
 let states: ConnectionState[];
 let opened: boolean[];
 let refused: SignInError[];
+/** How many states were told before each. */
+let cutOffs: number[];
 let received: XmlNode[];
 let link: Link;
 let locate: (signal: AbortSignal) => Promise<string>;
@@ -59,6 +61,7 @@ beforeEach(() => {
   states = [];
   opened = [];
   refused = [];
+  cutOffs = [];
   received = [];
   locate = async () => 'ws://home/xmpp';
   link = new Link(
@@ -77,6 +80,7 @@ beforeEach(() => {
       onOpen: (isResumed) => opened.push(isResumed),
       onStanza: (stanza) => received.push(stanza),
       onAcked: () => undefined,
+      onCutOff: () => void cutOffs.push(states.length),
       onRefused: (error) => refused.push(error),
     },
   );
@@ -185,6 +189,14 @@ describe('connecting', () => {
     clock.advance(600_000);
     await settle();
     expect(streams).toHaveLength(1);
+  });
+
+  it('tells that it was cut off for what it sent, before it says that it waits', async () => {
+    const stream = await online();
+    const before = states.length;
+    stream.events.onEnd({ kind: 'stream-error', condition: 'policy-violation' });
+    expect(cutOffs).toEqual([before]);
+    expect(states.at(-1)).toMatchObject({ kind: 'waiting', reason: 'throttled' });
   });
 
   it('asks again before it believes that it is signed out', async () => {

@@ -18,6 +18,8 @@ export interface LinkEvents {
   /** Messages and presence, in their order. */
   onStanza(stanza: XmlNode): void;
   onAcked(ids: readonly string[]): void;
+  /** The server ended the stream because of what was sent over it; the session is over with it. */
+  onCutOff(): void;
   /** The server does not let us in any more; no further try is made. */
   onRefused(error: SignInError): void;
 }
@@ -382,6 +384,11 @@ export class Link {
     this.#phase = 'waiting';
     const isConflict = end.kind === 'stream-error' && end.condition === 'conflict';
     const waitMs = this.#backoff.next() + (isConflict ? CONFLICT_WAIT_MS : 0);
+    if (end.kind === 'stream-error' && end.condition === 'policy-violation') {
+      // Taken up again, the session would send the same again.
+      this.#sm.clear();
+      this.events.onCutOff();
+    }
     const isThrottled = error === 'throttled' || (end.kind === 'stream-error' && THROTTLING.has(end.condition));
     this.events.onState({
       kind: 'waiting',

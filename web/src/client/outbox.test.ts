@@ -4,8 +4,9 @@ import { encryptFile } from '../e2ee';
 import { ManualClock } from './clock';
 import { ClientDb, type DbWrite } from './db';
 import { OfflineError, StanzaError } from './errors';
-import { Outbox, uploadBlobId } from './outbox';
-import type { MessageRecord, UploadSlot } from './records';
+import { Outbox } from './outbox';
+import { uploadBlobId } from './outbox-entries';
+import type { MessageRecord, OutboxRecord, UploadSlot } from './records';
 import type { SealOutcome } from './sealing';
 import { fragmentOf } from './secrets';
 import { Store } from './store';
@@ -25,6 +26,7 @@ class Process {
   sealing: 'works' | 'devices' | 'trust' | 'list-refused' | 'crash-before-commit' | 'crash-after-commit' = 'works';
   upload: (slot: UploadSlot) => Promise<void> = async () => undefined;
   slotsGiven = 0;
+  sealedBytes = 0;
   /** How often devices were asked for in vain. */
   asked = 0;
   isOver = false;
@@ -82,7 +84,7 @@ class Process {
       return new Promise(() => undefined);
     }
     this.sealedBodies.push(body);
-    const stanza = `<message id="${wireId}" sealed="${crypto.randomUUID()}"/>`;
+    const stanza = `<message id="${wireId}" sealed="${crypto.randomUUID()}">${'x'.repeat(this.sealedBytes)}</message>`;
     await this.store.db.write(await commit(stanza));
     return this.sealing === 'crash-after-commit' ? new Promise(() => undefined) : { kind: 'sealed', stanza };
   }
@@ -239,6 +241,54 @@ describe('sending', () => {
     expect(await process.store.db.getMessage('a')).toMatchObject({ state: 'sent', stanzaId: 'archive-1', at: 42 });
     expect(process.sent).toHaveLength(1);
     expect(await process.outbox.onArrived('a', 'archive-1')).toBe(false);
+  });
+});
+
+describe('what the server does not take', () => {
+  it('is never sent when it is too large, and holds nothing back', async () => {
+    const process = await start();
+    process.outbox.onReady(false);
+    process.sealedBytes = 256 * 1024;
+    await process.text('a');
+    await until(async () => (await process.state('a'))?.state === 'failed');
+    expect(await process.state('a')).toMatchObject({ failure: 'too-large' });
+    expect(await process.store.db.outbox()).toEqual([]);
+    process.sealedBytes = 0;
+    await process.text('b');
+    await until(() => process.sent.length === 1);
+    expect(process.ids()).toEqual(['b']);
+    expect(await process.outbox.discard('a')).toBe(true);
+  });
+
+  it('is not sent when it was sealed before, either', async () => {
+    const process = await start();
+    await process.text('a');
+    const [entry] = await process.store.db.outbox();
+    const stanza = `<message>${'ü'.repeat(128 * 1024)}</message>`;
+    await process.store.db.write([await process.store.db.sealOutbox({ ...(entry as OutboxRecord), stanza })]);
+    const next = await crash(process);
+    next.outbox.onReady(false);
+    await until(async () => (await next.state('a'))?.state === 'failed');
+    expect(next.sent).toEqual([]);
+  });
+
+  it('is given up when the stream ends twice with the same message at the front', async () => {
+    const process = await start();
+    process.outbox.onReady(false);
+    await process.text('a');
+    await process.text('b');
+    await until(() => process.sent.length === 2);
+    await process.outbox.onCutOff();
+    await process.outbox.onArrived('a', 'archive-1');
+    for (let round = 0; round < 2; round += 1) {
+      expect(await process.state('b')).toMatchObject({ state: 'sending' });
+      process.outbox.onReady(false);
+      await until(() => process.sent.length === 3 + round);
+      await process.outbox.onCutOff();
+    }
+    expect(await process.state('b')).toMatchObject({ state: 'failed', failure: 'refused' });
+    process.outbox.onReady(false);
+    expect(process.sent).toHaveLength(4);
   });
 });
 

@@ -13,6 +13,8 @@ import { StoreError, toAesGcmUrl } from '../e2ee';
 import type { FailureCode } from '../model';
 import { type DbWrite, removal } from './db';
 import { isPassing, OfflineError, StanzaError, StoppedError } from './errors';
+import { isTooLarge } from './limits';
+import { cut, Discarded, failed, isVoice, thingOf, uploadBlobId, uploadOf } from './outbox-entries';
 import { Pauses } from './pauses';
 import type { MessageRecord, OutboxRecord, PendingUpload, UploadSlot } from './records';
 import type { SealOutcome } from './sealing';
@@ -72,6 +74,8 @@ export class Outbox {
   /** Messages that the server took, by their id. */
   readonly #acked = new Map<string, OutboxRecord>();
   readonly #pauses: Pauses;
+  /** The message that stood first when the server last cut the stream off. */
+  #suspect: string | null = null;
   /** The last message that is being stored. */
   #storing: Promise<void> = Promise.resolve();
   #nextSeq = 1;
@@ -126,6 +130,20 @@ export class Outbox {
     this.#isReady = false;
     for (const entry of this.#entries.values()) {
       await this.#showWaiting(entry, 'connection');
+    }
+  }
+
+  /**
+   * The server ended the stream because of something that was sent. What it took before is acknowledged, or shows in the
+   * archive, before anything is sent again: a message that stands first twice is the cause, and would be for ever.
+   */
+  async onCutOff(): Promise<void> {
+    const [first] = this.#sent;
+    const entry = first === undefined ? undefined : this.#entries.get(first);
+    const isCause = entry !== undefined && entry.wireId === this.#suspect;
+    this.#suspect = isCause ? null : (entry?.wireId ?? this.#suspect);
+    if (isCause) {
+      await this.#fail(entry, 'refused');
     }
   }
 
@@ -321,13 +339,21 @@ export class Outbox {
 
   /** Brings an entry to the point where it can be sent. Null when it has to wait, or has failed. */
   async #prepare(entry: OutboxRecord): Promise<string | null> {
-    if (entry.stanza !== undefined) {
+    if (entry.stanza !== undefined && !isTooLarge(entry.stanza)) {
       return entry.stanza;
     }
     try {
+      this.#measure(entry.stanza);
       return await this.#seal(entry);
     } catch (error) {
       return this.#explain(entry, error);
+    }
+  }
+
+  /** What the server would not take is never sent: it would end the stream, and again with every resend. */
+  #measure(stanza: string | undefined): void {
+    if (stanza !== undefined && isTooLarge(stanza)) {
+      throw new UploadError('too-large');
     }
   }
 
@@ -335,6 +361,7 @@ export class Outbox {
     const { store, sealing } = this.parts;
     const outcome = await sealing.seal(entry.conversation, entry.wireId, entry.body ?? '', async (stanza) => {
       this.#check(entry);
+      this.#measure(stanza);
       return [await store.db.sealOutbox({ ...entry, stanza })];
     });
     if (outcome.kind === 'wait') {
@@ -539,38 +566,4 @@ export class Outbox {
   #count(): void {
     this.waitingCount.value = [...this.#entries.values()].filter((entry) => entry.messageId !== null).length;
   }
-}
-
-/** Where the ciphertext of a recording is kept until it is uploaded. */
-export function uploadBlobId(entry: { readonly messageId: string | null }): string {
-  return `upload/${entry.messageId}`;
-}
-
-function isVoice(entry: OutboxRecord): boolean {
-  return entry.upload !== undefined || entry.body?.startsWith('aesgcm:') === true;
-}
-
-/** What rests while an upload cannot go on. */
-function uploadOf(conversation: string): string {
-  return `upload ${conversation}`;
-}
-
-/** What failures are counted for: a message keeps its id when it is sent again. */
-function thingOf(entry: OutboxRecord): string {
-  return entry.messageId ?? entry.wireId;
-}
-
-class Discarded extends Error {}
-
-/** Ends the wait for an upload when it is called off, whatever the upload waits for itself. */
-function cut(upload: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(new UploadError(null)));
-    upload.then(resolve, reject);
-  });
-}
-
-function failed(record: MessageRecord, failure: FailureCode): MessageRecord {
-  const { waitingFor: _, ...rest } = record;
-  return { ...rest, state: 'failed', failure };
 }
