@@ -19,6 +19,7 @@ SUBMISSION = Submission(
     recipient_device="",
     recipient_id=2,
     content=b"<message/>",
+    unstamped=b"<body/>",
     origin_id="o1",
 )
 CLASS = ConversationClass("alice@example.org", "bob@example.org", Confidentiality.SEALED)
@@ -162,9 +163,11 @@ def test_no_key_without_an_origin_id() -> None:
         {"sender": "eve@example.org"},
         {"recipient": "eve@example.org"},
         {"origin_id": "o2"},
-        {"content": b"<message x='1'/>"},
+        {"unstamped": b"<body>1</body>"},
     ],
 )
 def test_keys_tell_messages_apart(change: dict[str, object]) -> None:
-    assert dedup_key(SUBMISSION) == dedup_key(replace(SUBMISSION))
+    assert dedup_key(SUBMISSION) == dedup_key(
+        replace(SUBMISSION, content=b"<message from='x'/>", sender_device="tablet")
+    )
     assert dedup_key(SUBMISSION) != dedup_key(replace(SUBMISSION, **change))  # type: ignore[arg-type]

@@ -35,7 +35,8 @@ class Submission:
 
     `sender` and `recipient` are addresses (`name@domain`), the devices are resources or empty. `sender_id` and
     `recipient_id` are account ids, None for people elsewhere. `content` is the stanza as it will be routed,
-    opaque here.
+    opaque here. `unstamped` is what of it the sender's software wrote: the same when another session of the account
+    sends the message again under its `origin_id`.
     `is_archived`: belongs in the archives; `is_mailed`: waits for its recipient when nobody is there.
     `is_copied`: the other devices of both parties get a copy. `has_content`: somebody says something, as opposed to a
     receipt. `is_sealed`: the content is end-to-end encrypted.
@@ -49,6 +50,7 @@ class Submission:
     recipient_id: int | None
     content: bytes
     origin_id: str = ""
+    unstamped: bytes = b""
     is_archived: bool = True
     is_mailed: bool = True
     is_copied: bool = True

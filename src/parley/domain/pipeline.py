@@ -148,14 +148,14 @@ def classify(submission: Submission) -> Confidentiality:
 def dedup_key(submission: Submission) -> bytes:
     """16 bytes that are equal when a client sends the same message again.
 
-    The content is part of it, less what a resent copy may differ in: nothing. A client that counts its origin ids anew
-    after each start, as some do, loses no message.
+    What its software wrote is part of it: a client that counts its origin ids anew after each start, as some do, loses
+    no message. What the server stamps is not: who signs in again may be another device than before, and sends again.
     """
     key = hashlib.blake2b(digest_size=16)
     for part in (submission.sender, submission.recipient, submission.recipient_device, submission.origin_id):
         key.update(part.encode())
         key.update(b"\0")
-    key.update(submission.content)
+    key.update(submission.unstamped)
     return key.digest()
 
 

@@ -124,6 +124,7 @@ class Messages:
             recipient_id=recipient.id,
             content=self._stamped(letter),
             origin_id=_origin_id(letter.element),
+            unstamped=_unstamped(letter.element),
             is_archived=traits.is_archived,
             is_copied=traits.is_copied,
             has_content=traits.has_content,
@@ -235,6 +236,11 @@ def _send_copies(direction: str, stanza: bytes, sessions: Sequence[Session], seq
 
 def _takes_mail(session: Session) -> bool:
     return session.presence is not None and session.presence.priority >= 0
+
+
+def _unstamped(element: Element) -> bytes:
+    # Of the opening tag what stays when it is sent from another stream: not `from`, not the stream's language.
+    return f"{element.type}\0{element.id}\0".encode() + element.raw[element.body_start :]
 
 
 def _origin_id(element: Element) -> str:
