@@ -199,7 +199,7 @@ export class OmemoDevice {
    * Takes over a device list that somebody published.
    *
    * @param ids All ids in the list; an empty one if the node is missing.
-   * @throws UsageError `too-many-devices`, `bad-argument`, `bad-address`.
+   * @throws UsageError `bad-argument`, `bad-address`.
    */
   async updateDeviceList(jid: string, ids: readonly number[], format: Format): Promise<DeviceListChange> {
     const isOwn = jid === this.jid;

@@ -6,7 +6,7 @@
  * ├── WireError             malformed-message, unsupported-version, malformed-bundle, bad-signature, weak-key,
  * │                         payload-corrupt, malformed-url, content-corrupt
  * ├── StoreError            store-corrupt, store-unavailable
- * └── UsageError            bad-address, bad-argument, too-many-devices
+ * └── UsageError            bad-address, bad-argument
  */
 
 import type { Address, DeviceRecord } from './types';
@@ -95,7 +95,7 @@ export class StoreError extends E2eeError {
   }
 }
 
-export type UsageErrorCode = 'bad-address' | 'bad-argument' | 'too-many-devices';
+export type UsageErrorCode = 'bad-address' | 'bad-argument';
 
 /** The caller passed something that can't be used. */
 export class UsageError extends E2eeError {

@@ -84,7 +84,8 @@ export function findDevice(contact: Contact, deviceId: number): DeviceRecord | u
 /**
  * Takes over a published device list.
  *
- * @throws UsageError `too-many-devices` for more than `MAX_LISTED_DEVICES`, `bad-argument` for an impossible id.
+ * @param ids The first `MAX_LISTED_DEVICES` of them count: whoever lists more must not stop anybody's messages.
+ * @throws UsageError `bad-argument` for an impossible id.
  */
 export function updateList(
   contact: Contact,
@@ -255,10 +256,7 @@ function pruned(devices: readonly DeviceRecord[]): readonly DeviceRecord[] {
 }
 
 function checkedIds(ids: readonly number[]): Set<number> {
-  const listed = new Set(ids);
-  if (listed.size > MAX_LISTED_DEVICES) {
-    throw new UsageError('too-many-devices', `${listed.size} devices in one list`);
-  }
+  const listed = new Set([...new Set(ids)].slice(0, MAX_LISTED_DEVICES));
   for (const id of listed) {
     if (!Number.isInteger(id) || id < 1 || id > MAX_DEVICE_ID) {
       throw new UsageError('bad-argument', 'a device id is a number from 1 to 2^32 - 1');
