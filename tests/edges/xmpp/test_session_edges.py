@@ -16,7 +16,9 @@ from parley.base.config import LimitSettings
 from parley.domain.contacts import Contact, Roster, RosterEdit
 from parley.domain.errors import StorageUnavailable
 from parley.domain.messages import StoredMessage
+from parley.domain.nodes import NodeConfig, NodeItem
 from parley.domain.subscriptions import SubscriptionState
+from parley.edges.xmpp.extensions.pubsub.events import send_last_items
 from parley.edges.xmpp.session import Presence, Session
 from parley.protocols.xmpp.element import Element
 from parley.protocols.xmpp.jid import JID
@@ -163,6 +165,24 @@ async def test_a_waiting_message_for_a_device_with_negative_priority_reaches_it(
         await edge.say(alice, message(1, "bob@example.org/bot"))
         pending.go_on.set()
         assert bodies(await edge.settle(bot)) == ["text 1"]
+
+
+async def test_what_another_device_of_the_sender_sends_again_comes_once() -> None:
+    async with Harness() as host:
+        await host.add("alice", "bob", "carol")
+        desk = await host.connect("bob/desk", presence="")
+        phone, tablet, other = [await host.connect(name) for name in ("alice/phone", "alice/tablet", "carol/phone")]
+        tablet.session.lang = "de"
+        message = "<message to='bob@example.org' type='chat' id='m'{}><body>{}</body>{}</message>"
+        origin = "<origin-id xmlns='urn:xmpp:sid:0' id='o'/>"
+        once = message.format("", "one", origin)
+        await phone.send(once)
+        await tablet.send(once, message.format(" from='alice@example.org/tablet'", "one", origin))
+        assert [line.count("<body>one") for line in desk.take()] == [1]
+        # Counted anew, and somebody else.
+        await tablet.send(message.format("", "two", origin))
+        await other.send(once)
+        assert ["<body>two" in line for line in desk.take()] == [True, False]
 
 
 async def test_reading_the_mailbox_fails_for_a_while() -> None:
@@ -481,3 +501,27 @@ async def test_stanzas_are_counted_both_ways() -> None:
         assert figures.value("parley_delivery_seconds_count") == 1
         assert figures.value("parley_connections", transport="tls") == 1
         assert figures.value("parley_sessions") == 1
+
+
+async def test_the_last_items_of_many_nodes_wait_for_a_slow_reader() -> None:
+    async with an_edge(limits={"sm_max_unacked": 10}) as edge:
+        alice = await edge.storage.accounts.find("alice@example.org")
+        assert alice is not None
+        names = [f"urn:example:{number:02}" for number in range(30)]
+        for name in names:
+            await edge.storage.nodes.create(alice.id, name, NodeConfig(), 100)
+            item = NodeItem("1", alice.address, 0, b"<x xmlns='urn:example'/>")
+            await edge.storage.nodes.publish(alice.id, name, item)
+        wire, _ = await online(edge, "alice")
+        (session,) = edge.host.router
+        session.notify_nodes = frozenset(names)
+        edge.host.supervisor.spawn("last items", send_last_items(edge.host, session, names))
+        text = await edge.settle(wire)
+        assert 0 < text.count("<items ") < 10
+        session.acknowledged(1 + text.count("<items "))
+        for _ in range(20):
+            edge.clock.advance(0.1)
+            text += await edge.settle(wire)
+            session.acknowledged(1 + text.count("<items "))
+        assert re.findall(r'<items node="([^"]+)"', text) == names
+        assert not wire.is_closed

@@ -252,7 +252,9 @@ class Connection:
         session, self.session = self.session, None
         # What came in with the end of the stream is nobody's.
         self._signed_in = None
-        if session is not None:
+        if session is not None and event.condition is None:
+            session.finish()
+        elif session is not None:
             session.end()
         self._flush()
         if self._wire is not None:

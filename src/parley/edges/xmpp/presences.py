@@ -67,7 +67,7 @@ class Presences:
         host = self._host
         presence = _read(element, session.stamped(element, to=None))
         roster = await host.rosters.get(session.account.id)
-        if session.is_ended:
+        if session.is_leaving:
             return
         is_first = session.presence is None
         was_ready = session.presence is not None and session.presence.priority >= 0
@@ -82,7 +82,7 @@ class Presences:
             for extension in host.extensions:
                 if extension.on_available is not None:
                     await extension.on_available(host, session)
-        if session.is_ended or session.presence is None:
+        if session.is_leaving or session.presence is None:
             return
         if session.presence.priority >= 0:
             host.mail.ready(session)
@@ -93,7 +93,7 @@ class Presences:
         """RFC 6121 §4.2.2 and §4.3: learn who is there; §3.1.3: requests that wait."""
         for contact in roster.contacts.values():
             await session.room()
-            if session.is_ended:
+            if session.is_leaving:
                 return
             if contact.state.to:
                 await self._answer_probe(session, JID.parse(contact.address))

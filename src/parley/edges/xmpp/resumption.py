@@ -41,21 +41,21 @@ def resume(host: Host, connection: Connection, account: Account, element: Elemen
     if session.connection is not None:
         # The client noticed first that the old connection is dead.
         session.connection.release(StreamCondition.CONFLICT)
-    session.connection = None
+        # Until the resumption is complete the session waits for one: this stream may break as well.
+        host.sessions.connection_lost(session)
     session.sm.forget_requests()
-    host.sessions.reattached(session)
     # What the old stream brought is still on its way to the log: until it is there, nobody can say how far it came.
-    session.when_settled(lambda: _complete(host, connection, session))
+    session.when_settled(lambda is_settled: _complete(host, connection, session, is_settled=is_settled))
 
 
-def _complete(host: Host, connection: Connection, session: Session) -> None:
-    if session.sm is None or session.is_ended:
-        connection.send(failed(StanzaCondition.ITEM_NOT_FOUND))
+def _complete(host: Host, connection: Connection, session: Session, *, is_settled: bool) -> None:
+    if session.sm is None or not is_settled:
+        known = host.sessions.ended_at(session.sm_id, session.account.id)
+        connection.send(failed(StanzaCondition.ITEM_NOT_FOUND, known))
         return
     if not connection.is_open or connection.session is not None:
-        # Gone, or it did not wait and bound a resource.
-        host.sessions.connection_lost(session)
-        return
+        return  # gone, or it did not wait and bound a resource
+    host.sessions.reattached(session)
     connection.resumed(session)
     connection.send(resumed(session.sm_id, session.sm.h))
     for sent in session.sm.unacked():

@@ -76,6 +76,8 @@ class Session:
         self.notify_nodes: frozenset[str] = frozenset()
         """Nodes whose events the client asked for by `+notify` (XEP-0163 §3)."""
         self.detached_at = 0.0
+        self.is_leaving = False
+        """The client has said its last; what it said is being done still."""
         self.is_ended = False
         limits = host.settings.limits
         # Read on at a quarter: not at every stanza anew.
@@ -84,12 +86,14 @@ class Session:
         self._in_flight = 0
         self._is_busy = False
         self._backlog: deque[tuple[Element, int]] = deque()
-        self._settled: Callable[[], None] | None = None
+        self._resumption: Callable[[bool], None] | None = None
 
     # Towards the client.
 
     def send(self, stanza: bytes, seq: int = 0) -> None:
         """Send a stanza in canonical outer form; with `seq` it is a message of the log, delivered when acknowledged."""
+        if self.is_leaving:
+            return
         sm = self.sm
         if sm is not None:
             if not sm.sent(Sent(stanza, seq)):
@@ -116,9 +120,13 @@ class Session:
         return self.connection is None or self.connection.unsent_bytes * 2 < limits.max_unsent_bytes
 
     async def room(self) -> None:
-        """Wait until there is room, before each stanza of a long answer. Who is there and takes nothing is closed."""
+        """Wait until there is room, before each stanza of a long answer. Who is there and takes nothing is closed.
+
+        Who is not there is waited for, but not any more when the client comes back: it is told how far its stanzas were
+        handled, and acknowledges nothing before. Then the rest of the answer waits in the session to be sent.
+        """
         waited_s = 0.0
-        while not self.is_ended and not self.has_room:
+        while not self.is_leaving and self._resumption is None and not self.has_room:
             if waited_s >= self.host.settings.limits.ping_timeout_s:
                 self._overflowed()
                 return
@@ -189,6 +197,7 @@ class Session:
         self.handled(token)
         if self._backlog and not self._is_busy:
             self._drain()
+        self._end_if_done()
 
     def not_in_flight(self) -> None:
         """A message is not on its way to the log any more."""
@@ -211,18 +220,27 @@ class Session:
         if self.sm is not None and token:
             for h in self.sm.handled(token):
                 self.send_nonza(acknowledgement(h))
-            if self.is_ended:
+            if self.is_leaving:
                 self.host.sessions.handled_late(self)
-            if self._settled is not None and not self.sm.in_flight:
-                settled, self._settled = self._settled, None
-                settled()
+            if not self.sm.in_flight:
+                self._answer_resumption(True)
 
-    def when_settled(self, settled: Callable[[], None]) -> None:
-        """Call `settled` once everything that came in has been handled; at once if it has."""
-        if self.sm is None or not self.sm.in_flight:
-            settled()
-        else:
-            self._settled = settled
+    def when_settled(self, resumption: Callable[[bool], None]) -> None:
+        """Call `resumption` with True once everything that came in has been handled; at once if it has.
+
+        With False when the session is over before that, or when another one asks: the client gave this one up.
+        """
+        self._answer_resumption(False)
+        self._resumption = resumption
+        if self.is_leaving:
+            self._answer_resumption(False)
+        elif self.sm is None or not self.sm.in_flight:
+            self._answer_resumption(True)
+
+    def _answer_resumption(self, is_settled: bool) -> None:
+        resumption, self._resumption = self._resumption, None
+        if resumption is not None:
+            resumption(is_settled)
 
     def run(self, work: Awaitable[None], element: Element, token: int) -> None:
         """Handle a stanza that needs to wait for something; those behind it wait too."""
@@ -243,6 +261,7 @@ class Session:
             self._is_busy = False
             self.handled(token)
             self._drain()
+            self._end_if_done()
 
     def _drain(self) -> None:
         while self._backlog and not self._is_busy:
@@ -311,26 +330,44 @@ class Session:
         # The client takes stanzas and never says so; what waits in the log waits there.
         self.close(StreamCondition.RESOURCE_CONSTRAINT, "too many stanzas are unacknowledged")
 
+    def finish(self) -> None:
+        """The client says nothing more: what it said is done in order, for a bounded time, then the session ends.
+
+        To all others it is gone at once: nothing is sent to it any more, and its resource is free.
+        """
+        if self.is_leaving:
+            return
+        self._leave()
+        self._end_if_done()
+
+    def _leave(self) -> None:
+        self.is_leaving = True
+        self.connection = None
+        self.host.sessions.leaving(self)
+        self._answer_resumption(False)
+        if self.sm is not None:
+            for sent in self.sm.unacked():
+                self.host.requests.bounce(sent.stanza)
+        self.host.mail.lost(self)
+
+    def _end_if_done(self) -> None:
+        if self.is_leaving and not self.is_working:
+            self.end()
+
     def end(self) -> None:
         """The session is over for good: what it had not acknowledged goes elsewhere."""
         if self.is_ended:
             return
         self.is_ended = True
-        self.connection = None
         self._backlog.clear()
         host = self.host
-        if self._settled is not None:
-            settled, self._settled = self._settled, None
-            settled()
+        if not self.is_leaving:
+            self._leave()
         host.sessions.closed(self)
-        if self.sm is not None:
-            for sent in self.sm.unacked():
-                host.requests.bounce(sent.stanza)
         host.presences.ended(self)
         for extension in host.extensions:
             if extension.on_ended is not None:
                 extension.on_ended(host, self)
-        host.mail.lost(self)
 
 
 def _addressed(element: Element, error: StanzaError, from_: str, to: JID) -> bytes:

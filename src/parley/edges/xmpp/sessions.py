@@ -27,6 +27,8 @@ class Sessions:
         self._host = host
         self._resumable: dict[str, Session] = {}
         self._detached: dict[Session, None] = {}
+        self._leaving: dict[Session, float] = {}
+        """Those whose clients have said their last, and when they end at the latest."""
         self._ended: OrderedDict[tuple[int, str], int] = OrderedDict()
         self.connections: set[Connection] = set()
 
@@ -35,18 +37,28 @@ class Sessions:
         self._host.router.add(session)
         self._host.metrics.session_opened()
 
-    def closed(self, session: Session) -> None:
-        """The session is over."""
+    def leaving(self, session: Session) -> None:
+        """The session takes nothing any more and cannot be resumed; what its client said is still being done."""
+        self._leaving[session] = self._host.clock.monotonic() + self._host.settings.limits.ping_timeout_s
         if self._resumable.pop(session.sm_id, None) is not None and session.sm is not None:
             self._ended[session.account.id, session.sm_id] = session.sm.h
             while len(self._ended) > _ENDED_KEPT:
                 self._ended.popitem(last=False)
         self._detached.pop(session, None)
         self._host.router.remove(session)
+
+    def closed(self, session: Session) -> None:
+        """The session is over."""
+        del self._leaving[session]
         self._host.metrics.session_closed()
 
+    @property
+    def is_working(self) -> bool:
+        """Whether anything that a client sent is not done yet."""
+        return any(session.is_working for session in (*self._host.router, *self._leaving))
+
     def handled_late(self, session: Session) -> None:
-        """A stanza of a session that is over was handled: what was on its way to the log arrived there."""
+        """A stanza of a session that nobody can resume was handled: whoever asks is told so."""
         place = (session.account.id, session.sm_id)
         if place in self._ended and session.sm is not None:
             self._ended[place] = session.sm.h
@@ -73,11 +85,11 @@ class Sessions:
     def connection_lost(self, session: Session) -> None:
         """The session's connection broke: it waits to be resumed, or is over."""
         session.connection = None
-        if session.sm_id and not session.is_ended and self._host.settings.limits.sm_resume_timeout_s > 0:
+        if session.sm_id and not session.is_leaving and self._host.settings.limits.sm_resume_timeout_s > 0:
             session.detached_at = self._host.clock.monotonic()
             self._detached[session] = None
         else:
-            session.end()
+            session.finish()
 
     async def run(self) -> None:
         """Do what is due, every second, for ever."""
@@ -93,6 +105,9 @@ class Sessions:
             session = next(iter(self._detached))
             if session.detached_at + limits.sm_resume_timeout_s > now:
                 break
+            session.end()
+        for session in [session for session, end_at in self._leaving.items() if end_at <= now]:
+            log.warning("a session ended before what it had sent was done", pii={"jid": session.jid})
             session.end()
         for connection in list(self.connections):
             connection.request_acknowledgement()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,7 @@ async def send_last_items(host: Host, session: Session, names: Collection[str]) 
     await _send_last(host, session, session.account, names)
     roster = await host.rosters.get(session.account.id)
     for contact in roster.contacts.values():
-        if contact.state.to and not session.is_ended:
+        if contact.state.to and not session.is_leaving:
             owner = await host.stores.directory.find(contact.address)
             if owner is not None:
                 await _send_last(host, session, owner, names)
@@ -83,8 +84,12 @@ async def send_last_items(host: Host, session: Session, names: Collection[str]) 
 
 async def send_last_items_of(host: Host, owner: Account, address: str) -> None:
     """Send the last item of each node of `owner` to the sessions of an account that was subscribed just now."""
-    for session in host.router.available(address):
-        await _send_last(host, session, owner, session.notify_nodes, is_new=True)
+    # Each may have to wait for its client, and none for those of the others.
+    sending = [
+        _send_last(host, session, owner, session.notify_nodes, is_new=True)
+        for session in host.router.available(address)
+    ]
+    await asyncio.gather(*sending)
 
 
 async def _send_last(
@@ -103,9 +108,11 @@ async def _send_last(
             contact = roster.contacts.get(reader)
             if contact is None or not contact.state.from_ or why_not(node, reader, contact) is not None:
                 continue
+        # Outside the lock: who publishes must not wait for a slow reader.
+        await session.room()
         async with known.lock(owner.id, name):
             items = await host.stores.nodes.items(owner.id, name, 1)
             # Time has passed: the client may be gone or have changed its mind.
-            if items and name in session.notify_nodes and not session.is_ended:
+            if items and name in session.notify_nodes and not session.is_leaving:
                 # XEP-0060 §6.1.7: an item that is not new carries its time.
                 _send(host, session, owner, published(node, items[-1]), delay(owner.address, items[-1].published_at))
