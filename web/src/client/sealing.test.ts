@@ -335,9 +335,9 @@ describe('after a device was verified', () => {
   }
 
   it.each([
-    ['the other person', BOB],
-    ['our own account', ALICE],
-  ])('a later one of %s holds messages until it is decided about', async (_, owner) => {
+    ['the other person', BOB, 'trust'],
+    ['our own account', ALICE, 'own-trust'],
+  ])('a later one of %s holds messages until it is decided about', async (_, owner, reason) => {
     const [alice] = [await Installation.online(ALICE), await Installation.online(BOB)];
     if (owner === ALICE) {
       await Installation.online(ALICE, 'laptop');
@@ -348,7 +348,7 @@ describe('after a device was verified', () => {
     const late = await Installation.online(owner, 'late');
     await announce(alice, owner);
     expect(alice.told.at(-1)).toEqual([await late.id()]);
-    expect(await alice.seal(BOB)).toEqual({ kind: 'wait', for: 'trust' });
+    expect(await alice.seal(BOB)).toEqual({ kind: 'wait', for: reason });
     const shown = (await alice.sealing.devices(owner)).find((device) => device.trust === 'undecided');
     const [own] = (await late.sealing.devices(owner)) as [DeviceInfo];
     expect(shown).toMatchObject({ deviceId: await late.id(), fingerprint: own.fingerprint });

@@ -34,7 +34,10 @@ const FORMAT = 'legacy';
 export type SealOutcome =
   | { readonly kind: 'sealed'; readonly stanza: string }
   /** `isPassing`: nobody will tell when it can go on, so it has to be tried again. */
-  | { readonly kind: 'wait'; readonly for: 'devices' | 'trust'; readonly isPassing?: true };
+  | { readonly kind: 'wait'; readonly for: 'devices' | WaitsForTrust; readonly isPassing?: true };
+
+/** A decision of the person is awaited: about a device of the other, or about one of the person's own only. */
+type WaitsForTrust = 'trust' | 'own-trust';
 
 export type UnsealOutcome =
   | { readonly kind: 'opened' }
@@ -150,8 +153,9 @@ export class Sealing {
       return { kind: 'wait', for: 'devices', isPassing: true };
     }
     // A device whose bundle cannot be had is left out, trusted or not: there is no key to decide about.
-    if (plan.undecided.some((device) => device.identityKey !== null)) {
-      return { kind: 'wait', for: 'trust' };
+    const undecided = plan.undecided.filter((device) => device.identityKey !== null);
+    if (undecided.length > 0) {
+      return { kind: 'wait', for: this.#waitFor(undecided) };
     }
     const isReachable = plan.ready.some((address) => address.jid === jid);
     if (!isReachable) {
@@ -167,7 +171,7 @@ export class Sealing {
     } catch (error) {
       // A key may have changed since the plan was made.
       if (error instanceof TrustError) {
-        return { kind: 'wait', for: 'trust' };
+        return { kind: 'wait', for: this.#waitFor(error.devices) };
       }
       throw error;
     }
@@ -254,6 +258,11 @@ export class Sealing {
       fingerprint: this.device.fingerprint().split(' '),
       firstSeen: 0,
     };
+  }
+
+  #waitFor(devices: readonly Address[]): WaitsForTrust {
+    const isOwnOnly = devices.length > 0 && devices.every(({ jid }) => jid === this.device.jid);
+    return isOwnOnly ? 'own-trust' : 'trust';
   }
 
   /** Null when a list or a bundle cannot be had just now. */

@@ -147,13 +147,16 @@ export const de: Catalogue = {
   'state.failed': 'nicht gesendet',
 
   'waiting.connection': 'Wird gesendet, sobald die Verbindung wieder da ist.',
-  'waiting.trust': 'Wartet auf Sie: Einem Gerät von {name} oder einem Ihrer eigenen wird nicht vertraut.',
+  'waiting.trust': 'Wartet auf Sie: Einem Gerät von {name} wird nicht vertraut.',
+  'waiting.own-trust': 'Wartet auf Sie: Eines Ihrer eigenen Geräte haben Sie nicht geprüft.',
   'waiting.devices':
     '{name} hat sich noch mit keiner App angemeldet, die versiegelte Nachrichten öffnen kann. Sobald das geschieht, geht dies von selbst hinaus.',
   'waiting.devices.requested':
     '{name} hat Ihre Anfrage noch nicht angenommen oder sich noch nicht angemeldet. Sobald das geschieht, geht dies von selbst hinaus.',
   'waiting.upload': 'Wird hochgeladen …',
   'waiting.server': 'Ein Server kann das gerade nicht annehmen. Es wird von selbst wieder versucht.',
+  'unsent.delete': 'Nachricht löschen',
+  'unsent.deleteAsk': 'Diese Nachricht löschen? Sie wird dann nicht gesendet.',
   'failure.untrusted-devices': 'Nicht gesendet: Keinem Gerät von {name} wird vertraut.',
   'failure.no-devices': 'Nicht gesendet: {name} hat kein Gerät, das versiegelte Nachrichten öffnen kann.',
   'failure.too-large': 'Nicht gesendet: Das ist größer, als der Server annimmt.',
@@ -174,6 +177,10 @@ export const de: Catalogue = {
     'Versiegelt mit einem neuen Schlüssel von {name}, den Sie noch nicht geprüft haben. Lesbar, sobald Sie dem Schlüssel vertrauen.',
   'unreadable.distrusted':
     'Von einem Gerät von {name}, dem Sie nicht vertrauen. Lesbar, sobald Sie dem Gerät vertrauen.',
+  'unreadable.key-changed.you':
+    'Versiegelt mit einem neuen Schlüssel eines Ihrer Geräte, den Sie noch nicht geprüft haben. Lesbar, sobald Sie dem Schlüssel vertrauen.',
+  'unreadable.distrusted.you':
+    'Von einem Ihrer Geräte, dem Sie nicht vertrauen. Lesbar, sobald Sie dem Gerät vertrauen.',
 
   'note.new-device': '{name} hat ein neues Gerät hinzugefügt.',
   'note.new-device.named': '{name} hat ein neues Gerät hinzugefügt: {device}.',
@@ -220,6 +227,8 @@ export const de: Catalogue = {
   'trust.trusted-first-use': 'beim ersten Mal vertraut',
   'trust.verified': 'geprüft',
   'trust.distrusted': 'nicht vertraut',
+  'trust.noKey': 'noch kein Schlüssel',
+  'trust.noKey.text': 'Noch gibt es nichts zu vergleichen: Dieses Gerät hat keinen Schlüssel gezeigt.',
   'trust.inactive': 'nicht in Gebrauch',
   'trust.unnamed': 'Gerät {number}',
   'trust.fingerprint': 'Fingerabdruck von {device}',
@@ -229,6 +238,7 @@ export const de: Catalogue = {
   'trust.distrust': 'Nicht vertrauen',
   'trust.trust': 'Wieder vertrauen',
   'trust.open': 'Geräte prüfen',
+  'trust.openOwn': 'Eigene Geräte prüfen',
   'trust.failed': 'Die Entscheidung konnte nicht gespeichert werden.',
   'trust.changed':
     'Dieses Gerät zeigt jetzt einen anderen Schlüssel. Vergleichen Sie noch einmal, bevor Sie entscheiden.',

@@ -142,13 +142,16 @@ export const en = {
   'state.failed': 'not sent',
 
   'waiting.connection': 'Sent when the connection is back.',
-  'waiting.trust': 'Waits for you: a device of {name}, or one of yours, is not trusted.',
+  'waiting.trust': 'Waits for you: a device of {name} is not trusted.',
+  'waiting.own-trust': 'Waits for you: you have not checked one of your own devices.',
   'waiting.devices':
     '{name} has not signed in with an app that can open sealed messages. This goes out by itself as soon as that happens.',
   'waiting.devices.requested':
     '{name} has not accepted your request or not signed in yet. This goes out by itself as soon as that happens.',
   'waiting.upload': 'Uploading…',
   'waiting.server': 'A server cannot take this just now. It is tried again by itself.',
+  'unsent.delete': 'Delete message',
+  'unsent.deleteAsk': 'Delete this message? It will not be sent.',
   'failure.untrusted-devices': 'Not sent: no device of {name} is trusted.',
   'failure.no-devices': 'Not sent: {name} has no device that can open sealed messages.',
   'failure.too-large': 'Not sent: this is larger than the server takes.',
@@ -166,6 +169,9 @@ export const en = {
   'unreadable.key-changed':
     'Sealed with a new key of {name} that you have not checked. It opens when you trust the key.',
   'unreadable.distrusted': 'Sent from a device of {name} that you do not trust. It opens when you trust the device.',
+  'unreadable.key-changed.you':
+    'Sealed with a new key of one of your devices that you have not checked. It opens when you trust the key.',
+  'unreadable.distrusted.you': 'Sent from a device of yours that you do not trust. It opens when you trust the device.',
 
   'note.new-device': '{name} added a new device.',
   'note.new-device.named': '{name} added a new device: {device}.',
@@ -212,6 +218,8 @@ export const en = {
   'trust.trusted-first-use': 'trusted at first sight',
   'trust.verified': 'verified',
   'trust.distrusted': 'not trusted',
+  'trust.noKey': 'no key yet',
+  'trust.noKey.text': 'There is nothing to compare yet: this device has not shown a key.',
   'trust.inactive': 'not in use',
   'trust.unnamed': 'Device {number}',
   'trust.fingerprint': 'Fingerprint of {device}',
@@ -220,6 +228,7 @@ export const en = {
   'trust.distrust': 'Do not trust',
   'trust.trust': 'Trust again',
   'trust.open': 'Check devices',
+  'trust.openOwn': 'Check your devices',
   'trust.failed': 'The decision could not be stored.',
   'trust.changed': 'This device shows another key now. Compare again before you decide.',
 

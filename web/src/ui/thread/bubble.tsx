@@ -12,7 +12,7 @@ import { linkify } from './linkify';
 import { noteText } from './note-text';
 import type { Place } from './rows';
 import { StateIcon, shownStateOf } from './state-icon';
-import { DetailsButton, Trouble } from './trouble';
+import { DevicesButton, Trouble } from './trouble';
 
 interface BubbleProps {
   readonly message: Message;
@@ -109,15 +109,16 @@ interface UnreadableProps {
 
 function UnreadableBody({ message, content, name, meta }: UnreadableProps) {
   const isUpToPerson = content.reason === 'key-changed' || content.reason === 'distrusted';
+  const key = isUpToPerson && message.isOwn ? (`unreadable.${content.reason}.you` as const) : null;
   return (
     <>
       <p class="bubble-text unreadable">
-        <Icon of={LockKeyhole} size={16} /> {t(`unreadable.${content.reason}`, { name: shortNameOf(name) })}
+        <Icon of={LockKeyhole} size={16} /> {t(key ?? `unreadable.${content.reason}`, { name: shortNameOf(name) })}
         {meta}
       </p>
       {isUpToPerson ? (
         <div class="failure-actions">
-          <DetailsButton jid={message.conversation} />
+          <DevicesButton jid={message.conversation} isOwn={message.isOwn} />
         </div>
       ) : null}
     </>

@@ -1,12 +1,14 @@
 import { RotateCw, TriangleAlert } from 'lucide';
 import type { ComponentChildren } from 'preact';
-import { type Key, t } from '../../i18n';
+import { useState } from 'preact/hooks';
+import { t } from '../../i18n';
 import type { Message } from '../../model';
 import { useApp } from '../app-context';
 import { hasSide } from '../hooks';
 import { Icon } from '../icon';
 import { shortNameOf } from '../identity';
 import { go } from '../route';
+import { Confirm } from '../sheet';
 
 interface TroubleProps {
   readonly message: Message;
@@ -16,10 +18,7 @@ interface TroubleProps {
 /** Why an own message waits or failed, and what can be done. */
 export function Trouble({ message, name }: TroubleProps) {
   if (message.state === 'failed') return <Failed message={message} name={name} />;
-  // A lost connection is said once, above the list; an upload shows its progress.
-  const reason = message.waitingFor;
-  const isSaid = reason === 'trust' || reason === 'devices' || reason === 'server';
-  return isSaid ? <Waits message={message} name={name} reason={reason} /> : null;
+  return message.state === 'waiting' ? <Waits message={message} name={name} /> : null;
 }
 
 function Failed({ message, name }: TroubleProps) {
@@ -40,40 +39,69 @@ function Failed({ message, name }: TroubleProps) {
   );
 }
 
-function Waits({ message, name, reason }: TroubleProps & { readonly reason: 'trust' | 'devices' | 'server' }) {
+function Waits({ message, name }: TroubleProps) {
   const { parley } = useApp();
+  const reason = message.waitingFor;
+  // A lost connection is said once, above the list; an upload shows its progress.
+  const isSaidElsewhere = reason === undefined || reason === 'connection' || reason === 'upload';
   const isRequested = parley.contacts.value.some(({ jid, isRequested: is }) => jid === message.conversation && is);
-  const key: Key = reason === 'devices' && isRequested ? 'waiting.devices.requested' : `waiting.${reason}`;
+  const asks = reason === 'trust' || reason === 'own-trust';
   return (
     <div class="failure">
-      <p>{t(key, { name: shortNameOf(name) })}</p>
-      <Actions message={message}>{reason === 'trust' ? <DetailsButton jid={message.conversation} /> : null}</Actions>
+      {isSaidElsewhere ? null : (
+        <p>
+          {t(reason === 'devices' && isRequested ? 'waiting.devices.requested' : `waiting.${reason}`, {
+            name: shortNameOf(name),
+          })}
+        </p>
+      )}
+      <Actions message={message}>
+        {asks ? <DevicesButton jid={message.conversation} isOwn={reason === 'own-trust'} /> : null}
+      </Actions>
     </div>
   );
 }
 
 function Actions({ message, children }: { readonly message: Message; readonly children: ComponentChildren }) {
   const { parley, attempt } = useApp();
+  const [isAsked, setAsked] = useState(false);
   return (
     <div class="failure-actions">
-      <button type="button" onClick={() => void attempt(parley.discard(message.id))}>
+      <button type="button" onClick={() => setAsked(true)}>
         {t('common.delete')}
       </button>
       {children}
+      {isAsked ? (
+        <Confirm
+          title={t('unsent.delete')}
+          text={t('unsent.deleteAsk')}
+          action={t('common.delete')}
+          onConfirm={() => void attempt(parley.discard(message.id))}
+          onClose={() => setAsked(false)}
+        />
+      ) : null}
     </div>
   );
 }
 
-/** Leads to where one decides about devices: beside the thread if they stand there, else over it. */
-export function DetailsButton({ jid }: { readonly jid: string }) {
+interface DevicesButtonProps {
+  /** The conversation. */
+  readonly jid: string;
+  /** It is about a device of one's own. */
+  readonly isOwn: boolean;
+}
+
+/** Leads to where one decides about devices: one's own are in the settings, those of others in the details. */
+export function DevicesButton({ jid, isOwn }: DevicesButtonProps) {
   const open = () => {
+    if (isOwn) return go({ name: 'settings' });
     if (!hasSide()) return go({ name: 'details', jid });
     const first = document.querySelector<HTMLElement>('.pane-side .device[data-open-question] summary');
     (first ?? document.querySelector<HTMLElement>('.pane-side .device summary'))?.focus();
   };
   return (
     <button type="button" class="failure-main" onClick={open}>
-      {t('trust.open')}
+      {t(isOwn ? 'trust.openOwn' : 'trust.open')}
     </button>
   );
 }
