@@ -103,6 +103,7 @@ export function Device({ device, number, onChanged }: DeviceProps) {
   const { parley, show } = useApp();
   const name = device.name || t('trust.unnamed', { number: String(number) });
   const isGood = device.trust === 'verified' || device.trust === 'trusted-first-use';
+  const hasKey = device.fingerprint.length > 0;
   const decide = (trust: Trust) => {
     parley.setTrust(device, trust).then(onChanged, (error: unknown) => {
       const isOther = error instanceof RequestFailure && error.code === 'key-changed';
@@ -112,35 +113,54 @@ export function Device({ device, number, onChanged }: DeviceProps) {
     });
   };
   return (
-    <details class="device" data-trust={device.trust} data-open-question={isGood ? undefined : ''}>
+    <details class="device" data-trust={device.trust} data-open-question={isGood || !hasKey ? undefined : ''}>
       <summary>
         <Icon of={isGood ? Check : ShieldX} size={18} />
         <span class="device-title">
-          {name} · {t(`trust.${device.trust}`)}
+          {name} · {t(hasKey ? `trust.${device.trust}` : 'trust.noKey')}
           {device.isActive ? null : ` · ${t('trust.inactive')}`}
         </span>
         <Icon of={ChevronDown} size={18} />
       </summary>
+      {hasKey ? (
+        <Judging device={device} name={name} onDecide={decide} />
+      ) : (
+        <p class="card-text">{t('trust.noKey.text')}</p>
+      )}
+    </details>
+  );
+}
+
+interface JudgingProps {
+  readonly device: DeviceInfo;
+  readonly name: string;
+  onDecide(trust: Trust): void;
+}
+
+/** The key of a device, and what can be decided about it. */
+function Judging({ device, name, onDecide }: JudgingProps) {
+  return (
+    <>
       <Fingerprint groups={device.fingerprint} label={t('trust.fingerprint', { device: name })} />
       <p class="card-text">{t('trust.compare')}</p>
       <div class="device-actions">
         {device.trust === 'distrusted' ? null : (
-          <button type="button" class="button" onClick={() => decide('distrusted')}>
+          <button type="button" class="button" onClick={() => onDecide('distrusted')}>
             {t('trust.distrust')}
           </button>
         )}
         {device.trust === 'distrusted' ? (
-          <button type="button" class="button" onClick={() => decide('trusted-first-use')}>
+          <button type="button" class="button" onClick={() => onDecide('trusted-first-use')}>
             {t('trust.trust')}
           </button>
         ) : null}
         {device.trust === 'verified' ? null : (
-          <button type="button" class="button button-primary" onClick={() => decide('verified')}>
+          <button type="button" class="button button-primary" onClick={() => onDecide('verified')}>
             {t('trust.verify')}
           </button>
         )}
       </div>
-    </details>
+    </>
   );
 }
 
