@@ -24,6 +24,24 @@ from tests.support.server import PROGRAM, ParleyServer
 
 from parley.app.certificates import make_self_signed
 
+HANGING = """
+import os, signal, sys, time
+from pathlib import Path
+from parley.app.serving import serve
+from parley.app.source import SettingsSource
+
+async def hang():
+    time.sleep(3600)
+
+async def prepare(server):
+    server.storage.flush = hang
+    print(time.monotonic(), flush=True)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+serve(SettingsSource(Path(sys.argv[1])), prepare)
+"""
+"""A server whose storage hangs when it stops; prints when it was told to, by the machine's clock."""
+
 
 @pytest.fixture
 def server():
@@ -87,7 +105,7 @@ async def test_open_websockets_and_half_uploads_do_not_hold_it_up(server: Parley
     async with websockets.connect(address, subprotocols=[websockets.Subprotocol("xmpp")]) as browser:
         await browser.send("<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='localhost' version='1.0'/>")
         await browser.recv()
-        _, writer = await asyncio.open_connection("127.0.0.1", server.http_port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.http_port)
         path = url.removeprefix(server.http)
         writer.write(f"PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nhalf".encode())
         await writer.drain()
@@ -95,6 +113,11 @@ async def test_open_websockets_and_half_uploads_do_not_hold_it_up(server: Parley
         assert server.process is not None
         started = time.monotonic()
         os.kill(server.pid, signal.SIGTERM)
+        # Cut off, not failed: whoever uploads comes back.
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        assert head.startswith("http/1.1 503 ")
+        assert "\r\nretry-after: 5\r\n" in head
+        assert b'"cut-off"' in await reader.read()
         await until(lambda: server.process is None or server.process.poll() is not None, 12)
         assert time.monotonic() - started < 10
         writer.close()
@@ -132,6 +155,16 @@ async def test_where_tls_is_required_websockets_without_it_are_for_this_machine_
         assert await status("127.0.0.3", X_Forwarded_For="192.0.2.1", X_Forwarded_Proto="https") == 101
         assert await status("127.0.0.3", X_Forwarded_For="192.0.2.1", X_Forwarded_Proto="http") == 403
         assert "code=tls-required" in server.log.read_text()
+
+
+def test_what_hangs_does_not_keep_it_from_ending(server: ParleyServer):
+    """The storage never answers, and the loop stands still on top of that."""
+    server.stop()
+    command = [sys.executable, "-c", HANGING, str(server.config)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert "code=stop-overdue" in done.stderr
+    assert done.returncode == 0
+    assert time.monotonic() - float(done.stdout) < 10
 
 
 def test_a_running_server_does_not_spoil_the_check(server: ParleyServer):

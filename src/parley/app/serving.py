@@ -10,6 +10,7 @@ import asyncio
 import os
 import resource
 import signal
+import threading
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 log = logs.get(__name__)
 
 _PRIVATE: Final = 0o077
+_STOP_WITHIN_S: Final = 9.5
+"""From the first signal to the end, whatever does not come to an end: less than the ten seconds that are promised."""
 
 Prepare = Callable[[Server], Awaitable[None]]
 """Is called once the server is ready."""
@@ -47,8 +50,12 @@ def serve(source: SettingsSource, when_ready: Prepare | None = None) -> None:
         log.warning("this setting has no effect in this release", setting=path)
     os.umask(_PRIVATE)
     _allow_open_files()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_Run(source, when_ready).run())
+    run = _Run(source, when_ready)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run.run())
+    finally:
+        run.ended()
 
 
 def _allow_open_files() -> None:
@@ -65,6 +72,13 @@ class _Run:
         self._when_ready = when_ready
         self._server: Server | None = None
         self._stopping = asyncio.Event()
+        # In a thread of its own: what hangs may be the loop.
+        self._guard = threading.Timer(_STOP_WITHIN_S, _end_now)
+        self._guard.daemon = True
+
+    def ended(self) -> None:
+        """Everything is closed, and what calls may go on."""
+        self._guard.cancel()
 
     async def run(self) -> None:
         """Start, wait, drain."""
@@ -97,8 +111,15 @@ class _Run:
             log.warning("stopped at once")
             os._exit(1)
         log.info("server is stopping", signal=number.name)
+        self._guard.start()
         self._stopping.set()
 
     def _reload(self) -> None:
         if self._server is not None:
             self._server.supervisor.spawn("reload", self._server.reload())
+
+
+def _end_now() -> None:
+    # A disk that hangs, for instance. Whatever was acknowledged is stored: the next start finds it.
+    log.error("not everything has ended in time", code="stop-overdue")
+    os._exit(0)

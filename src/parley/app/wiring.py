@@ -63,7 +63,6 @@ log = logs.get(__name__)
 
 _FILE_THREADS: Final = 4
 _TASKS_STOP_S: Final = 1.0
-_HTTP_DRAIN_S: Final = 5.0
 
 
 class Server:
@@ -238,7 +237,7 @@ class Server:
             max_header_bytes=settings.max_header_bytes,
             header_timeout_s=settings.header_timeout_s,
             max_connections=self.settings.limits.max_connections,
-            drain_timeout_s=min(_HTTP_DRAIN_S, self.settings.limits.drain_timeout_s),
+            drain_timeout_s=self.settings.limits.drain_timeout_s,
             connections=_connection_limits(self.settings),
         )
         app = App(routes, self.metrics, settings.body_timeout_s, settings.min_body_bytes_per_s)

@@ -293,7 +293,12 @@ class LimitSettings(Section):
         le=36500,
     )
     drain_timeout_s: int = _setting(
-        6, "Time for connections to end after SIGTERM before they are cut.", unit="seconds", ge=0, le=9
+        5,
+        "Time for connections and requests to end after SIGTERM before they are cut. Closing takes up to four seconds"
+        " more; the whole never takes ten.",
+        unit="seconds",
+        ge=0,
+        le=6,
     )
 
 

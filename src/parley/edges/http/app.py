@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -10,7 +11,15 @@ from parley.domain.errors import NotFound, StorageFull, StorageUnavailable
 from parley.edges.http.asgi import Receive, Scope, Send
 from parley.edges.http.discovery import Discovery
 from parley.edges.http.downloads import DownloadRoutes
-from parley.edges.http.errors import Disconnected, Interrupted, Refusal, Stalled, method_not_allowed, not_found
+from parley.edges.http.errors import (
+    RETRY_AFTER_S,
+    Disconnected,
+    Interrupted,
+    Refusal,
+    Stalled,
+    method_not_allowed,
+    not_found,
+)
 from parley.edges.http.exchange import Exchange
 from parley.edges.http.operations import Operations
 from parley.edges.http.uploads import UploadRoutes
@@ -85,6 +94,13 @@ class App:
             await self._route(exchange)
         except Disconnected:
             return
+        except asyncio.CancelledError:
+            # The server cuts off what has not ended in time. Nothing waits for this task, so that it may end with an
+            # answer; without one the client would be told of a failure.
+            if exchange.is_answered:
+                raise
+            self._metrics.refused("cut-off")
+            await exchange.refuse(Refusal(503, "cut-off", ("retry-after", RETRY_AFTER_S), ("connection", "close")))
         except Exception as error:
             # The edge: no request ends the server, no traceback reaches a peer.
             await self._refuse(exchange, error)

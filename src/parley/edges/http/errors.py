@@ -14,10 +14,14 @@ import json
 
 from parley.base.errors import ParleyError
 
+RETRY_AFTER_S = "5"
+"""When to come back to a server that stops: the one that is started next takes about so long."""
+
 MESSAGES = {
     "bad-request": "The request is malformed.",
     "body-timeout": "The body arrived too slowly.",
     "checksum-mismatch": "The bytes do not have the announced checksum; they were discarded.",
+    "cut-off": "The server stops; try again soon.",
     "digest-mismatch": "The content does not have the announced digest; it was discarded.",
     "expired": "The time for this upload is over.",
     "forbidden": "Not allowed from here.",

@@ -30,12 +30,16 @@ from parley.base.net.binding import bind
 from parley.base.supervise import ESSENTIAL, Supervisor
 from parley.edges.http.asgi import Application, Receive, Scope, Send
 from parley.edges.http.connections import ConnectionLimits, Connections
+from parley.edges.http.errors import RETRY_AFTER_S
 from parley.edges.http.websocket import PROTECTED
 from parley.protocols.http.forwarding import client_of, is_protected
 
 _BACKLOG = 1024
 _START_S = 10.0
-_STOP_S = 1.0
+# For requests that were cut off to be answered, for connections to end behind that, and for what is left to be dropped.
+_ANSWER_S = 1.0
+_CLOSE_S = 0.5
+_DROP_S = 0.5
 # Without `incremental`, setting up granian's logger would close every handler of the process.
 _QUIET: dict[str, Any] = {"incremental": True, "formatters": {}, "handlers": {}, "loggers": {"_granian": {}}}
 
@@ -210,8 +214,9 @@ class HttpServer:
             await asyncio.wait(requests, timeout=drain_s)
         for each in running:
             each.server.finish()
-        for each in running:
-            await _end(each, 0)
+        async with asyncio.TaskGroup() as group:
+            for each in running:
+                group.create_task(_end(each, 0))
         for bound in self._bound:
             bound.socket.close()
         self._bound.clear()
@@ -232,18 +237,21 @@ class _Bound:
 
 
 async def _end(running: _Running, drain_s: float) -> None:
-    """Wait for a server that was told to finish; cut off what has not ended after `drain_s` seconds."""
+    """Wait for a server that was told to finish; cut off what has not ended after `drain_s` seconds.
+
+    It takes two seconds more at most.
+    """
     if drain_s:
         await asyncio.wait([running.task], timeout=drain_s)
     if running.requests:
         log.info("requests cut off", count=len(running.requests))
         for task in running.requests:
             task.cancel()
-        await asyncio.wait(running.requests, timeout=_STOP_S)
+        await asyncio.wait(running.requests, timeout=_ANSWER_S)
     # What is left are connections without a request, and clients that do not take their reply.
-    await asyncio.wait([running.task], timeout=_STOP_S)
+    await asyncio.wait([running.task], timeout=_CLOSE_S)
     running.task.cancel()
-    await asyncio.wait([running.task])
+    await asyncio.wait([running.task], timeout=_DROP_S)
 
 
 def _joined(scope: Scope, header: bytes) -> str:
@@ -255,6 +263,8 @@ async def _turn_away(scope: Scope, send: Send, status: int) -> None:
         await send({"type": "websocket.close", "code": 1001})
         return
     headers = [(b"server", b"parley"), (b"connection", b"close"), (b"content-length", b"0")]
+    if status == 503:
+        headers.append((b"retry-after", RETRY_AFTER_S.encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
 
