@@ -15,10 +15,8 @@ export function createApp(parley: Parley): App {
   const voice = new VoiceSession({
     open: createRecorderOpener(),
     send: (jid, recording) => parley.sendVoice(jid, recording),
-    onRecording: (jid, isRecording) => {
-      if (isRecording) player.pause();
-      parley.setComposing(jid, isRecording ? 'recording' : null);
-    },
+    silence: () => player.pause(),
+    onRecording: (jid, isRecording) => parley.setComposing(jid, isRecording ? 'recording' : null),
     after: (ms, act) => {
       const timer = setTimeout(act, ms);
       return () => clearTimeout(timer);

@@ -24,6 +24,7 @@ test.each<[string, GestureEvent[], Phase, string[]]>([
   ['sliding up locks', ['press', 'ready', 'slide-lock', 'release'], 'locked', ['open', 'begin']],
   ['sliding left deletes', ['press', 'ready', 'slide-cancel', 'expire'], 'idle', ['open', 'begin', 'pause', 'discard']],
   ['a permission question in between records nothing', ['press', 'leave', 'ready'], 'idle', ['open', 'discard']],
+  ['a request nobody answers is made anew', ['press', 'leave', 'press', 'ready'], 'holding', ['open', 'open', 'begin']],
   ['refusal ends it', ['press', 'refused'], 'idle', ['open']],
   [
     'pause, go on, send',

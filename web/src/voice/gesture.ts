@@ -83,6 +83,8 @@ export const gestureTable: Readonly<Record<Phase, { readonly [E in GestureEvent]
   },
   // The browser asked for permission and took the finger's attention: nothing is recorded unasked.
   'opening-abandoned': {
+    // The request may never be answered: it is made anew.
+    press: { to: 'opening', effects: ['open'] },
     ready: { to: 'idle', effects: ['discard'], hint: 'ready' },
     refused: { to: 'idle' },
   },

@@ -1,7 +1,7 @@
 import type { Recording } from '../model';
 import { EncoderClient } from './encoder-client';
 import { bitrate } from './encoder-protocol';
-import { closeMicrophone } from './microphone';
+import { closeMicrophone, resumeAudio, startAudio, watchMicrophone } from './microphone';
 import type { Recorder, RecorderEvents } from './recorder';
 import { RecorderFailure } from './recorder-failure';
 import { loudnessOf, rms, waveformOf } from './waveform';
@@ -22,7 +22,7 @@ export async function openMediaRecorder(stream: MediaStream, events: RecorderEve
   const recorder = new MediaRecorder(stream, { mimeType, audioBitsPerSecond: bitrate });
   const context = new AudioContext();
   try {
-    await context.resume();
+    await startAudio(context);
     return new FallbackRecorder(stream, recorder, context, events);
   } catch (error) {
     await context.close().catch(() => {});
@@ -52,7 +52,7 @@ class FallbackRecorder implements Recorder {
       if (event.data.size > 0) this.chunks.push(event.data);
     };
     recorder.onerror = () => events.onInterrupted();
-    stream.getAudioTracks()[0]?.addEventListener('ended', () => events.onInterrupted(), { once: true });
+    watchMicrophone(stream, context, events);
     this.timer = setInterval(() => this.measure(), levelPeriodMs);
   }
 
@@ -70,6 +70,7 @@ class FallbackRecorder implements Recorder {
   resume(): void {
     this.recorder.resume();
     this.runningSince = performance.now();
+    resumeAudio(this.stream, this.context, this.events);
   }
 
   async snapshot(): Promise<Recording> {

@@ -3,7 +3,7 @@ import { createRecorderOpener, type RecorderWays } from './open-recorder';
 import type { Recorder, RecorderEvents } from './recorder';
 import { RecorderFailure } from './recorder-failure';
 
-const events: RecorderEvents = { onLevel: () => {}, onInterrupted: () => {} };
+const events: RecorderEvents = { onLevel: () => {}, onSuspended: () => {}, onInterrupted: () => {} };
 const [coded, recorded] = [{ name: 'coded' }, { name: 'recorded' }] as unknown as [Recorder, Recorder];
 
 /** A microphone with one track; `stops` counts how often it was stopped. */

@@ -4,7 +4,9 @@ import type { Recording } from '../model';
 export interface RecorderEvents {
   /** About 25 times a second: loudness from 0 to 1, and what has been recorded (ms). */
   onLevel(loudness: number, recordedMs: number): void;
-  /** The microphone was unplugged or taken by the system, or the encoder broke. What was recorded stays. */
+  /** The system has the microphone for a while, for a phone call say: the recording may go on later. */
+  onSuspended(): void;
+  /** The microphone was unplugged or taken for good, or the encoder broke. What was recorded stays. */
   onInterrupted(): void;
 }
 

@@ -10,6 +10,7 @@ const made: Recording = { blob: new Blob(['x']), durationMs: 3000, waveform: [1]
 let log: string[];
 let events: RecorderEvents;
 let timers: { ms: number; act: () => void; isCancelled: boolean }[];
+let opening: () => Promise<Recorder>;
 let refusal: RecorderFailure | null;
 let isSendBroken: boolean;
 /** What the next attempts to make a file of the recording fail with. */
@@ -37,6 +38,7 @@ const recorder: Recorder = {
 beforeEach(() => {
   log = [];
   timers = [];
+  opening = async () => recorder;
   refusal = null;
   isSendBroken = false;
   packingFailures = [];
@@ -46,7 +48,7 @@ beforeEach(() => {
     open: async (given) => {
       events = given;
       if (refusal) throw refusal;
-      return recorder;
+      return opening();
     },
     send: async (to, recording) => {
       log.push(`takes the place in ${to}`);
@@ -55,6 +57,7 @@ beforeEach(() => {
       await storing;
       log.push(`send ${to} ${durationMs}`);
     },
+    silence: () => log.push('silence'),
     onRecording: (_, isRecording) => log.push(isRecording ? 'tells recording' : 'tells nothing'),
     after: (ms, act) => {
       const timer = { ms, act, isCancelled: false };
@@ -81,6 +84,8 @@ test('what was held for three seconds is sent, once', async () => {
   session.release(3100);
   await settle();
   expect(log).toEqual([
+    'silence',
+    'tells recording',
     'begin',
     'tells recording',
     'tells nothing',
@@ -196,6 +201,40 @@ test('a microphone that is taken away leaves the recording, but no way to go on'
   await record(3000);
   events.onInterrupted();
   expect([session.phase.value, session.canResume.value, session.hint.value]).toEqual(['paused', false, 'interrupted']);
+});
+
+test('that one records is told as long as one does, and not in a pause', async () => {
+  await record(3000);
+  session.apply('slide-lock');
+  log = [];
+  events.onLevel(0.5, 3040);
+  session.apply('pause');
+  events.onLevel(0.5, 3080);
+  expect(log).toEqual(['tells recording', 'pause', 'tells nothing']);
+});
+
+test('a phone call pauses the recording, which can go on afterwards', async () => {
+  await record(3000);
+  events.onSuspended();
+  expect([session.phase.value, session.canResume.value, session.hint.value]).toEqual(['paused', true, 'interrupted']);
+  session.apply('resume');
+  expect([session.phase.value, log.at(-1)]).toEqual(['locked', 'resume']);
+});
+
+test('an answer to a request that was made anew is not waited for, and its microphone closed', async () => {
+  const openers: ((recorder: Recorder) => void)[] = [];
+  opening = () => new Promise((resolve) => openers.push(resolve));
+  session.press(jid, 0);
+  session.apply('leave');
+  expect(session.phase.value).toBe('opening-abandoned');
+  session.press(jid, 1000);
+  openers[1]?.(recorder);
+  await settle();
+  expect(session.phase.value).toBe('holding');
+  const closed: string[] = [];
+  openers[0]?.({ ...recorder, discard: () => closed.push('late') });
+  await settle();
+  expect([session.phase.value, closed]).toEqual(['holding', ['late']]);
 });
 
 test('a second press while one records changes nothing', async () => {

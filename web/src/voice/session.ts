@@ -12,7 +12,9 @@ export interface VoicePorts {
    * rejects also when the recording does.
    */
   send(jid: string, recording: Promise<Recording>): Promise<void>;
-  /** A recording begins: whatever plays falls silent, the contact sees "recording". */
+  /** A recording begins or goes on: whatever plays falls silent. */
+  silence(): void;
+  /** What the contact sees. That one records is told again and again, for it fades. */
   onRecording(jid: string, isRecording: boolean): void;
   after(ms: number, act: () => void): () => void;
 }
@@ -73,14 +75,14 @@ export class VoiceSession {
 
   /** Something that was said would be lost with the page. */
   get isUnsaved(): boolean {
-    const isSpoken = ['holding', 'locked', 'paused'].includes(this.state.phase.peek());
-    return isSpoken || this.state.preparing.peek().length > 0;
+    const phase = this.state.phase.peek();
+    return isRunning(phase) || phase === 'paused' || this.state.preparing.peek().length > 0;
   }
 
   /** The button of a conversation went down at `now` (ms, any monotonic clock). */
   press(jid: string, now: number): void {
     const phase = this.state.phase.peek();
-    if (phase !== 'idle' && phase !== 'binned') return;
+    if (phase !== 'idle' && phase !== 'binned' && phase !== 'opening-abandoned') return;
     this.pressedAt = now;
     this.apply('press', jid);
   }
@@ -118,14 +120,17 @@ export class VoiceSession {
   }
 
   private run(effect: Effect, jid: string | null): void {
+    const to = this.state.jid.peek();
+    if (to !== null && (effect === 'begin' || effect === 'resume')) {
+      this.ports.silence();
+      this.ports.onRecording(to, true);
+    }
     if (effect === 'open') void this.open(jid ?? '');
     else if (effect === 'begin') this.recorder?.begin();
     else if (effect === 'pause') this.recorder?.pause();
     else if (effect === 'resume') this.recorder?.resume();
     else if (effect === 'discard') this.discard();
     else void this.finish();
-    const to = this.state.jid.peek();
-    if (to !== null && (effect === 'begin' || effect === 'resume')) this.ports.onRecording(to, true);
     if (to !== null && effect === 'pause') this.ports.onRecording(to, false);
   }
 
@@ -138,8 +143,15 @@ export class VoiceSession {
     this.state.canResume.value = true;
     try {
       const recorder = await this.ports.open({
-        onLevel: (loudness, recordedMs) => this.take(loudness, recordedMs),
-        onInterrupted: () => this.interrupt(),
+        onLevel: (loudness, recordedMs) => {
+          if (attempt === this.attempt) this.take(loudness, recordedMs);
+        },
+        onSuspended: () => {
+          if (attempt === this.attempt) this.apply('interrupt');
+        },
+        onInterrupted: () => {
+          if (attempt === this.attempt) this.interrupt();
+        },
       });
       if (attempt !== this.attempt) recorder.discard();
       else {
@@ -159,7 +171,9 @@ export class VoiceSession {
       this.state.recordedMs.value = recordedMs;
       this.state.levels.value = [...this.state.levels.peek(), loudness].slice(-liveLevels);
     });
+    const to = this.state.jid.peek();
     if (recordedMs >= longestMs) this.apply('limit');
+    else if (to !== null && isRunning(this.state.phase.peek())) this.ports.onRecording(to, true);
   }
 
   private discard(): void {
@@ -257,6 +271,10 @@ interface Packing {
   /** The same, in time. */
   readonly packed: Promise<Recording>;
   readonly recordedMs: number;
+}
+
+function isRunning(phase: Phase): boolean {
+  return phase === 'holding' || phase === 'locked';
 }
 
 function isUnpackedError(error: unknown): boolean {

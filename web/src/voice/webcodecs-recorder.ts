@@ -2,7 +2,7 @@ import type { Recording } from '../model';
 import workletUrl from './capture.worklet?worker&url';
 import { EncoderClient } from './encoder-client';
 import { sampleRate } from './encoder-protocol';
-import { closeMicrophone } from './microphone';
+import { closeMicrophone, resumeAudio, startAudio, watchMicrophone } from './microphone';
 import type { Recorder, RecorderEvents } from './recorder';
 import { RecorderFailure } from './recorder-failure';
 
@@ -12,6 +12,8 @@ export interface WebCodecsParts {
   createContext(): AudioContext;
   createEncoder(): EncoderClient;
   createCapture(context: AudioContext): AudioWorkletNode;
+  /** As `setTimeout`, where it is not that. */
+  readonly after?: (ms: number, act: () => void) => () => void;
 }
 
 const browserParts: WebCodecsParts = {
@@ -54,7 +56,7 @@ export async function openWebCodecsRecorder(
     const capture = parts.createCapture(context);
     capture.port.postMessage(port1, [port1]);
     source.connect(capture);
-    await context.resume();
+    await startAudio(context, parts.after);
     return new WebCodecsRecorder(stream, context, encoder, events, onBroken);
   } catch (error) {
     encoder?.close();
@@ -68,7 +70,7 @@ class WebCodecsRecorder implements Recorder {
     private readonly stream: MediaStream,
     private readonly context: AudioContext,
     private readonly encoder: EncoderClient,
-    events: RecorderEvents,
+    private readonly events: RecorderEvents,
     onBroken: () => void,
   ) {
     encoder.onLevel = (loudness, recordedMs) => events.onLevel(loudness, recordedMs);
@@ -76,7 +78,7 @@ class WebCodecsRecorder implements Recorder {
       onBroken();
       events.onInterrupted();
     };
-    stream.getAudioTracks()[0]?.addEventListener('ended', () => events.onInterrupted(), { once: true });
+    watchMicrophone(stream, context, events);
   }
 
   begin(): void {
@@ -88,8 +90,8 @@ class WebCodecsRecorder implements Recorder {
   }
 
   resume(): void {
-    void this.context.resume();
     this.encoder.run(true);
+    resumeAudio(this.stream, this.context, this.events);
   }
 
   async snapshot(): Promise<Recording> {

@@ -2,15 +2,17 @@ import { SendHorizontal } from 'lucide';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { t } from '../../i18n';
 import type { Parley } from '../../model';
+import type { Phase } from '../../voice/gesture';
 import { useApp } from '../app-context';
 import { hasFinePointer } from '../hooks';
 import { Icon } from '../icon';
 import { MicButton } from '../voice/mic-button';
 import { RecordBar } from '../voice/record-bar';
 import { VoiceHint } from '../voice/voice-hint';
+import { TypingTeller, withUnsent } from './composing';
 
-/** Without a key for this long (ms), one is no longer typing. */
-const typingMs = 5000;
+/** Phases of a recording in which there is none to show; in the last, nobody waits for the microphone any more. */
+const restful: ReadonlySet<Phase> = new Set(['idle', 'binned', 'opening-abandoned']);
 
 interface ComposerProps {
   readonly jid: string;
@@ -24,14 +26,20 @@ export function Composer({ jid, draft }: ComposerProps) {
   const [text, setText] = useState(draft);
   const field = useRef<HTMLTextAreaElement>(null);
   const typing = useTyping(parley, jid);
-  const isRecording = voice.jid.value === jid && voice.phase.value !== 'idle' && voice.phase.value !== 'binned';
+  const latest = useRef(draft);
+  const isRecording = voice.jid.value === jid && !restful.has(voice.phase.value);
   useAutoHeight(field, text, isRecording);
   useFocus(field);
 
-  const change = (value: string) => {
+  const write = (value: string) => {
+    latest.current = value;
     setText(value);
     parley.setDraft(jid, value);
-    typing(value.trim() !== '');
+  };
+  const change = (value: string) => {
+    write(value);
+    if (value.trim() === '') typing.stopped();
+    else typing.typed();
   };
   const send = async () => {
     const said = text.trim();
@@ -39,7 +47,7 @@ export function Composer({ jid, draft }: ComposerProps) {
     change('');
     field.current?.focus();
     // What could not even be put into the outbox comes back.
-    if (!(await attempt(parley.sendText(jid, said)))) change(said);
+    if (!(await attempt(parley.sendText(jid, said)))) write(withUnsent(said, latest.current));
   };
   const pressed = (event: KeyboardEvent) => {
     if (event.key !== 'Enter' || event.shiftKey || event.isComposing || !hasFinePointer()) return;
@@ -82,19 +90,19 @@ export function Composer({ jid, draft }: ComposerProps) {
   );
 }
 
-/** Tells the contact that one types, at most once a pause, and that one stopped. */
-function useTyping(parley: Parley, jid: string): (isTyping: boolean) => void {
-  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
-  const isTold = useRef(false);
-  const tell = (isTyping: boolean) => {
-    clearTimeout(timer.current);
-    if (isTyping) timer.current = setTimeout(() => tell(false), typingMs);
-    if (isTold.current === isTyping) return;
-    isTold.current = isTyping;
-    parley.setComposing(jid, isTyping ? 'typing' : null);
-  };
-  useEffect(() => () => tell(false), []);
-  return tell;
+function useTyping(parley: Parley, jid: string): TypingTeller {
+  const [typing] = useState(
+    () =>
+      new TypingTeller(
+        (isTyping) => parley.setComposing(jid, isTyping ? 'typing' : null),
+        (ms, act) => {
+          const timer = setTimeout(act, ms);
+          return () => clearTimeout(timer);
+        },
+      ),
+  );
+  useEffect(() => () => typing.stopped(), [typing]);
+  return typing;
 }
 
 /** The field is as high as its text; the style sheet limits it to five lines. */
