@@ -72,6 +72,42 @@ async def test_after_another_boot_only_what_cannot_be_is_a_jump(tmp_path, off_s,
     assert await watch(tmp_path / "clock", booted, "next boot").is_believed() is is_believed
 
 
+@pytest.mark.parametrize("jump_s", [20 * DAY_S, -20 * DAY_S])
+async def test_a_jump_stays_open_over_a_boot_until_the_file_is_deleted(tmp_path, jump_s):
+    """By the clock alone it could have been off for so long."""
+    clock = VirtualClock(monotonic=DAY_S)
+    seen = watch(tmp_path / "clock", clock)
+    assert await seen.is_believed()
+    clock.jump_wall(jump_s)
+    assert not await seen.is_believed()
+    for boot_id in ("next boot", "the one after"):
+        booted = VirtualClock(monotonic=10)
+        booted.jump_wall(max(jump_s, HOUR_S))
+        seen = watch(tmp_path / "clock", booted, boot_id)
+        assert not await seen.is_believed()
+        assert not await seen.is_believed()
+    (tmp_path / "clock").unlink()
+    assert await seen.is_believed()
+    assert await watch(tmp_path / "clock", booted, "the last boot").is_believed()
+
+
+async def test_a_jump_that_was_undone_before_a_boot_is_forgotten(tmp_path):
+    clock = VirtualClock(monotonic=DAY_S)
+    seen = watch(tmp_path / "clock", clock)
+    for jump_s in (20 * DAY_S, -20 * DAY_S):
+        await seen.is_believed()
+        clock.jump_wall(jump_s)
+    assert await seen.is_believed()
+    assert await watch(tmp_path / "clock", VirtualClock(monotonic=10), "next boot").is_believed()
+
+
+async def test_what_an_older_version_noted_counts(tmp_path):
+    clock = VirtualClock()
+    (tmp_path / "clock").write_text(f'{{"wall_us": {clock.now_us()}, "since_boot_s": 0.0, "boot_id": "this boot"}}')
+    clock.jump_wall(2 * HOUR_S)
+    assert not await watch(tmp_path / "clock", clock).is_believed()
+
+
 @pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b'{"wall_us": "x"}', b"\xff"])
 async def test_a_file_that_says_nothing_is_replaced(tmp_path, content):
     path = tmp_path / "clock"

@@ -5,7 +5,8 @@ stayed for years. So the server notes when it saw the clock last, in `clock` in 
 since the machine's boot, which no one can set. While the two agree about how much time has passed, the clock is
 believed. After a jump it is not, also over restarts, until it has come back to where it should be or an operator has
 deleted the file. After another boot nothing tells how long the machine was off: then only a gap that is too large to
-be believed counts as a jump.
+be believed counts as a jump. But a jump that was open before that boot stays open, for it could look like such a gap;
+so it is noted in the file as well, and then only the operator ends it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import json
 import os
 import secrets
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -38,11 +39,19 @@ _MOST_BYTES: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """The wall clock as it was seen: microseconds since the epoch, seconds since the boot that `boot_id` names."""
+    """The wall clock when it was last believed.
+
+    Attributes:
+        wall_us: microseconds since the epoch.
+        since_boot_s: seconds since the boot.
+        boot_id: names that boot.
+        jump_s: how far the clock has jumped since then, in seconds; 0 while it is believed.
+    """
 
     wall_us: int
     since_boot_s: float
     boot_id: str
+    jump_s: float = 0.0
 
 
 class Boot:
@@ -105,8 +114,14 @@ class WallClock:
         jump_s = self._jump_s(now)
         if jump_s:
             self._complain(jump_s)
+            if self._seen is not None and not self._seen.jump_s:
+                await self._note(replace(self._seen, jump_s=jump_s))
             return False
         self._remind_at = 0.0
+        await self._note(now)
+        return True
+
+    async def _note(self, now: Sighting) -> None:
         self._seen = now
         try:
             await asyncio.to_thread(_write, self._path, now)
@@ -114,7 +129,6 @@ class WallClock:
         except OSError as error:
             # It goes on from memory: only a jump over the next restart would be overlooked.
             log.warning("the time cannot be noted", code="clock-unnoted", reason=error.strerror or str(error))
-        return True
 
     async def _recall(self) -> None:
         try:
@@ -133,6 +147,8 @@ class WallClock:
         seen, limits = self._seen, self._limits()
         if seen is None:
             return 0.0
+        if seen.jump_s and seen.boot_id != now.boot_id:
+            return seen.jump_s
         wall_s = (now.wall_us - seen.wall_us) / _SECOND
         if seen.boot_id == now.boot_id:
             jump_s = wall_s - (now.since_boot_s - seen.since_boot_s)
@@ -159,8 +175,9 @@ def _read(path: Path) -> Sighting | None:
     try:
         with path.open("rb") as file:
             document = json.loads(file.read(_MOST_BYTES))
-        return Sighting(int(document["wall_us"]), float(document["since_boot_s"]), str(document["boot_id"]))
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        jump_s = float(document.get("jump_s", 0))
+        return Sighting(int(document["wall_us"]), float(document["since_boot_s"]), str(document["boot_id"]), jump_s)
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
