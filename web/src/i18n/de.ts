@@ -255,6 +255,7 @@ export const de: Catalogue = {
   'voice.downloading': 'Wird geladen …',
   'voice.uploading': 'Wird hochgeladen, {percent}',
 
+  'record.preparing': 'Sprachnachricht wird vorbereitet …',
   'record.recording': 'Aufnahme läuft',
   'record.paused': 'Aufnahme angehalten',
   'record.starting': 'Mikrofon wird geöffnet …',

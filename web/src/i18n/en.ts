@@ -244,6 +244,7 @@ export const en = {
   'voice.downloading': 'Downloading…',
   'voice.uploading': 'Uploading, {percent}',
 
+  'record.preparing': 'Preparing your voice message…',
   'record.recording': 'Recording',
   'record.paused': 'Recording paused',
   'record.starting': 'Opening the microphone…',

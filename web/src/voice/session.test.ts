@@ -124,6 +124,26 @@ test('a recording that could not be handed over comes back, paused', async () =>
   expect(log.at(-1)).toBe(`send ${jid} 3000`);
 });
 
+test('a recording that could not be handed over waits while another is made', async () => {
+  isSendBroken = true;
+  await record(3000);
+  session.release(3000);
+  session.press('someone@else.example', 4000);
+  await settle();
+  expect([session.phase.value, session.isUnsaved]).toEqual(['holding', true]);
+  isSendBroken = false;
+  session.release(4100);
+  session.apply('delete');
+  timers
+    .filter(({ isCancelled }) => !isCancelled)
+    .at(-1)
+    ?.act();
+  expect([session.phase.value, session.jid.value, session.recordedMs.value]).toEqual(['paused', jid, 3000]);
+  session.send();
+  await settle();
+  expect(log.at(-1)).toBe(`send ${jid} 3000`);
+});
+
 test('a recording that could not be made a file is tried again when it is sent again', async () => {
   packingFailures.push(new RecorderFailure('unpacked'));
   await record(3000);

@@ -57,6 +57,7 @@ export class VoiceSession {
     preparing: signal<readonly string[]>([]),
   };
   private recorder: Recorder | null = null;
+  private readonly kept: { readonly jid: string; readonly recorder: Recorder; readonly recordedMs: number }[] = [];
   private pressedAt = 0;
   private attempt = 0;
   private cancelBin: (() => void) | null = null;
@@ -76,7 +77,7 @@ export class VoiceSession {
   /** Something that was said would be lost with the page. */
   get isUnsaved(): boolean {
     const phase = this.state.phase.peek();
-    return isRunning(phase) || phase === 'paused' || this.state.preparing.peek().length > 0;
+    return isRunning(phase) || phase === 'paused' || this.kept.length > 0 || this.state.preparing.peek().length > 0;
   }
 
   /** The button of a conversation went down at `now` (ms, any monotonic clock). */
@@ -106,6 +107,7 @@ export class VoiceSession {
       this.state.phase.value = step.to;
       if (step.hint || step.effects?.includes('open')) this.showHint(step.hint ?? null);
       for (const effect of step.effects ?? []) this.run(effect, jid);
+      if (step.to === 'idle') this.restore();
       if (step.to === 'binned') this.cancelBin = this.ports.after(binMs, () => this.apply('expire'));
     });
   }
@@ -226,12 +228,16 @@ export class VoiceSession {
     }
   }
 
-  /** What could not be handed over is not lost: it comes back as a paused recording, unless a new one has begun. */
+  /** What could not be handed over is not lost: it comes back as a paused recording, after one that has begun. */
   private keep(jid: string, recorder: Recorder, recordedMs: number): void {
-    if (this.state.phase.peek() !== 'idle') {
-      recorder.discard();
-      return;
-    }
+    this.kept.push({ jid, recorder, recordedMs });
+    if (this.state.phase.peek() === 'idle') this.restore();
+  }
+
+  private restore(): void {
+    const kept = this.kept.shift();
+    if (!kept) return;
+    const { jid, recorder, recordedMs } = kept;
     batch(() => {
       this.recorder = recorder;
       this.state.jid.value = jid;

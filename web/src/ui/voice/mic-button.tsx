@@ -24,7 +24,8 @@ export function MicButton({ jid }: { readonly jid: string }) {
   /** Another conversation's recording has to be sent or deleted first: says so, and leads there. */
   const isBusy = (): boolean => {
     const other = voice.jid.peek();
-    if (other === null || other === jid || voice.phase.peek() === 'binned') return false;
+    const isOver = voice.phase.peek() === 'binned' || voice.phase.peek() === 'opening-abandoned';
+    if (other === null || other === jid || isOver) return false;
     const time = clockOf(voice.recordedMs.peek());
     const run = () => go({ name: 'thread', jid: other });
     show(t('record.elsewhere', { name: nameOf(parley, other), time }), { label: t('record.continue'), run });
