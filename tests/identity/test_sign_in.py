@@ -22,12 +22,16 @@ class Accounts:
     def __init__(self) -> None:
         self.account = Account(1, ADDRESS, 0)
         self.kept = list(credentials_for("secret", 4096, _salts))
+        self.in_use = {4096: 3}
 
     async def find(self, address: str) -> Account | None:
         return self.account if address == ADDRESS else None
 
     async def credentials(self, address: str) -> list[Credential]:
         return self.kept if address == ADDRESS else []
+
+    async def iterations(self) -> dict[int, int]:
+        return self.in_use
 
 
 class Devices:
@@ -38,9 +42,13 @@ class Devices:
         return self.kept.get((address, resource))
 
 
-def sign_in(clock: VirtualClock, devices: Devices | None = None) -> SignIn:
-    settings = LoginSettings(scram_iterations=4096, failures_per_account=3, failures_per_address=5, failure_window_s=60)
-    return SignIn(Accounts(), devices or Devices(), settings, b"k" * 32, clock.monotonic)  # type: ignore[arg-type]
+def sign_in(
+    clock: VirtualClock, devices: Devices | None = None, accounts: Accounts | None = None, rounds: int = 4096
+) -> SignIn:
+    settings = LoginSettings(
+        scram_iterations=rounds, failures_per_account=3, failures_per_address=5, failure_window_s=60
+    )
+    return SignIn(accounts or Accounts(), devices or Devices(), settings, b"k" * 32, clock.monotonic)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("mechanism", sorted(HASHES))
@@ -63,6 +71,43 @@ async def test_an_unknown_name_gets_a_credential_of_the_same_shape_that_never_ch
     assert first.credential.iterations == known.credential.iterations
     for name in ("salt", "stored_key", "server_key"):
         assert len(getattr(first.credential, name)) == len(getattr(known.credential, name))
+
+
+async def rounds_of(service: SignIn, mechanism: str = "SHA-256") -> list[int]:
+    claims = [await service.claim(f"nobody{n}@example.org", "", mechanism, "192.0.2.1") for n in range(400)]
+    return [claim.credential.iterations for claim in claims]
+
+
+async def test_unknown_names_have_rounds_as_accounts_have_them_whatever_the_setting_says() -> None:
+    accounts = Accounts()
+    service = sign_in(VirtualClock(), accounts=accounts, rounds=65536)
+    assert set(await rounds_of(service)) == {4096}
+    accounts.in_use = {4096: 30, 32768: 10}
+    first = await rounds_of(sign_in(VirtualClock(), accounts=accounts, rounds=65536))
+    # 300 of 400 are due, give or take five standard deviations; the key is fixed.
+    assert 255 < first.count(4096) < 345
+    assert set(first) == {4096, 32768}
+    assert await rounds_of(sign_in(VirtualClock(), accounts=accounts, rounds=4096), "SHA-1") == first
+
+
+async def test_the_rounds_of_unknown_names_follow_those_of_accounts_and_never_turn_back() -> None:
+    accounts, clock = Accounts(), VirtualClock()
+    service = sign_in(clock, accounts=accounts)
+    before = await rounds_of(service)
+    for newer in (1, 3, 9):
+        accounts.in_use = {4096: 3, 32768: newer}
+        assert await rounds_of(service) == before
+        clock.advance(600)
+        after = await rounds_of(service)
+        assert all(new >= old for old, new in zip(before, after, strict=True))
+        assert after.count(32768) > before.count(32768)
+        before = after
+
+
+async def test_where_nobody_has_a_password_the_setting_counts() -> None:
+    accounts = Accounts()
+    accounts.in_use = {}
+    assert set(await rounds_of(sign_in(VirtualClock(), accounts=accounts, rounds=8192))) == {8192}
 
 
 async def test_a_device_signs_in_with_its_own_credential_only() -> None:

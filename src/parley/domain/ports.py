@@ -51,6 +51,10 @@ class AccountStore(Protocol):
         """The password's credentials; empty for an unknown address."""
         ...
 
+    async def iterations(self) -> dict[int, int]:
+        """The numbers of rounds in use by passwords' credentials, each with how many credentials have it."""
+        ...
+
     async def set_credentials(self, account_id: int, credentials: Sequence[Credential]) -> None:
         """Replace the password."""
         ...

@@ -1,9 +1,10 @@
 """Signing in: whose credential a name asks for, and whether it may be tried now.
 
 A name is `name` or, for an installation that signs in with a secret of its own, `name/resource`. Somebody who guesses
-learns nothing from the answers: a name that does not exist gets a salt too, always the same one, and a proof that
-never fits; it is throttled as an existing one is. Each name has a throttle of its own: whoever guesses at a password
-shuts the devices out that have a secret of their own no more than their sign-ins make the guessing easier.
+learns nothing from the answers: a name that does not exist gets a salt too, always the same one, rounds as existing
+ones have them, and a proof that never fits; it is throttled as they are. Each name has a throttle of its own: whoever
+guesses at a password shuts the devices out that have a secret of their own no more than their sign-ins make the
+guessing easier.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from parley.base.net.peers import network_of
 from parley.domain.accounts import Account, Credential
 from parley.domain.errors import DomainError
+from parley.identity.rounds import Rounds
 from parley.identity.throttle import Throttle
 from parley.protocols.xmpp.scram import ScramKeys, decoy_keys, derive_keys, verify_password
 
@@ -66,7 +68,7 @@ class SignIn:
         accounts: where passwords' credentials are.
         devices: where devices' own credentials are.
         settings: limits of the throttle, rounds of new credentials.
-        secret: key of the salts of names that do not exist; kept over restarts, so that they never change.
+        secret: key of the salts and rounds of names that do not exist; kept over restarts, so that they never change.
         monotonic: seconds of a clock that never goes back.
     """
 
@@ -81,7 +83,7 @@ class SignIn:
         self._accounts = accounts
         self._devices = devices
         self._secret = secret
-        self._iterations = settings.scram_iterations
+        self._rounds = Rounds(accounts, settings.scram_iterations, secret, monotonic)
         window_s = settings.failure_window_s
         self._by_account = Throttle(settings.failures_per_account, window_s, monotonic)
         self._by_peer = Throttle(settings.failures_per_address, window_s, monotonic)
@@ -104,6 +106,7 @@ class SignIn:
             Throttled: the account or the peer has failed too often of late.
         """
         self.check(_name(address, resource), peer)
+        await self._rounds.count()
         credential = await self._credential(address, resource, mechanism)
         account = await self._accounts.find(address)
         if account is None or credential is None:
@@ -144,8 +147,8 @@ class SignIn:
         self._by_account.succeeded(name)
 
     def _invented(self, address: str, resource: str, mechanism: str) -> Credential:
-        # A device's own credential has few rounds; an account's has those of a new password.
-        iterations = DEVICE_ITERATIONS if resource else self._iterations
+        # A device's own credential has few rounds; passwords' differ.
+        iterations = DEVICE_ITERATIONS if resource else self._rounds.of(address)
         keys = decoy_keys(HASHES[mechanism], f"{address}/{resource}", self._secret, iterations)
         return Credential(mechanism, keys.salt, keys.iterations, keys.stored_key, keys.server_key)
 

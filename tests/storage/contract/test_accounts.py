@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from parley.domain.accounts import Account
@@ -30,6 +32,18 @@ async def test_an_added_account_is_found(storage: AnyStorage) -> None:
     assert await storage.accounts.find(BOB) is None
     assert await storage.accounts.credentials(ALICE) == [credential("SHA-1"), credential("SHA-512")]
     assert await storage.accounts.credentials(BOB) == []
+
+
+async def test_the_rounds_in_use_are_counted(storage: AnyStorage) -> None:
+    assert await storage.accounts.iterations() == {}
+    old, new = replace(credential(), iterations=4096), replace(credential(), iterations=32768)
+    alice = await storage.accounts.add(ALICE, [old], 7)
+    await storage.accounts.add(BOB, [old], 7)
+    carol = await storage.accounts.add(CAROL, [new, replace(new, mechanism="SHA-1")], 7)
+    assert await storage.accounts.iterations() == {4096: 2, 32768: 2}
+    await storage.accounts.set_credentials(alice.id, [new])
+    await storage.accounts.remove(carol.id)
+    assert await storage.accounts.iterations() == {4096: 1, 32768: 1}
 
 
 async def test_an_address_is_taken_once(storage: AnyStorage) -> None:

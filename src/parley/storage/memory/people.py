@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -49,6 +50,11 @@ class MemoryAccounts:
         """The password's credentials, by mechanism."""
         table = self._tables.by_address(address)
         return [] if table is None else sorted(table.credentials, key=lambda credential: credential.mechanism)
+
+    async def iterations(self) -> dict[int, int]:
+        """The numbers of rounds in use, each with how many credentials have it."""
+        tables = self._tables.accounts.values()
+        return Counter(credential.iterations for table in tables for credential in table.credentials)
 
     async def set_credentials(self, account_id: int, credentials: Sequence[Credential]) -> None:
         """Replace the password."""

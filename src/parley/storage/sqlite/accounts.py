@@ -16,6 +16,7 @@ _ADD = sql("accounts.add")
 _FIND = sql("accounts.find")
 _ALL = sql("accounts.all")
 _CREDENTIALS = sql("accounts.credentials")
+_ITERATIONS = sql("accounts.iterations")
 _ADD_CREDENTIAL = sql("accounts.add_credential")
 _DELETE_CREDENTIALS = sql("accounts.delete_credentials")
 _SET_SUSPENDED = sql("accounts.set_suspended")
@@ -73,6 +74,11 @@ class SqliteAccounts:
         """The password's credentials, by mechanism."""
         rows = await self._readers.run(lambda connection: connection.execute(_CREDENTIALS, (address,)).fetchall())
         return [credential_from(row) for row in rows]
+
+    async def iterations(self) -> dict[int, int]:
+        """The numbers of rounds in use, each with how many credentials have it. Reads all credentials."""
+        rows = await self._readers.run(lambda connection: connection.execute(_ITERATIONS).fetchall())
+        return dict(rows)
 
     async def set_credentials(self, account_id: int, credentials: Sequence[Credential]) -> None:
         """Replace the password; raises NotFound("account-not-found")."""

@@ -12,6 +12,9 @@ SELECT c.mechanism, c.salt, c.iterations, c.stored_key, c.server_key
 FROM account AS a JOIN credential AS c ON c.account_id = a.id
 WHERE a.address = ? ORDER BY c.mechanism;
 
+-- name: iterations
+SELECT iterations, count(*) FROM credential GROUP BY iterations;
+
 -- name: add_credential
 INSERT INTO credential (account_id, mechanism, salt, iterations, stored_key, server_key) VALUES (?, ?, ?, ?, ?, ?);
 
