@@ -49,7 +49,7 @@ export async function revokeAllDevices(link: Link): Promise<void> {
   await link.request('set', x(NS.devices, 'revoke-all'));
 }
 
-export async function listDevices(link: Link, ownResource: string): Promise<SignedInDevice[]> {
+export async function listDevices(link: Pick<Link, 'request'>, ownResource: string): Promise<SignedInDevice[]> {
   const answer = await link.request('get', x(NS.devices, 'devices'));
   return findAll(find(answer, NS.devices, 'devices'), NS.devices, 'device').flatMap((device) =>
     parseDevice(device, ownResource),

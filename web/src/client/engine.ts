@@ -36,7 +36,7 @@ import { answerQuestions } from './questions';
 import type { MessageRecord, SessionRecord } from './records';
 import { report } from './report';
 import { Roster } from './roster';
-import { Sealing } from './sealing';
+import { type DeviceNames, Sealing } from './sealing';
 import { buildDisplayed, buildHeard, parseMessage } from './stanzas';
 import { type Planned, Store } from './store';
 import { Sync } from './sync';
@@ -135,7 +135,7 @@ export class Engine {
       mayNotice: (jid) => engine.#acquaintances.has(jid),
       events: {
         onNote: (jid, note, deviceId) => engine.#onDeviceNote(jid, note, deviceId),
-        planNotes: (jid, deviceIds) => engine.#planDeviceNotes(jid, deviceIds),
+        planNotes: (jid, deviceIds, names) => engine.#planDeviceNotes(jid, deviceIds, names),
         onDevicesChanged: (jid) => engine.outbox.kick(jid === session.jid ? undefined : jid),
       },
     });
@@ -541,11 +541,15 @@ export class Engine {
     }
   }
 
-  #planDeviceNotes(jid: string, deviceIds: readonly number[]): Promise<Planned[]> {
+  #planDeviceNotes(jid: string, deviceIds: readonly number[], names: DeviceNames): Promise<Planned[]> {
     const { inbox } = this.#assembled;
     return Promise.all(
       this.#conversationsOf(jid).flatMap((conversation) =>
-        deviceIds.map((deviceId) => inbox.planNote(conversation, { note: 'new-device', deviceId, jid })),
+        deviceIds.map((deviceId) => {
+          const deviceName = names.get(deviceId);
+          const note = { note: 'new-device', deviceId, jid, ...(deviceName && { deviceName }) } as const;
+          return inbox.planNote(conversation, note);
+        }),
       ),
     );
   }

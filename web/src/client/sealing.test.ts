@@ -28,6 +28,7 @@ let clock: ManualClock;
 class Installation {
   readonly notes: string[] = [];
   readonly told: number[][] = [];
+  readonly toldNames: (string | undefined)[] = [];
   mayNotice = true;
   /** Thrown in place of storing notes. */
   noteFailure: Error | null = null;
@@ -52,11 +53,12 @@ class Installation {
       mayNotice: async () => its.mayNotice,
       events: {
         onNote: (_jid, note, deviceId) => void its.notes.push(`${note} ${deviceId}`),
-        planNotes: async (_jid, deviceIds) => {
+        planNotes: async (_jid, deviceIds, names) => {
           if (its.noteFailure) {
             throw its.noteFailure;
           }
           its.told.push([...deviceIds]);
+          its.toldNames.push(...deviceIds.map((deviceId) => names.get(deviceId)));
           return [];
         },
         onDevicesChanged: () => undefined,
@@ -449,6 +451,29 @@ describe('new devices', () => {
     await again.sealing.lists.onEvent(BOB, ids);
     await again.sealing.lists.onEvent(BOB, ids);
     expect(again.told).toEqual([[await tablet.id()]]);
+  });
+
+  it('of our own account are called by the name that they signed in with', async () => {
+    events.names.set(ALICE, { phone: 'Firefox on Linux', laptop: 'Chrome on Windows' });
+    const phone = await Installation.online(ALICE);
+    await phone.sealing.lists.onEvent(ALICE, [await phone.id()]);
+    const laptop = await Installation.online(ALICE, 'laptop');
+    await phone.sealing.lists.onEvent(ALICE, [await phone.id(), await laptop.id()]);
+    expect(phone.toldNames).toEqual(['Chrome on Windows']);
+    const named = async () => (await phone.sealing.devices(ALICE)).map(({ deviceId, name }) => [deviceId, name]);
+    expect(await named()).toContainEqual([await laptop.id(), 'Chrome on Windows']);
+    phone.link.isOpen = false;
+    expect(await named()).toContainEqual([await laptop.id(), 'Chrome on Windows']);
+  });
+
+  it('of others have no name', async () => {
+    events.names.set(ALICE, { phone: 'Firefox on Linux', tablet: 'Phone' });
+    const [alice, bob] = [await Installation.online(ALICE), await Installation.online(BOB)];
+    await alice.message(BOB);
+    const tablet = await Installation.online(BOB, 'tablet');
+    await alice.sealing.lists.onEvent(BOB, [await bob.id(), await tablet.id()]);
+    expect(alice.toldNames).toEqual([undefined]);
+    expect((await alice.sealing.devices(BOB)).map(({ name }) => name)).toEqual(['', '']);
   });
 
   it('are told of when they write before they are on the list', async () => {

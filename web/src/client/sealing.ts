@@ -20,8 +20,8 @@ import type { DeviceInfo, NoteContent, Trust } from '../model';
 import type { Clock } from './clock';
 import type { ClientDb } from './db';
 import { DeviceLists, LIST_LIFE_MS } from './device-lists';
-import { omemoDeviceIdOf } from './devices';
-import { StanzaError } from './errors';
+import { listDevices, omemoDeviceIdOf } from './devices';
+import { OfflineError, StanzaError } from './errors';
 import type { Link } from './link';
 import { announcedDevices, fetchBundle } from './pep';
 import { report } from './report';
@@ -54,11 +54,14 @@ export type UnsealOutcome =
  */
 export type OpenedCommit = (text: string, uncheckedKey: string | null) => Promise<readonly ExtraWrite[]>;
 
+/** What devices are called, by their ids; those of our own account only, and not all of them. */
+export type DeviceNames = ReadonlyMap<number, string>;
+
 export interface SealingEvents {
   /** Something about a device is to be told in the conversations that it concerns. */
   onNote(jid: string, note: NoteContent['note'], deviceId: number): void;
   /** The same for devices that are new, as writes for the transaction that marks them as told of. */
-  planNotes(jid: string, deviceIds: readonly number[]): Promise<readonly Planned[]>;
+  planNotes(jid: string, deviceIds: readonly number[], names: DeviceNames): Promise<readonly Planned[]>;
   /** What waits for devices or for a decision may go on. */
   onDevicesChanged(jid: string): void;
 }
@@ -80,6 +83,8 @@ export class Sealing {
   readonly #healed = new Set<string>();
   /** Devices whose changed key was announced. */
   readonly #warned = new Set<string>();
+  /** As the server said last. */
+  #ownNames: DeviceNames = new Map();
   #replies = new Map<string, Address>();
   #isCatchingUp = false;
 
@@ -220,7 +225,8 @@ export class Sealing {
       // What is known is shown in any case.
       await this.#freshPlan(jid).catch(() => null);
     }
-    const others = (await this.device.devicesOf(jid)).flatMap(deviceInfosOf);
+    const names = await this.#namesOf(jid);
+    const others = (await this.device.devicesOf(jid)).flatMap((record) => deviceInfosOf(record, names));
     return jid === this.device.jid ? [this.#thisDevice(), ...others] : others;
   }
 
@@ -245,6 +251,25 @@ export class Sealing {
         identityKey && isTrusted(trust) ? [formatFingerprint(identityKey)] : [],
       ),
     );
+  }
+
+  /** The server knows what our own devices are called; what those of others are called, nobody tells. */
+  async #namesOf(jid: string): Promise<DeviceNames> {
+    const { link, account } = this.parts;
+    if (jid !== this.device.jid) {
+      return new Map();
+    }
+    try {
+      const signedIn = link.isOpen ? await listDevices(link, account.resource) : [];
+      const named = signedIn.map(async ({ resource, name }) => [await omemoDeviceIdOf(resource), name] as const);
+      this.#ownNames = new Map([...this.#ownNames, ...(await Promise.all(named))]);
+    } catch (error) {
+      // They are shown without, or with the names that were known before.
+      if (!(error instanceof StanzaError || error instanceof OfflineError)) {
+        throw error;
+      }
+    }
+    return this.#ownNames;
   }
 
   #thisDevice(): DeviceInfo {
@@ -394,8 +419,10 @@ export class Sealing {
   /** Tells of devices that nobody was told of, also of those that a crash came in between. */
   async #announceNew(jid: string): Promise<void> {
     const planned: Planned[] = [];
+    const hasNew = (await this.device.devicesOf(jid)).some((device) => device.isNew);
+    const names: DeviceNames = hasNew ? await this.#namesOf(jid) : new Map();
     await this.device.acknowledgeDevices(jid, async (deviceIds) => {
-      planned.push(...(await this.parts.events.planNotes(jid, deviceIds)));
+      planned.push(...(await this.parts.events.planNotes(jid, deviceIds, names)));
       return planned.flatMap(({ writes }) => writes);
     });
     for (const note of planned) {
@@ -419,11 +446,11 @@ function uncheckedKeyOf({ trust, identityFingerprint }: Decrypted): string | nul
 }
 
 /** A device as the person sees it, once for each key that can be decided about. */
-function deviceInfosOf(record: DeviceRecord): DeviceInfo[] {
+function deviceInfosOf(record: DeviceRecord, names: DeviceNames): DeviceInfo[] {
   return judgedKeysOf(record).map(({ identityKey, trust }) => ({
     jid: record.jid,
     deviceId: record.deviceId,
-    name: '',
+    name: names.get(record.deviceId) ?? '',
     isThisDevice: false,
     isActive: record.active.includes(FORMAT),
     trust,

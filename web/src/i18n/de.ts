@@ -227,6 +227,7 @@ export const de: Catalogue = {
   'trust.trusted-first-use': 'beim ersten Mal vertraut',
   'trust.verified': 'geprüft',
   'trust.distrusted': 'nicht vertraut',
+  'trust.firstSeen': 'Zuerst gesehen: {when}',
   'trust.noKey': 'noch kein Schlüssel',
   'trust.noKey.text': 'Noch gibt es nichts zu vergleichen: Dieses Gerät hat keinen Schlüssel gezeigt.',
   'trust.inactive': 'nicht in Gebrauch',

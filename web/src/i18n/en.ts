@@ -218,6 +218,7 @@ export const en = {
   'trust.trusted-first-use': 'trusted at first sight',
   'trust.verified': 'verified',
   'trust.distrusted': 'not trusted',
+  'trust.firstSeen': 'First seen: {when}',
   'trust.noKey': 'no key yet',
   'trust.noKey.text': 'There is nothing to compare yet: this device has not shown a key.',
   'trust.inactive': 'not in use',

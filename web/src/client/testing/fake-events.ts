@@ -12,6 +12,9 @@ export class FakeEvents {
   readonly asked: string[] = [];
   readonly published: string[] = [];
 
+  /** What the installations of people are called, by the person and then by resource. */
+  readonly names = new Map<string, Record<string, string>>();
+
   /** The line of one person. */
   link(own: string) {
     const sent: XmlNode[] = [];
@@ -35,6 +38,9 @@ export class FakeEvents {
   }
 
   #answer(payload: XmlNode, owner: string): XmlNode {
+    if (payload.ns === NS.devices) {
+      return this.#signedIn(owner);
+    }
     const publish = find(payload, NS.pubsub, 'publish');
     const node = (publish ?? find(payload, NS.pubsub, 'items'))?.attrs.node;
     const key = `${owner} ${node}`;
@@ -53,5 +59,12 @@ export class FakeEvents {
       throw new StanzaError('item-not-found', 'cancel');
     }
     return x(NS.client, 'iq', {}, x(NS.pubsub, 'pubsub', {}, x(NS.pubsub, 'items', { node }, stored)));
+  }
+
+  #signedIn(owner: string): XmlNode {
+    const devices = Object.entries(this.names.get(owner) ?? {}).map(([resource, name]) =>
+      x(NS.devices, 'device', { resource, name }),
+    );
+    return x(NS.client, 'iq', {}, x(NS.devices, 'devices', {}, ...devices));
   }
 }

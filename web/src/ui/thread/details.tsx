@@ -1,6 +1,7 @@
 import { Check, ChevronDown, Pencil, ShieldX, UserMinus } from 'lucide';
 import { useEffect, useState } from 'preact/hooks';
 import { t } from '../../i18n';
+import { momentOf } from '../../i18n/format';
 import { type DeviceInfo, RequestFailure, type Trust } from '../../model';
 import { conversationOf, useApp } from '../app-context';
 import { Avatar } from '../avatar';
@@ -122,6 +123,7 @@ export function Device({ device, number, onChanged }: DeviceProps) {
         </span>
         <Icon of={ChevronDown} size={18} />
       </summary>
+      <p class="card-text">{t('trust.firstSeen', { when: momentOf(device.firstSeen) })}</p>
       {hasKey ? (
         <Judging device={device} name={name} onDecide={decide} />
       ) : (
