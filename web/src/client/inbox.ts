@@ -103,7 +103,8 @@ export class Inbox {
     const candidates = await store.db.findByWireId(wireId);
     const twin = candidates.find((record) => record.conversation === envelope.peer && record.sender === envelope.from);
     if (twin && stanzaId !== undefined && twin.stanzaId === undefined) {
-      await store.update(twin.id, (record) => ({ ...record, stanzaId }));
+      const isTimed = twin.isOwn && at !== undefined;
+      await store.update(twin.id, (record) => ({ ...record, stanzaId, ...(isTimed && { at }) }));
     }
     return twin !== undefined;
   }

@@ -1,175 +1,27 @@
 import 'fake-indexeddb/auto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { encryptFile } from '../e2ee';
-import { ManualClock } from './clock';
-import { ClientDb, type DbWrite } from './db';
+import type { ManualClock } from './clock';
 import { OfflineError, StanzaError } from './errors';
-import { Outbox } from './outbox';
 import { uploadBlobId } from './outbox-entries';
-import type { MessageRecord, OutboxRecord, UploadSlot } from './records';
-import type { SealOutcome } from './sealing';
-import { fragmentOf } from './secrets';
-import { Store } from './store';
-import { TaskGroup } from './tasks';
-import { messageRecord } from './testing/records';
+import type { MessageRecord } from './records';
+import { Bench, BOB, type Process, SLOT, until } from './testing/bench';
 import { UploadError } from './uploads';
 import { x } from './xml';
 
-const BOB = 'bob@home';
-const SLOT: UploadSlot = { put: 'http://home/put', get: 'http://home/get.ogg', headers: {}, at: 0 };
-
-/** The process: what a crash takes with it. The database stays. */
-class Process {
-  readonly sent: string[] = [];
-  readonly sealedBodies: string[] = [];
-  readonly link = { isOpen: true, send: (stanza: string) => void this.sent.push(stanza) };
-  sealing: 'works' | 'devices' | 'trust' | 'list-refused' | 'crash-before-commit' | 'crash-after-commit' = 'works';
-  upload: (slot: UploadSlot) => Promise<void> = async () => undefined;
-  slotsGiven = 0;
-  sealedBytes = 0;
-  /** How often devices were asked for in vain. */
-  asked = 0;
-  isOver = false;
-
-  private constructor(
-    readonly store: Store,
-    readonly outbox: Outbox,
-  ) {}
-
-  static async start(name: string, clock: ManualClock): Promise<Process> {
-    const db = await ClientDb.open(name);
-    const store = await Store.load(db, clock);
-    const self: { process?: Process } = {};
-    const its = () => self.process as Process;
-    const outbox = new Outbox({
-      store,
-      link: {
-        get isOpen() {
-          return its().link.isOpen;
-        },
-        send: (stanza) => its().link.send(stanza),
-      },
-      sealing: { seal: (_jid, wireId, body, commit) => its().seal(wireId, body, commit) },
-      slots: {
-        request: async () => {
-          its().slotsGiven += 1;
-          return { ...SLOT, at: clock.now() };
-        },
-      },
-      upload: (slot) => its().upload(slot),
-      tasks: new TaskGroup(),
-      now: () => clock.now(),
-      random: () => 0.5,
-      retryAfter: (delayMs, task) => void clock.after(delayMs, task),
-      report: (error) => its().isOver || failures.push(error),
-    });
-    self.process = new Process(store, outbox);
-    await outbox.load();
-    return self.process;
-  }
-
-  async seal(
-    wireId: string,
-    body: string,
-    commit: (stanza: string) => Promise<readonly DbWrite[]>,
-  ): Promise<SealOutcome> {
-    if (this.sealing === 'devices' || this.sealing === 'trust') {
-      return { kind: 'wait', for: this.sealing };
-    }
-    if (this.sealing === 'list-refused') {
-      this.asked += 1;
-      return { kind: 'wait', for: 'devices', isPassing: true };
-    }
-    if (this.sealing === 'crash-before-commit') {
-      return new Promise(() => undefined);
-    }
-    this.sealedBodies.push(body);
-    const stanza = `<message id="${wireId}" sealed="${crypto.randomUUID()}">${'x'.repeat(this.sealedBytes)}</message>`;
-    await this.store.db.write(await commit(stanza));
-    return this.sealing === 'crash-after-commit' ? new Promise(() => undefined) : { kind: 'sealed', stanza };
-  }
-
-  message(id: string): MessageRecord {
-    const order = this.store.waitingOrder();
-    return messageRecord({ id, order, isOwn: true, state: 'waiting', waitingFor: 'connection' });
-  }
-
-  async text(id: string): Promise<void> {
-    await this.outbox.enqueueText(this.message(id), `body of ${id}`);
-  }
-
-  async voice(id: string): Promise<void> {
-    const { ciphertext, secret } = await encryptFile(new Uint8Array([1, 2, 3]));
-    const content = {
-      kind: 'voice',
-      url: '',
-      mediaType: 'audio/ogg',
-      sizeBytes: 3,
-      durationMs: 1000,
-      waveform: [],
-      isHeard: false,
-      positionMs: 0,
-    } as const;
-    const upload = { fileName: 'f.ogg', fragment: fragmentOf(secret), sizeBytes: ciphertext.length };
-    await this.outbox.enqueueVoice({ ...this.message(id), content }, upload, [
-      await this.store.db.sealBlob(uploadBlobId({ messageId: id }), ciphertext),
-    ]);
-  }
-
-  state(id: string): Promise<Pick<MessageRecord, 'state' | 'waitingFor' | 'failure'> | undefined> {
-    return this.store.db.getMessage(id);
-  }
-
-  ids(): string[] {
-    return this.sent.map((stanza) => /id="([^"]+)"/.exec(stanza)?.[1] ?? '');
-  }
-}
-
-let name: string;
+let bench: Bench;
 let clock: ManualClock;
-let running: Process[];
-/** Errors that nobody expected. */
-let failures: unknown[];
 
-async function start(): Promise<Process> {
-  const process = await Process.start(name, clock);
-  running.push(process);
-  return process;
-}
-
-/** Ends the process without a word and starts another on the same database. */
-async function crash(process: Process): Promise<Process> {
-  process.link.send = () => undefined;
-  process.isOver = true;
-  process.store.db.close();
-  return start();
-}
-
-/** Waits until a condition holds; storage works in its own time. */
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 5_000;
-  while (performance.now() < end) {
-    if (await condition()) {
-      return;
-    }
-    await new Promise<void>((resolve) => setImmediate(resolve));
-  }
-  throw new Error('it never came to that');
-}
+const start = () => bench.start();
+const crash = (process: Process) => bench.crash(process);
 
 beforeEach(() => {
-  name = `test-${crypto.randomUUID()}`;
-  clock = new ManualClock();
-  running = [];
-  failures = [];
+  bench = new Bench();
+  clock = bench.clock;
 });
 
 afterEach(() => {
-  for (const process of running) {
-    process.isOver = true;
-    process.store.db.close();
-  }
-  expect(failures).toEqual([]);
+  bench.close();
+  expect(bench.failures).toEqual([]);
 });
 
 describe('sending', () => {
@@ -241,54 +93,6 @@ describe('sending', () => {
     expect(await process.store.db.getMessage('a')).toMatchObject({ state: 'sent', stanzaId: 'archive-1', at: 42 });
     expect(process.sent).toHaveLength(1);
     expect(await process.outbox.onArrived('a', 'archive-1')).toBe(false);
-  });
-});
-
-describe('what the server does not take', () => {
-  it('is never sent when it is too large, and holds nothing back', async () => {
-    const process = await start();
-    process.outbox.onReady(false);
-    process.sealedBytes = 256 * 1024;
-    await process.text('a');
-    await until(async () => (await process.state('a'))?.state === 'failed');
-    expect(await process.state('a')).toMatchObject({ failure: 'too-large' });
-    expect(await process.store.db.outbox()).toEqual([]);
-    process.sealedBytes = 0;
-    await process.text('b');
-    await until(() => process.sent.length === 1);
-    expect(process.ids()).toEqual(['b']);
-    expect(await process.outbox.discard('a')).toBe(true);
-  });
-
-  it('is not sent when it was sealed before, either', async () => {
-    const process = await start();
-    await process.text('a');
-    const [entry] = await process.store.db.outbox();
-    const stanza = `<message>${'ü'.repeat(128 * 1024)}</message>`;
-    await process.store.db.write([await process.store.db.sealOutbox({ ...(entry as OutboxRecord), stanza })]);
-    const next = await crash(process);
-    next.outbox.onReady(false);
-    await until(async () => (await next.state('a'))?.state === 'failed');
-    expect(next.sent).toEqual([]);
-  });
-
-  it('is given up when the stream ends twice with the same message at the front', async () => {
-    const process = await start();
-    process.outbox.onReady(false);
-    await process.text('a');
-    await process.text('b');
-    await until(() => process.sent.length === 2);
-    await process.outbox.onCutOff();
-    await process.outbox.onArrived('a', 'archive-1');
-    for (let round = 0; round < 2; round += 1) {
-      expect(await process.state('b')).toMatchObject({ state: 'sending' });
-      process.outbox.onReady(false);
-      await until(() => process.sent.length === 3 + round);
-      await process.outbox.onCutOff();
-    }
-    expect(await process.state('b')).toMatchObject({ state: 'failed', failure: 'refused' });
-    process.outbox.onReady(false);
-    expect(process.sent).toHaveLength(4);
   });
 });
 

@@ -64,6 +64,8 @@ export class Outbox {
   readonly #entries = new Map<number, OutboxRecord>();
   /** What went out over the present session; it is sent again only over a new one. */
   readonly #sent = new Set<number>();
+  /** What waits for other devices or for a decision: nobody knows how long. */
+  readonly #stuck = new Set<number>();
   readonly #running = new Map<string, Promise<void>>();
   readonly #again = new Set<string>();
   /** Conversations that are tried again after a while. */
@@ -188,6 +190,7 @@ export class Outbox {
    * A stanza of ours is known to be on the server.
    *
    * @param stanzaId Its place in the archive, where that is how it is known.
+   * @param at The server's time of it, if it is told; otherwise it counts as taken now.
    * @returns Whether it was one that waited.
    */
   async onArrived(wireId: string, stanzaId?: string, at?: number): Promise<boolean> {
@@ -199,7 +202,8 @@ export class Outbox {
     await this.#finish(entry, (record) => {
       const { waitingFor: _, ...rest } = record;
       const order = this.parts.store.nextOrder();
-      return { ...rest, order, state: 'sent', ...(stanzaId && { stanzaId }), ...(at !== undefined && { at }) };
+      // It stands where it arrived: the time of composing could put "yesterday" below "today".
+      return { ...rest, order, state: 'sent', at: at ?? this.parts.now(), ...(stanzaId && { stanzaId }) };
     });
     return true;
   }
@@ -306,10 +310,14 @@ export class Outbox {
   /** Sends what can be sent of a conversation; a message that cannot holds back the messages behind it. */
   async #drain(jid: string): Promise<void> {
     let isHeld = this.#pauses.has(jid);
+    let isStuck = false;
     let isUploading = false;
     for (const { seq, messageId } of this.#queueOf(jid)) {
       const entry = this.#entries.get(seq);
       if (!entry || this.#sent.has(seq) || (isHeld && messageId !== null) || (isUploading && isVoice(entry))) {
+        if (isStuck && entry) {
+          await this.#settle(entry);
+        }
         continue;
       }
       if (!this.#isReady || !this.parts.link.isOpen) {
@@ -325,6 +333,7 @@ export class Outbox {
         this.#send(seq, stanza);
       }
       isHeld ||= this.#entries.has(seq) && !this.#sent.has(seq);
+      isStuck ||= isHeld && this.#stuck.has(seq);
     }
   }
 
@@ -368,9 +377,12 @@ export class Outbox {
       if (outcome.isPassing) {
         this.#kickLater(entry.conversation, DEVICES_RETRY_MS);
       }
+      this.#stuck.add(entry.seq);
       await this.#showWaiting(entry, outcome.for);
+      await this.#settle(entry);
       return null;
     }
+    this.#stuck.delete(entry.seq);
     await this.#moved({ ...entry, stanza: outcome.stanza });
     await this.#showSending(entry);
     return outcome.stanza;
@@ -509,7 +521,10 @@ export class Outbox {
     // What stands behind it goes on.
     this.#pauses.end(entry.upload ? uploadOf(entry.conversation) : entry.conversation);
     this.#pauses.forget(thingOf(entry));
-    await this.#finish(entry, (record) => failed(record, failure));
+    await this.#finish(entry, (record) => ({
+      ...failed(record, failure),
+      order: this.parts.store.settledOrder(record),
+    }));
   }
 
   async #finish(entry: OutboxRecord, change: (record: MessageRecord) => MessageRecord): Promise<void> {
@@ -530,6 +545,7 @@ export class Outbox {
     this.#uploading.get(entry.seq)?.abort();
     this.#entries.delete(entry.seq);
     this.#sent.delete(entry.seq);
+    this.#stuck.delete(entry.seq);
     this.#count();
   }
 
@@ -553,6 +569,16 @@ export class Outbox {
       const isSame = record.state === shown.state && waitingFor === shown.waitingFor;
       return isOver || isSame || !this.#entries.has(entry.seq) ? null : { ...record, ...shown };
     });
+  }
+
+  /** It will not go soon: what comes stands below it from now on. */
+  async #settle(entry: OutboxRecord): Promise<void> {
+    if (entry.messageId !== null) {
+      await this.parts.store.update(entry.messageId, (record) => {
+        const order = this.parts.store.settledOrder(record);
+        return order === record.order ? null : { ...record, order };
+      });
+    }
   }
 
   #of(messageId: string): OutboxRecord | undefined {

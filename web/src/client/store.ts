@@ -27,6 +27,8 @@ export interface Planned {
 }
 
 const DRAFT_DELAY_MS = 250;
+/** How far back (messages) the one is looked for that the list of conversations shows. */
+const PREVIEW_DEPTH = 20;
 
 export class Store {
   readonly #summaries: Signal<ReadonlyMap<string, Summary>> = signal(new Map());
@@ -87,6 +89,11 @@ export class Store {
   waitingOrder(): number {
     this.#waiting += 1;
     return WAITING_ORDER + this.#waiting;
+  }
+
+  /** Order for a message that will not go soon, if ever: one that waits behind all others gets its place now. */
+  settledOrder({ order }: MessageRecord): number {
+    return order < WAITING_ORDER ? order : this.nextOrder();
   }
 
   /** Prepares a message for storing in a transaction with other things. */
@@ -271,7 +278,7 @@ export class Store {
 
   #isNewest(record: MessageRecord): boolean {
     const newest = this.#newest.get(record.conversation);
-    return !newest || newest.id === record.id || record.order > newest.order;
+    return !newest || newest.id === record.id || isNewer(record, newest);
   }
 
   #patchSummary(jid: string, patch: Partial<Summary>): void {
@@ -298,8 +305,8 @@ export class Store {
 
   async #summarize(record: ConversationRecord): Promise<Summary> {
     this.#records.set(record.jid, record);
-    const recent = await this.db.messagesBefore(record.jid, Number.POSITIVE_INFINITY, 8);
-    const last = recent.filter((message) => message.content.kind !== 'note').at(-1);
+    const recent = await this.db.messagesBefore(record.jid, Number.POSITIVE_INFINITY, PREVIEW_DEPTH);
+    const [last] = recent.filter((message) => message.content.kind !== 'note').sort((a, b) => (isNewer(a, b) ? -1 : 1));
     if (last) {
       this.#newest.set(record.jid, last);
     }
@@ -320,6 +327,12 @@ export class Store {
 function shownOf(record: ConversationRecord): Pick<Summary, 'jid' | 'confidentiality' | 'draft' | 'isPlainFromThem'> {
   const { jid, confidentiality, draft, theirClass } = record;
   return { jid, confidentiality, draft, isPlainFromThem: confidentiality !== 'managed' && theirClass === 'managed' };
+}
+
+/** Messages that wait stand behind all others, but are no newer for it. */
+function isNewer(a: MessageRecord, b: MessageRecord): boolean {
+  const isWaiting = (record: MessageRecord) => record.order >= WAITING_ORDER;
+  return isWaiting(a) === isWaiting(b) || a.at === b.at ? a.order > b.order : a.at > b.at;
 }
 
 function isUnheardVoice(record: MessageRecord): boolean {

@@ -118,8 +118,10 @@ function useAnnouncements(): void {
     });
     function announceNew(conversation: Conversation, before: Conversation | undefined): void {
       const last = conversation.lastMessage;
-      if (!last || last.isOwn || last.id === before?.lastMessage?.id || last.at < (before?.lastMessage?.at ?? 0))
-        return;
+      if (!last || last.isOwn || last.id === before?.lastMessage?.id) return;
+      // Clocks differ: a message that is new may seem older than the one before it.
+      const isNew = conversation.unread > (before?.unread ?? 0) || last.at >= (before?.lastMessage?.at ?? 0);
+      if (!isNew) return;
       app.announce(t('thread.incoming', { name: conversation.name, text: previewOf(last).text }));
     }
   }, [app]);

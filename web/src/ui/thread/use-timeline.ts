@@ -128,7 +128,7 @@ function useScrolling(
       state.isAtEnd = isNearEnd(element) && state.range.end >= state.messages.length;
       const grown = grow(element, thread, state);
       if (state.isAtEnd) {
-        state.seenId = state.messages.at(-1)?.id;
+        state.seenId = newestId(state.messages);
         markRead(thread, state);
       }
       if (grown || wasAtEnd !== state.isAtEnd) redraw(null);
@@ -174,7 +174,7 @@ function useSizes(
 }
 
 function useReadMarks(thread: Thread, state: State): void {
-  const lastId = state.messages.at(-1)?.id;
+  const lastId = newestId(state.messages);
   useEffect(() => {
     if (!state.isAtEnd) return;
     state.seenId = lastId;
@@ -189,6 +189,11 @@ function useReadMarks(thread: Thread, state: State): void {
       document.removeEventListener('visibilitychange', look);
     };
   }, [thread, state]);
+}
+
+/** The newest of theirs: what is still to be sent stands below whatever comes. */
+function newestId(messages: readonly Message[]): string | undefined {
+  return (messages.findLast(({ isOwn }) => !isOwn) ?? messages.at(-1))?.id;
 }
 
 function markRead(thread: Thread, state: State): void {
