@@ -18,6 +18,8 @@ class MailboxMachine(RuleBasedStateMachine):
         self.log: list[int] = []
         self.cursor = 0
         self.holders: dict[str, list[int]] = {}
+        self.resting: dict[str, list[int]] = {}
+        """Sessions that take no more mail, with what was sent to them while they did."""
         self.devices: dict[str, list[int]] = {}
         """Those that take no mail, with what was addressed to them alone."""
         self.arrived_elsewhere: set[int] = set()
@@ -36,6 +38,8 @@ class MailboxMachine(RuleBasedStateMachine):
         self.holders[f"s{self.names}"] = []
 
     def _send(self, seq: int) -> None:
+        assert seq not in self.arrived_elsewhere
+        assert not any(seq in held for held in self.resting.values())
         for name, held in self.holders.items():
             assert seq not in held
             held.append(seq)
@@ -106,6 +110,37 @@ class MailboxMachine(RuleBasedStateMachine):
         name = data.draw(st.sampled_from([name for name, held in self.holders.items() if held]))
         self._delivered(data.draw(st.sampled_from(self.holders[name])))
 
+    @precondition(lambda self: self.holders)
+    @rule(data=st.data())
+    def session_takes_no_more(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.holders)))
+        self.resting[name] = self.holders.pop(name)
+        if not self.holders:
+            self.box.sleep()
+
+    @precondition(lambda self: self.resting)
+    @rule(data=st.data())
+    def session_takes_mail_again(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.resting)))
+        self.holders[name] = self.resting.pop(name)
+        if self.box.wake():
+            self.running.add(self.box.run)
+
+    @precondition(lambda self: any(self.resting.values()))
+    @rule(data=st.data())
+    def somebody_who_rests_acknowledges(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from([name for name, held in self.resting.items() if held]))
+        self._delivered(data.draw(st.sampled_from(self.resting[name])))
+
+    @precondition(lambda self: self.resting)
+    @rule(data=st.data())
+    def somebody_who_rests_goes(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.resting)))
+        del self.resting[name]
+        if self.box.lost(name) and self.holders:
+            self.box.rewind()
+            self.running.add(self.box.run)
+
     @precondition(lambda self: any(self.devices.values()))
     @rule(data=st.data())
     def device_acknowledges(self, data: st.DataObject) -> None:
@@ -155,7 +190,7 @@ class MailboxMachine(RuleBasedStateMachine):
         if self.box.state is MailboxState.CATCHING_UP:
             assert self.box.run in self.running
         if self.box.state is MailboxState.LIVE and not self.uncalled:
-            seen = self.arrived_elsewhere.union(*self.holders.values(), *self.devices.values())
+            seen = self.arrived_elsewhere.union(*self.holders.values(), *self.resting.values(), *self.devices.values())
             assert set(self.log) <= seen
 
 
@@ -180,8 +215,13 @@ def test_what_a_device_never_had_waits_for_who_takes_mail() -> None:
     assert box.put_aside(1, "d")
     assert not box.lost("d")
     assert box.wake()
-    assert not box.put_aside(2, "d")
     assert box.take(1)
+    # Read from the log and sent before its commit was told.
+    assert not box.put_aside(1, "d")
+    assert not box.arrived(2)
+    assert box.put_aside(2, "d")
+    assert not box.take(2)
+    assert not box.caught_up()
 
 
 def test_so_much_is_kept_in_mind_of_what_was_delivered_past_waiting_mail() -> None:
@@ -201,3 +241,35 @@ def test_what_its_only_receiver_had_no_room_for_goes_to_others() -> None:
     assert box.lost("a")
     box.rewind()
     assert box.take(1)
+
+
+def test_what_was_delivered_before_an_older_message_is_known_when_nobody_is_left() -> None:
+    box: Mailbox[str] = Mailbox()
+    assert box.wake()
+    assert box.caught_up()
+    for seq in (1, 2, 3):
+        assert box.arrived(seq)
+        box.sent(seq, "a" if seq == 1 else "b")
+    assert box.delivered(3) is None
+    box.lost("a")
+    box.lost("b")
+    box.sleep()
+    assert box.is_worth_keeping
+    assert box.wake()
+    assert [box.take(seq) for seq in (1, 2)] == [True, True]
+    assert box.is_settled(3)
+    assert not box.take(3)
+
+
+def test_an_acknowledgement_during_catching_up_passes_nothing_that_is_not_sent_yet() -> None:
+    box: Mailbox[str] = Mailbox()
+    assert box.wake()
+    assert box.caught_up()
+    for seq in (1, 2, 3):
+        assert box.arrived(seq)
+        box.sent(seq, "a")
+    assert box.delivered(3) is None
+    box.sleep()
+    assert box.wake()
+    assert not box.take(1)
+    assert box.delivered(1) == 1

@@ -2,8 +2,8 @@
 
 The log holds every message that waits; a cursor says up to where they were delivered. This is the part that lives in
 memory: which messages are on their way to which sessions, and how far the cursor may move. Message 7 may be
-acknowledged before message 5: then the cursor stays before 5. Whatever is lost here (a crash, the last session's end)
-is delivered again from the log; that is the price of never losing one.
+acknowledged before message 5: then the cursor stays before 5, and 7 is remembered here. Whatever is lost here (a crash,
+more to remember than there is room for) is delivered again from the log; that is the price of never losing one.
 
     IDLE ──somebody can take mail──▶ CATCHING_UP ──nothing waits in the log──▶ LIVE ──nobody left──▶ IDLE
 """
@@ -38,7 +38,10 @@ class Mailbox(Generic[Holder]):
         """Number of the catching up that counts; an earlier one that still waits for the log must stop."""
         self._has_news = False
         self._on_way: dict[int, set[Holder]] = {}
-        self._aside: dict[int, Holder | None] = {}
+        self._aside: dict[int, set[Holder] | None] = {}
+        """What went past waiting mail: who it is on its way to, None where it was delivered."""
+        self._ahead: dict[int, None] = {}
+        """What was delivered while an older message is still on its way."""
         self._known = 0
         self._high = 0
 
@@ -47,7 +50,7 @@ class Mailbox(Generic[Holder]):
         if self.state is not MailboxState.IDLE:
             return False
         self._catch_up_from(0)
-        self._known = 0
+        self._known = self._high = 0
         return True
 
     def arrived(self, seq: int) -> bool:
@@ -66,9 +69,10 @@ class Mailbox(Generic[Holder]):
 
         It goes past what waits, so the cursor may stay before it: `settled` and `is_settled` tell what was delivered.
         """
-        if self.state is not MailboxState.IDLE:
+        is_taken = self.state is not MailboxState.IDLE and seq <= self._known
+        if self.state is MailboxState.LIVE or is_taken:
             return False
-        self._aside[seq] = holder
+        self._aside[seq] = {holder}
         return True
 
     def is_settled(self, seq: int) -> bool:
@@ -101,9 +105,7 @@ class Mailbox(Generic[Holder]):
         self._put(seq)
         if seq not in self._aside:
             return True
-        holder = self._aside.pop(seq)
-        if holder is not None:
-            self._on_way[seq].add(holder)
+        self._on_way[seq] |= self._aside.pop(seq) or set()
         return False
 
     def caught_up(self) -> bool:
@@ -115,7 +117,7 @@ class Mailbox(Generic[Holder]):
 
     def sent(self, seq: int, holder: Holder) -> None:
         """A copy is on its way to `holder`."""
-        holders = self._on_way.get(seq)
+        holders = self._on_way[seq] if seq in self._on_way else self._aside.get(seq)
         if holders is not None:
             holders.add(holder)
 
@@ -123,18 +125,28 @@ class Mailbox(Generic[Holder]):
         """Somebody has it. Returns how far the cursor may move, or None if no further."""
         if seq in self._aside:
             self._aside[seq] = None
-            self._forget_settled()
+            self._keep_few()
             return None
         if self._on_way.pop(seq, None) is None:
             return None
         self._high = max(self._high, seq)
+        if not self._on_way:
+            self._ahead.clear()
+            return self._high
         # Messages are put on their way in the log's order, so the first one is the lowest.
-        cursor = next(iter(self._on_way)) - 1 if self._on_way else self._high
-        return cursor if cursor > 0 else None
+        lowest = next(iter(self._on_way))
+        if seq > lowest:
+            self._ahead[seq] = None
+            self._keep_few()
+        return lowest - 1 if lowest > 1 else None
 
     def lost(self, holder: Holder) -> bool:
         """The holder is gone. True when messages are on their way to nobody now: `rewind` or `sleep`."""
-        self._aside = {seq: held for seq, held in self._aside.items() if held != holder}
+        for seq, held in list(self._aside.items()):
+            if held is not None:
+                held.discard(holder)
+                if not held:
+                    del self._aside[seq]
         for holders in self._on_way.values():
             holders.discard(holder)
         # Also what was about to be sent to this one, and to nobody else.
@@ -146,9 +158,20 @@ class Mailbox(Generic[Holder]):
         self._catch_up_from(orphans[0] - 1 if orphans else self.fetched)
 
     def sleep(self) -> None:
-        """Nobody can take mail any more."""
+        """Nobody can take mail any more; what was delivered, or is on its way to who is there, stays known."""
         self.state = MailboxState.IDLE
+        if self._on_way:
+            lowest = next(iter(self._on_way))
+            self._aside.update((seq, None) for seq in self._ahead if seq > lowest)
+        self._aside.update((seq, holders) for seq, holders in self._on_way.items() if holders)
         self._on_way.clear()
+        self._ahead.clear()
+        self._keep_few()
+
+    @property
+    def is_worth_keeping(self) -> bool:
+        """Whether it knows of a message that waits in the log and was delivered."""
+        return None in self._aside.values()
 
     @property
     def on_way(self) -> int:
@@ -159,12 +182,14 @@ class Mailbox(Generic[Holder]):
         self._known = seq
         self._on_way[seq] = set()
 
-    def _forget_settled(self) -> None:
+    def _keep_few(self) -> None:
         # What is forgotten is delivered once more to who takes mail next.
-        if len(self._aside) > _ASIDE_KEPT:
-            oldest = next((seq for seq, holder in self._aside.items() if holder is None), None)
-            if oldest is not None:
-                del self._aside[oldest]
+        while len(self._ahead) > _ASIDE_KEPT:
+            del self._ahead[next(iter(self._ahead))]
+        over = len(self._aside) - _ASIDE_KEPT
+        if over > 0:
+            for seq in [seq for seq, holders in self._aside.items() if holders is None][:over]:
+                del self._aside[seq]
 
     def _catch_up_from(self, place: int) -> None:
         self.state = MailboxState.CATCHING_UP

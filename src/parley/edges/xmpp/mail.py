@@ -22,6 +22,7 @@ _PAGE: Final = 100
 _RETRY_S: Final = 1.0
 _LONGEST_RETRY_S: Final = 60.0
 _ROOM_S: Final = 0.05
+_KEPT: Final = 10_000
 
 
 class Mail:
@@ -30,12 +31,14 @@ class Mail:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._boxes: dict[int, Mailbox[Session]] = {}
+        self._kept: dict[int, None] = {}
+        """Accounts that nobody is connected to and whose mailbox knows something, those who went first in front."""
         self._settling: dict[Mailbox[Session], bool] = {}
         """Those whose cursor is being moved behind what was delivered aside, and whether there is more of it by now."""
 
     def ready(self, session: Session) -> None:
         """The session can take messages for its bare address."""
-        box = self._boxes.setdefault(session.account.id, Mailbox())
+        box = self._box(session.account.id)
         if box.wake():
             self._start(session.account, box)
 
@@ -45,8 +48,8 @@ class Mail:
         return box is not None and box.arrived(seq)
 
     def aside(self, session: Session, seq: int) -> bool:
-        """A message for this session alone was committed, whose account takes no mail. True when it is to be sent."""
-        return self._boxes.setdefault(session.account.id, Mailbox()).put_aside(seq, session)
+        """A message for this session alone was committed, which takes no mail. True when it is to be sent now."""
+        return self._box(session.account.id).put_aside(seq, session)
 
     def sent(self, session: Session, seq: int) -> None:
         """A message of the log went out to the session; 0 for what is not from there."""
@@ -85,8 +88,15 @@ class Mail:
         finally:
             del self._settling[box]
 
+    def resting(self, session: Session) -> None:
+        """The session takes no more messages for its bare address; those on their way to it are its own still."""
+        account = session.account
+        box = self._boxes.get(account.id)
+        if box is not None and not self._host.router.mail_ready(account.address):
+            box.sleep()
+
     def lost(self, session: Session) -> None:
-        """The session is over, or takes no more messages."""
+        """The session is over."""
         account = session.account
         box = self._boxes.get(account.id)
         if box is None:
@@ -95,10 +105,26 @@ class Mail:
         if not self._host.router.mail_ready(account.address):
             box.sleep()
             if not self._host.router.of(account.address):
-                del self._boxes[account.id]
+                self._forget(account.id, box)
         elif is_orphaned:
             box.rewind()
             self._start(account, box)
+
+    def _forget(self, account_id: int, box: Mailbox[Session]) -> None:
+        """Nobody of the account is there: what was delivered past waiting mail is all that is still to be known."""
+        del self._boxes[account_id]
+        if not box.is_worth_keeping:
+            return
+        self._boxes[account_id] = box
+        self._kept[account_id] = None
+        while len(self._kept) > _KEPT:
+            oldest = next(iter(self._kept))
+            del self._kept[oldest], self._boxes[oldest]
+
+    def _box(self, account_id: int) -> Mailbox[Session]:
+        """The mailbox of an account that somebody is connected to."""
+        self._kept.pop(account_id, None)
+        return self._boxes.setdefault(account_id, Mailbox())
 
     def _start(self, account: Account, box: Mailbox[Session]) -> None:
         self._host.supervisor.spawn("catch up", self._catch_up(account, box))
@@ -145,10 +171,7 @@ class Mail:
         if not self._host.settings.archive.enabled or is_archived(stanza):
             stanza = with_stanza_id(stanza, account.address, message.id)
         stanza = delayed(stanza, account.domain, message.received_at)
-        sessions = self._host.router.mail_ready(account.address)
-        device = message.recipient.partition("/")[2]
-        exact = self._host.router.of(account.address).get(device)
-        if exact is not None and exact not in sessions:
-            sessions.append(exact)
-        for session in sessions:
+        # RFC 6121 §8.5.3.1: what is for a device goes there and nowhere else; the others had copies when it came.
+        exact = self._host.router.of(account.address).get(message.recipient.partition("/")[2])
+        for session in self._host.router.mail_ready(account.address) if exact is None else (exact,):
             session.send(stanza, message.seq)

@@ -163,9 +163,11 @@ class Messages:
         return with_stanza_id(submission.content, by, appended.id)
 
     def _aside(self, submission: Submission, seq: int) -> Sequence[Session]:
-        """RFC 6121 §8.5.3.1: a device gets what is addressed to it even where nobody takes mail of the account."""
+        """RFC 6121 §8.5.3.1: a device that takes no mail gets what is addressed to it, past what waits for others."""
         exact = self._host.router.of(submission.recipient).get(submission.recipient_device)
-        return () if exact is None or not self._host.mail.aside(exact, seq) else (exact,)
+        if exact is None or exact in self._host.router.mail_ready(submission.recipient):
+            return ()
+        return (exact,) if self._host.mail.aside(exact, seq) else ()
 
     def _copied(self, submission: Submission, address: str, without: Sequence[Session]) -> Sequence[Session]:
         return self._carbon_sessions(address, without) if submission.is_copied else ()

@@ -87,7 +87,7 @@ class Presences:
         if session.presence.priority >= 0:
             host.mail.ready(session)
         elif was_ready:
-            host.mail.lost(session)
+            host.mail.resting(session)
 
     async def _first(self, session: Session, roster: Roster) -> None:
         """RFC 6121 §4.2.2 and §4.3: learn who is there; §3.1.3: requests that wait."""
@@ -110,7 +110,7 @@ class Presences:
         directed, session.directed = session.directed, set()
         told: set[str] = set()
         if was_available:
-            self._host.mail.lost(session)
+            self._host.mail.resting(session)
             roster = await self._host.rosters.get(session.account.id)
             self._broadcast(session, stanza, roster)
             told = {session.account.address}
