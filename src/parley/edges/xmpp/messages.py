@@ -74,7 +74,7 @@ class Messages:
     async def _find_first(self, letter: Letter) -> None:
         recipient = await self._host.stores.directory.find(str(letter.to.bare))
         if recipient is None:
-            # RFC 6121 §8.5.1: the same answer as for somebody who cannot take it, so that nobody can be looked up.
+            # RFC 6121 §8.5.1. Who writes learns by it that there is no such account, rather than wait for an answer.
             raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
         await self._host.conversations.load(letter.session.account.address, recipient.address)
         if not letter.traits.is_mailed:

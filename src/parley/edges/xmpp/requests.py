@@ -119,7 +119,7 @@ class Requests:
         if target is Target.CONTACT:
             account = await self._host.stores.directory.find(str(to))
             if account is None:
-                # RFC 6121 §8.5.1: nobody can tell an account that is not there from one that does not answer.
+                # RFC 6121 §8.5.1; whether one that is there answers the same to strangers is for its handler to say.
                 raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
         request = IqRequest(self._host, session, element, payload, target, to, account)
         result = await handler.handle(request)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from parley.base.config import ArchiveSettings, UploadSettings
+from parley.domain.nodes import NodeConfig
 from parley.edges.xmpp.extensions import load
 
 from ..harness import Client, Harness, parse
@@ -93,8 +94,13 @@ async def test_a_stranger_is_as_unknown_as_nobody(what: str) -> None:
     async with Harness() as host:
         await host.add("alice", "bob")
         phone = await host.connect("alice/phone")
+        bob = await host.storage.accounts.find("bob@example.org")
+        assert bob is not None
+        await host.storage.nodes.create(bob.id, "urn:closed", NodeConfig(), 10)
         for to in ("bob@example.org", "nobody@example.org"):
             await phone.ask(disco(what, to), UNAVAILABLE.format(to))
+            for node in ("urn:closed", "urn:none"):
+                await phone.ask(disco(what, to, node), UNAVAILABLE.format(to))
         await host.befriend("alice", "bob")
         await phone.send(disco(what, "bob@example.org"))
         assert parse(phone.take()[0]).get("type") == "result"

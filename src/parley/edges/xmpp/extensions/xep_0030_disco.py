@@ -75,8 +75,7 @@ async def _account_info(request: IqRequest, account: Account, name: str | None) 
     if not name:
         await _check_visible(host, account, asker)
         return host.memory(ServerInfo).account.to_bytes()
-    node = await host.memory(Nodes).get(account.id, name)
-    await check_readable(host, account, node, asker)
+    node = await _readable(host, account, name, asker)
     return _node_info(account, node).to_bytes(name)
 
 
@@ -84,6 +83,17 @@ async def _check_visible(host: Host, account: Account, asker: str) -> None:
     # §8: who may not see the presence learns nothing, not even whether there is such an account.
     if not await is_visible(host, account, asker):
         raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
+
+
+async def _readable(host: Host, account: Account, name: str, asker: str) -> Node:
+    try:
+        node = await host.memory(Nodes).get(account.id, name)
+        await check_readable(host, account, node, asker)
+    except StanzaError:
+        # A stranger does not learn which nodes there are not, or are closed to them.
+        await _check_visible(host, account, asker)
+        raise
+    return node
 
 
 def _node_info(account: Account, node: Node) -> DiscoInfo:
@@ -119,14 +129,12 @@ def _service_item(service: Service, domain: str) -> bytes:
 
 async def _account_items(request: IqRequest, account: Account, name: str | None) -> list[bytes]:
     host, asker = request.host, request.session.account.address
-    nodes = host.memory(Nodes)
     if name:
-        node = await nodes.get(account.id, name)
-        await check_readable(host, account, node, asker)
-        items = await host.stores.nodes.items(account.id, name, None)
+        node = await _readable(host, account, name, asker)
+        items = await host.stores.nodes.items(account.id, node.name, None)
         return [xml("item", {"jid": account.address, "name": item.id}) for item in items]
     await _check_visible(host, account, asker)
-    found = await nodes.of(account.id)
+    found = await host.memory(Nodes).of(account.id)
     reader = (await host.rosters.get(account.id)).contacts.get(asker)
     is_own = asker == account.address
     shown = [node for node in found.values() if is_own or why_not(node, asker, reader) is None]
