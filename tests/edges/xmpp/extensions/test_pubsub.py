@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from parley.base.config import PepSettings
+from parley.domain.nodes import NodeItem
 from parley.protocols.xmpp.element import Element
 
 from ..harness import Client, Harness, address, parse
@@ -416,3 +419,26 @@ async def test_two_devices_publish_the_first_item_at_once() -> None:
         await host.settle()
         assert 'type="result"' in phone.take()[0]
         assert 'type="result"' in laptop.take()[0]
+
+
+async def test_who_publishes_sees_what_became_of_the_node_in_the_meantime() -> None:
+    async with Harness() as host:
+        phone = await one(host)
+        desk, tablet = await host.connect("alice/desk"), await host.connect("alice/tablet")
+        await phone.send(publish(DEVICES, LIST))
+        store, go_on = host.storage.nodes.publish, asyncio.Event()
+
+        async def slow(account_id: int, name: str, item: NodeItem) -> None:
+            await go_on.wait()
+            await store(account_id, name, item)
+
+        host.storage.nodes.publish = slow  # type: ignore[method-assign]
+        await phone.send(publish(DEVICES, LIST))
+        await desk.send(owner("set", f"<delete node='{DEVICES}'/>"))
+        await tablet.send(publish(DEVICES, LIST, options(access_model="open")))
+        assert tablet.take() == []
+        go_on.set()
+        await host.settle()
+        # It was deleted before, so it is created anew with what this one wants of it.
+        tablet.expect(result(f"<publish node='{DEVICES}'><item id='current'/></publish>", to="alice/tablet"))
+        assert (await config_of(phone, DEVICES))["pubsub#access_model"] == ["open"]

@@ -90,9 +90,10 @@ async def _publish(request: IqRequest, asked: _Element) -> bytes:
     host, owner = request.host, owner_of(request)
     name = node_name(asked)
     item = _new_item(request, asked)
-    node = await _node_to_publish(request, name)
-    roster = await host.rosters.get(owner.id)
+    # All that is decided on is read inside the lock: it may have changed while others held it.
     async with host.memory(Nodes).lock(owner.id, name):
+        node = await _node_to_publish(request, name)
+        roster = await host.rosters.get(owner.id)
         await host.stores.nodes.publish(owner.id, name, item)
         events.notify(host, owner, roster, node, events.published(node, item))
     answer = xml("publish", {"node": name}, xml("item", {"id": item.id}))
@@ -152,13 +153,13 @@ def _form(parent: _Element | None, form_type: str) -> Form | None:
 
 async def _retract(request: IqRequest, asked: _Element) -> bytes:
     host, owner = request.host, owner_of(request)
-    node = await node_of(request, asked)
-    _check_persists(node)
-    ids = [item.get("id", "") for item in asked.iterchildren(f"{{{NS_PUBSUB}}}item")]
-    if len(ids) != 1 or not ids[0]:
-        raise refusal(StanzaCondition.BAD_REQUEST, "item-required")
-    roster = await host.rosters.get(owner.id)
-    async with host.memory(Nodes).lock(owner.id, node.name):
+    async with host.memory(Nodes).lock(owner.id, node_name(asked)):
+        node = await node_of(request, asked)
+        _check_persists(node)
+        ids = [item.get("id", "") for item in asked.iterchildren(f"{{{NS_PUBSUB}}}item")]
+        if len(ids) != 1 or not ids[0]:
+            raise refusal(StanzaCondition.BAD_REQUEST, "item-required")
+        roster = await host.rosters.get(owner.id)
         if not await host.stores.nodes.retract(owner.id, node.name, ids):
             raise StanzaError(StanzaCondition.ITEM_NOT_FOUND)
         if node.config.notify_retract or asked.get("notify") in ("1", "true"):
@@ -188,13 +189,14 @@ async def _get_configuration(request: IqRequest, asked: _Element) -> bytes:
 
 async def _set_configuration(request: IqRequest, asked: _Element) -> bytes:
     nodes, account_id = request.host.memory(Nodes), owner_of(request).id
-    node = await node_of(request, asked)
-    form = _form(asked, NS_PUBSUB_NODE_CONFIG)
-    if form is None or form.type not in ("submit", "cancel"):
-        raise StanzaError(StanzaCondition.BAD_REQUEST, "a form that is filled in is missing")
-    if form.type == "submit":
-        config = read_options(form, node.config, request.host.settings.pep.max_items)
-        await nodes.configure(account_id, node.name, config)
+    async with nodes.lock(account_id, node_name(asked)):
+        node = await node_of(request, asked)
+        form = _form(asked, NS_PUBSUB_NODE_CONFIG)
+        if form is None or form.type not in ("submit", "cancel"):
+            raise StanzaError(StanzaCondition.BAD_REQUEST, "a form that is filled in is missing")
+        if form.type == "submit":
+            config = read_options(form, node.config, request.host.settings.pep.max_items)
+            await nodes.configure(account_id, node.name, config)
     return b""
 
 
@@ -204,10 +206,10 @@ async def _get_default(_request: IqRequest, _asked: _Element) -> bytes:
 
 async def _purge(request: IqRequest, asked: _Element) -> bytes:
     host, owner = request.host, owner_of(request)
-    node = await node_of(request, asked)
-    _check_persists(node)
-    roster = await host.rosters.get(owner.id)
-    async with host.memory(Nodes).lock(owner.id, node.name):
+    async with host.memory(Nodes).lock(owner.id, node_name(asked)):
+        node = await node_of(request, asked)
+        _check_persists(node)
+        roster = await host.rosters.get(owner.id)
         await host.stores.nodes.purge(owner.id, node.name)
         if node.config.notify_retract:
             events.notify(host, owner, roster, node, events.purged(node))
@@ -217,9 +219,9 @@ async def _purge(request: IqRequest, asked: _Element) -> bytes:
 async def _delete(request: IqRequest, asked: _Element) -> bytes:
     host, owner = request.host, owner_of(request)
     nodes = host.memory(Nodes)
-    node = await node_of(request, asked)
-    roster = await host.rosters.get(owner.id)
-    async with nodes.lock(owner.id, node.name):
+    async with nodes.lock(owner.id, node_name(asked)):
+        node = await node_of(request, asked)
+        roster = await host.rosters.get(owner.id)
         if not await nodes.delete(owner.id, node.name):
             raise StanzaError(StanzaCondition.ITEM_NOT_FOUND)
         if node.config.notify_delete:
