@@ -37,7 +37,7 @@ class Roster:
 
 @dataclass(frozen=True, slots=True)
 class RosterChange:
-    """A contact that was changed or removed (`contact` is None) at `version`."""
+    """A listed contact that was changed, or one that is not listed any longer (`contact` is None), at `version`."""
 
     version: int
     address: str

@@ -117,7 +117,7 @@ class RosterStore(Protocol):
         ...
 
     async def remove(self, account_id: int, address: str) -> int:
-        """Remove a contact and remember that it was removed; returns the new version.
+        """Remove a contact and remember that it was removed if it was listed; returns the new version.
 
         For an address that is no contact nothing changes, the version neither.
         """
@@ -131,7 +131,10 @@ class RosterStore(Protocol):
         ...
 
     async def changes(self, account_id: int, since: int) -> list[RosterChange] | None:
-        """The last change of each contact behind version `since`, in order; None if not known any more."""
+        """The last change of each contact behind version `since`, in order; None if not known any more.
+
+        Contacts that are not listed are left out, but for those that were: to who sees the listed ones they are gone.
+        """
         ...
 
     async def watchers(self, address: str) -> list[int]:

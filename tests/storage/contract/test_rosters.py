@@ -82,6 +82,22 @@ async def test_old_removals_are_forgotten(storage: AnyStorage) -> None:
     assert changes[0] == RosterChange(4, "c1@example.org", None)
 
 
+async def test_who_was_never_listed_is_in_no_change(storage: AnyStorage) -> None:
+    alice, _ = await two_people(storage)
+    request = Contact(CAROL, is_listed=False, state=SubscriptionState(pending_in=True), request=b"<presence/>")
+    await storage.rosters.put(alice, request, 10)
+    assert await storage.rosters.changes(alice, 0) == []
+    await storage.rosters.remove(alice, CAROL)
+    assert await storage.rosters.changes(alice, 0) == []
+    await storage.rosters.put(alice, Contact(CAROL), 10)
+    assert await storage.rosters.put(alice, request, 10) == 4
+    assert await storage.rosters.changes(alice, 3) == [RosterChange(4, CAROL, None)]
+    await storage.rosters.remove(alice, CAROL)
+    assert await storage.rosters.changes(alice, 3) == [RosterChange(4, CAROL, None)]
+    await storage.rosters.put(alice, Contact(CAROL), 10)
+    assert await storage.rosters.changes(alice, 3) == [RosterChange(6, CAROL, Contact(CAROL))]
+
+
 async def test_watchers(storage: AnyStorage) -> None:
     alice, bob = await two_people(storage)
     await storage.rosters.put(alice, Contact(CAROL), 10)
@@ -116,13 +132,14 @@ async def test_of_an_edit_that_fails_at_its_end_nothing_is_done(storage: AnyStor
 
 
 class RosterMachine(StorageMachine):
-    """Against a dictionary: a copy kept up to date by `changes` alone is always the roster."""
+    """Against a dictionary: a copy kept up to date by `changes` alone is always what is listed of the roster."""
 
     def __init__(self) -> None:
         super().__init__()
         self.account_id = 0
         self.version = 0
         self.contacts: dict[str, Contact] = {}
+        self.ever_listed: set[str] = set()
         self.copy: dict[str, Contact] = {}
         self.copy_version = 0
 
@@ -145,6 +162,8 @@ class RosterMachine(StorageMachine):
         self.version += 1
         assert version == self.version
         self.contacts[contact.address] = contact
+        if contact.is_listed:
+            self.ever_listed.add(contact.address)
 
     @rule(address=addresses)
     def remove(self, address: str) -> None:
@@ -158,12 +177,13 @@ class RosterMachine(StorageMachine):
         assert [change.version for change in changes] == sorted({change.version for change in changes})
         for change in changes:
             if change.contact is None:
+                assert change.address in self.ever_listed
                 self.copy.pop(change.address, None)
             else:
                 assert change.contact.address == change.address
                 self.copy[change.address] = change.contact
         self.copy_version = self.version
-        assert self.copy == self.contacts
+        assert self.copy == {address: known for address, known in self.contacts.items() if known.is_listed}
 
     @invariant()
     def loads(self) -> None:

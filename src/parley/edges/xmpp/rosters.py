@@ -143,21 +143,21 @@ class Rosters:
         return lock
 
     def _push(self, update: RosterUpdate) -> None:
-        before, after = update.before, update.after
-        if after == before:
+        before, item = _seen(update.before), _seen(update.after)
+        if item == before:
+            # What is kept of requests is nothing that a client sees.
             return
-        was_listed = before is not None and before.is_listed
-        if after is not None and after.is_listed:
-            item = roster_item(after)
-        elif was_listed:
+        if item is None:
             item = xml("item", {"jid": update.address, "subscription": "remove"})
-        else:
-            return
         query = xml("query", {"xmlns": NS_ROSTER, "ver": str(self._cache[update.account.id].version)}, item)
         for session in list(self._host.router.of(update.account.address).values()):
             if session.is_roster_requested:
                 attrs = {"type": "set", "id": self._host.new_id(), "to": str(session.jid)}
                 session.send(xml("iq", attrs, query))
+
+
+def _seen(contact: Contact | None) -> bytes | None:
+    return roster_item(contact) if contact is not None and contact.is_listed else None
 
 
 def roster_item(contact: Contact) -> bytes:

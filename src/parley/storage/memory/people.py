@@ -163,20 +163,22 @@ class MemoryRosters:
             if alike >= limit:
                 raise LimitReached("roster-full")
         roster.version += 1
-        roster.removals.pop(contact.address, None)
         roster.contacts[contact.address] = (roster.version, contact)
+        if contact.is_listed:
+            roster.removals.pop(contact.address, None)
+        elif known is not None and known[1].is_listed:
+            self._remember_removal(roster, contact.address)
         return roster.version
 
     async def remove(self, account_id: int, address: str) -> int:
-        """Remove a contact and remember that it was removed."""
+        """Remove a contact and remember that it was removed if it was listed."""
         roster = self._roster(account_id)
-        if roster.contacts.pop(address, None) is None:
+        known = roster.contacts.pop(address, None)
+        if known is None:
             return roster.version
         roster.version += 1
-        roster.removals[address] = roster.version
-        if len(roster.removals) > self._removals_kept:
-            oldest = min(roster.removals, key=lambda key: roster.removals[key])
-            roster.forgotten = roster.removals.pop(oldest)
+        if known[1].is_listed:
+            self._remember_removal(roster, address)
         return roster.version
 
     async def edit(self, edits: Sequence[RosterEdit], limit: int) -> list[int]:
@@ -200,13 +202,20 @@ class MemoryRosters:
         roster = self._roster(account_id)
         if not roster.forgotten <= since <= roster.version:
             return None
-        found = [RosterChange(at, key, contact) for key, (at, contact) in roster.contacts.items() if at > since]
+        contacts = roster.contacts.items()
+        found = [RosterChange(at, key, contact) for key, (at, contact) in contacts if at > since and contact.is_listed]
         found += [RosterChange(at, key, None) for key, at in roster.removals.items() if at > since]
         return sorted(found, key=lambda change: change.version)
 
     async def watchers(self, address: str) -> list[int]:
         """Ids of the accounts whose roster holds `address`, ascending."""
         return [key for key, table in self._tables.accounts.items() if address in table.roster.contacts]
+
+    def _remember_removal(self, roster: RosterTable, address: str) -> None:
+        roster.removals[address] = roster.version
+        if len(roster.removals) > self._removals_kept:
+            oldest = min(roster.removals, key=lambda key: roster.removals[key])
+            roster.forgotten = roster.removals.pop(oldest)
 
     def _roster(self, account_id: int) -> RosterTable:
         table = self._tables.accounts.get(account_id)

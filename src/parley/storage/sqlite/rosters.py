@@ -20,7 +20,7 @@ REMOVALS_KEPT = 1000
 _VERSION = sql("rosters.version")
 _RAISE_VERSION = sql("rosters.raise_version")
 _CONTACTS = sql("rosters.contacts")
-_HAS_CONTACT = sql("rosters.has_contact")
+_IS_LISTED = sql("rosters.is_listed")
 _COUNT = sql("rosters.count")
 _PUT_CONTACT = sql("rosters.put")
 _DELETE = sql("rosters.delete")
@@ -58,7 +58,7 @@ class SqliteRosters:
 
     async def put(self, account_id: int, contact: Contact, limit: int) -> int:
         """Add or change a contact; see the port. Raises NotFound("account-not-found")."""
-        return await self._writer.run(lambda connection: _put(connection, account_id, contact, limit))
+        return await self._writer.run(lambda connection: self._put(connection, account_id, contact, limit))
 
     async def remove(self, account_id: int, address: str) -> int:
         """Remove a contact; see the port."""
@@ -71,7 +71,7 @@ class SqliteRosters:
             return [
                 self._remove(connection, edit.account_id, edit.address)
                 if edit.contact is None
-                else _put(connection, edit.account_id, edit.contact, limit)
+                else self._put(connection, edit.account_id, edit.contact, limit)
                 for edit in edits
             ]
 
@@ -98,14 +98,29 @@ class SqliteRosters:
         return [row[0] for row in rows]
 
     def _remove(self, connection: sqlite3.Connection, account_id: int, address: str) -> int:
-        if connection.execute(_DELETE, (account_id, address)).rowcount == 0:
+        was_listed = _is_listed(connection, account_id, address)
+        if was_listed is None:
             return _versions(connection, account_id)[0]
+        connection.execute(_DELETE, (account_id, address))
         version = _raise_version(connection, account_id)
-        connection.execute(_REMEMBER_REMOVAL, (account_id, version, address))
-        self._forget_surplus(connection, account_id)
+        if was_listed:
+            self._remember_removal(connection, account_id, address, version)
         return version
 
-    def _forget_surplus(self, connection: sqlite3.Connection, account_id: int) -> None:
+    def _put(self, connection: sqlite3.Connection, account_id: int, contact: Contact, limit: int) -> int:
+        was_listed = _is_listed(connection, account_id, contact.address)
+        if was_listed is not contact.is_listed:
+            _check_room(connection, account_id, contact, limit)
+        version = _raise_version(connection, account_id)
+        connection.execute(_PUT_CONTACT, _contact_row(account_id, contact, version))
+        if contact.is_listed:
+            connection.execute(_FORGET_REMOVAL, (account_id, contact.address))
+        elif was_listed:
+            self._remember_removal(connection, account_id, contact.address, version)
+        return version
+
+    def _remember_removal(self, connection: sqlite3.Connection, account_id: int, address: str, version: int) -> None:
+        connection.execute(_REMEMBER_REMOVAL, (account_id, version, address))
         row = connection.execute(_SURPLUS_REMOVAL, (account_id, self._removals_kept)).fetchone()
         if row is not None:
             connection.execute(_FORGET_REMOVALS, (account_id, row[0]))
@@ -122,18 +137,13 @@ def _raise_version(connection: sqlite3.Connection, account_id: int) -> int:
     return int(row[0])
 
 
-def _put(connection: sqlite3.Connection, account_id: int, contact: Contact, limit: int) -> int:
-    _check_room(connection, account_id, contact, limit)
-    version = _raise_version(connection, account_id)
-    connection.execute(_FORGET_REMOVAL, (account_id, contact.address))
-    connection.execute(_PUT_CONTACT, _contact_row(account_id, contact, version))
-    return version
+def _is_listed(connection: sqlite3.Connection, account_id: int, address: str) -> bool | None:
+    """None where it is no contact."""
+    row = connection.execute(_IS_LISTED, (account_id, address)).fetchone()
+    return None if row is None else bool(row[0])
 
 
 def _check_room(connection: sqlite3.Connection, account_id: int, contact: Contact, limit: int) -> None:
-    row = connection.execute(_HAS_CONTACT, (account_id, contact.address)).fetchone()
-    if row is not None and bool(row[0]) == contact.is_listed:
-        return
     (count,) = connection.execute(_COUNT, (account_id, contact.is_listed)).fetchone()
     if count >= limit:
         raise LimitReached("roster-full")

@@ -76,6 +76,32 @@ async def test_versions_bring_only_what_changed() -> None:
             await fetch(phone, result("phone", full), ver=ver)
 
 
+async def test_of_requests_that_wait_no_roster_says_anything() -> None:
+    async with Harness() as host:
+        await host.add("alice", "bob", "carol")
+        phone = await host.connect("alice/phone")
+        await phone.send(roster_set("<item jid='carol@example.org'/>"))
+        await fetch(
+            phone,
+            result(
+                "phone",
+                "<query xmlns='jabber:iq:roster' ver='1'><item jid='carol@example.org' subscription='none'/></query>",
+            ),
+        )
+        for name in ("bob", "carol"):
+            other = await host.connect(f"{name}/desk", presence="")
+            await other.send("<presence to='alice@example.org' type='subscribe'/>")
+        phone.expect()
+        await phone.send("<presence to='bob@example.org' type='unsubscribed'/>")
+        assert [line for line in phone.take() if line.startswith("<iq")] == []
+        await fetch(
+            phone,
+            result("phone"),
+            push("phone", 3, "<item jid='carol@example.org' subscription='none'/>"),
+            ver="1",
+        )
+
+
 async def test_removal_ends_the_subscriptions() -> None:
     async with Harness() as host:
         await host.add("alice", "bob")

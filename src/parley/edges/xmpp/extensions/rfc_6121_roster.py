@@ -57,7 +57,7 @@ def _version(text: str) -> int | None:
 
 
 def _push(request: IqRequest, change: RosterChange) -> bytes:
-    if change.contact is not None and change.contact.is_listed:
+    if change.contact is not None:
         item = roster_item(change.contact)
     else:
         item = xml("item", {"jid": change.address, "subscription": "remove"})

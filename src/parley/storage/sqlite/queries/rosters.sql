@@ -9,7 +9,7 @@ RETURNING version;
 -- name: contacts
 SELECT address, name, groups, state, is_listed, request, version FROM contact WHERE account_id = ? ORDER BY address;
 
--- name: has_contact
+-- name: is_listed
 SELECT is_listed FROM contact WHERE account_id = ? AND address = ?;
 
 -- name: count
@@ -46,7 +46,7 @@ UPDATE roster SET forgotten = ? WHERE account_id = ?;
 
 -- name: changed
 SELECT address, name, groups, state, is_listed, request, version FROM contact
-WHERE account_id = ? AND version > ? ORDER BY version;
+WHERE account_id = ? AND version > ? AND is_listed ORDER BY version;
 
 -- name: removed
 SELECT version, address FROM contact_removed WHERE account_id = ? AND version > ? ORDER BY version;
