@@ -14,6 +14,7 @@ await scenario(async (stage) => {
   await alice.page.reload();
   await until('it still has', hasFailed);
   await alice.page.getByRole('button', { name: 'Delete' }).click();
+  await alice.page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
   await until('it is gone', async () => (await alice.bubbles()).length === 0);
 
   await alice.hold(2500);

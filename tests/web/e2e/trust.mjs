@@ -57,7 +57,7 @@ await scenario(async (stage) => {
 
 /** Waits until a message waits for a decision; before that, it waits for the line. */
 function isHeld(person, text) {
-  const reason = 'Waits for you: a device of bob, or one of yours, is not trusted.';
+  const reason = 'Waits for you: a device of bob is not trusted.';
   return until(`"${text}" waits for a decision`, async () => {
     const { trouble } = await person.message(text, ['waiting']);
     return trouble === reason;

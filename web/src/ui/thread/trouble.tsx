@@ -1,7 +1,7 @@
 import { RotateCw, TriangleAlert } from 'lucide';
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
-import { t } from '../../i18n';
+import { type Key, t } from '../../i18n';
 import type { Message } from '../../model';
 import { useApp } from '../app-context';
 import { hasSide } from '../hooks';
@@ -17,60 +17,13 @@ interface TroubleProps {
 
 /** Why an own message waits or failed, and what can be done. */
 export function Trouble({ message, name }: TroubleProps) {
-  if (message.state === 'failed') return <Failed message={message} name={name} />;
-  return message.state === 'waiting' ? <Waits message={message} name={name} /> : null;
-}
-
-function Failed({ message, name }: TroubleProps) {
-  const { parley, attempt } = useApp();
-  return (
-    <div class="failure">
-      <p>
-        <Icon of={TriangleAlert} size={16} />
-        <span>{t(`failure.${message.failure ?? 'server-error'}`, { name: shortNameOf(name) })}</span>
-      </p>
-      <Actions message={message}>
-        <button type="button" class="failure-main" onClick={() => void attempt(parley.retry(message.id))}>
-          <Icon of={RotateCw} size={16} />
-          {t('common.retry')}
-        </button>
-      </Actions>
-    </div>
-  );
-}
-
-function Waits({ message, name }: TroubleProps) {
-  const { parley } = useApp();
-  const reason = message.waitingFor;
-  // A lost connection is said once, above the list; an upload shows its progress.
-  const isSaidElsewhere = reason === undefined || reason === 'connection' || reason === 'upload';
-  const isRequested = parley.contacts.value.some(({ jid, isRequested: is }) => jid === message.conversation && is);
-  const asks = reason === 'trust' || reason === 'own-trust';
-  return (
-    <div class="failure">
-      {isSaidElsewhere ? null : (
-        <p>
-          {t(reason === 'devices' && isRequested ? 'waiting.devices.requested' : `waiting.${reason}`, {
-            name: shortNameOf(name),
-          })}
-        </p>
-      )}
-      <Actions message={message}>
-        {asks ? <DevicesButton jid={message.conversation} isOwn={reason === 'own-trust'} /> : null}
-      </Actions>
-    </div>
-  );
-}
-
-function Actions({ message, children }: { readonly message: Message; readonly children: ComponentChildren }) {
   const { parley, attempt } = useApp();
   const [isAsked, setAsked] = useState(false);
+  if (message.state !== 'failed' && message.state !== 'waiting') return null;
+  const Reason = message.state === 'failed' ? Failed : Waits;
   return (
-    <div class="failure-actions">
-      <button type="button" onClick={() => setAsked(true)}>
-        {t('common.delete')}
-      </button>
-      {children}
+    <>
+      <Reason message={message} name={name} onDelete={() => setAsked(true)} />
       {isAsked ? (
         <Confirm
           title={t('unsent.delete')}
@@ -80,6 +33,57 @@ function Actions({ message, children }: { readonly message: Message; readonly ch
           onClose={() => setAsked(false)}
         />
       ) : null}
+    </>
+  );
+}
+
+interface ReasonProps extends TroubleProps {
+  onDelete(): void;
+}
+
+function Failed({ message, name, onDelete }: ReasonProps) {
+  const { parley, attempt } = useApp();
+  return (
+    <div class="failure">
+      <p>
+        <Icon of={TriangleAlert} size={16} />
+        <span>{t(`failure.${message.failure ?? 'server-error'}`, { name: shortNameOf(name) })}</span>
+      </p>
+      <Actions onDelete={onDelete}>
+        <button type="button" class="failure-main" onClick={() => void attempt(parley.retry(message.id))}>
+          <Icon of={RotateCw} size={16} />
+          {t('common.retry')}
+        </button>
+      </Actions>
+    </div>
+  );
+}
+
+function Waits({ message, name, onDelete }: ReasonProps) {
+  const { parley } = useApp();
+  const reason = message.waitingFor;
+  // A lost connection is said once, above the list; an upload shows its progress.
+  if (reason === undefined || reason === 'connection' || reason === 'upload') return <Actions onDelete={onDelete} />;
+  const isRequested = parley.contacts.value.some(({ jid, isRequested: is }) => jid === message.conversation && is);
+  const key: Key = reason === 'devices' && isRequested ? 'waiting.devices.requested' : `waiting.${reason}`;
+  const asks = reason === 'trust' || reason === 'own-trust';
+  return (
+    <div class="failure">
+      <p>{t(key, { name: shortNameOf(name) })}</p>
+      <Actions onDelete={onDelete}>
+        {asks ? <DevicesButton jid={message.conversation} isOwn={reason === 'own-trust'} /> : null}
+      </Actions>
+    </div>
+  );
+}
+
+function Actions({ onDelete, children }: Pick<ReasonProps, 'onDelete'> & { readonly children?: ComponentChildren }) {
+  return (
+    <div class="failure-actions">
+      <button type="button" onClick={onDelete}>
+        {t('common.delete')}
+      </button>
+      {children}
     </div>
   );
 }
