@@ -61,6 +61,9 @@ class Messages:
             if not host.router.is_local(to):
                 raise StanzaError(StanzaCondition.REMOTE_SERVER_NOT_FOUND)
             raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
+        if kind == "normal" and to.is_full and host.router.find(to) is None:
+            # RFC 6121 §8.5.3.2.1: not one for the account, as a chat would be; its sender is told.
+            raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
         address = str(to.bare)
         recipient = host.stores.directory.cached(address)
         if recipient is not None and host.conversations.is_known(session.account.address, address):
