@@ -122,6 +122,7 @@ async def test_open_websockets_and_half_uploads_do_not_hold_it_up(server: Parley
         assert time.monotonic() - started < 10
         writer.close()
     assert server.process.returncode == 0
+    assert " ERROR " not in server.log.read_text()
     server.process = None
 
 

@@ -248,6 +248,9 @@ async def _end(running: _Running, drain_s: float) -> None:
         for task in running.requests:
             task.cancel()
         await asyncio.wait(running.requests, timeout=_ANSWER_S)
+        # They have had their answer, and only read on so that it is not lost to a client that still writes.
+        for task in running.requests:
+            task.cancel()
     # What is left are connections without a request, and clients that do not take their reply.
     await asyncio.wait([running.task], timeout=_CLOSE_S)
     running.task.cancel()
