@@ -243,6 +243,8 @@ export interface Parley {
 
   openThread(jid: string): Thread;
   sendText(jid: string, text: string): Promise<void>;
+  /** The text is longer than can be sent in one message. */
+  isTooLong(text: string): boolean;
   /**
    * Resolves when the message is stored. It has its place behind what was sent before from the call on, also while the
    * recording is still being made; rejects with what that rejects with.

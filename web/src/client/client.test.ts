@@ -391,6 +391,20 @@ describe('messages composed in one go', () => {
   });
 });
 
+describe('a text that is too long for one message', () => {
+  it('is told apart before it is sent, and refused after', async () => {
+    const alice = await signedIn(ALICE);
+    const [most, more] = [144 * 1024, 144 * 1024 + 1].map((length) => 'x'.repeat(length));
+    expect(['short', most, more, 'ä'.repeat(100_000)].map((text) => alice.client.isTooLong(text ?? ''))).toEqual([
+      false,
+      false,
+      true,
+      true,
+    ]);
+    await expect(alice.client.sendText(BOB, more ?? '')).rejects.toMatchObject({ code: 'too-large' });
+  });
+});
+
 describe('the position in a voice message', () => {
   it('is kept when the page goes at once', async () => {
     const alice = await signedIn(ALICE);

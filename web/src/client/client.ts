@@ -28,6 +28,7 @@ import { asked, reportUnlessOver, stored } from './failures';
 import type { FileTools } from './files';
 import { domainOf, localOf, parseAddress } from './jid';
 import { Leader } from './leader';
+import { isTooLarge, TEXT_LIMIT_BYTES } from './limits';
 import type { SessionRecord } from './records';
 import { report } from './report';
 import type { StreamFactory } from './stream';
@@ -255,6 +256,10 @@ export class Client implements Parley {
 
   sendText(jid: string, text: string): Promise<void> {
     return stored(() => this.#ask((engine) => engine.sendText(jid, text)));
+  }
+
+  isTooLong(text: string): boolean {
+    return isTooLarge(text, TEXT_LIMIT_BYTES);
   }
 
   sendVoice(jid: string, recording: Recording | Promise<Recording>): Promise<void> {

@@ -136,6 +136,7 @@ export const de: Catalogue = {
 
   'compose.label': 'Nachricht',
   'compose.send': 'Senden',
+  'compose.tooLong': 'Das ist zu lang für eine Nachricht. Senden Sie es in Teilen.',
   'compose.record': 'Sprachnachricht aufnehmen. Halten und sprechen oder tippen für freihändig.',
 
   'state.waiting': 'wartet',

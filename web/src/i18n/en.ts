@@ -131,6 +131,7 @@ export const en = {
 
   'compose.label': 'Message',
   'compose.send': 'Send',
+  'compose.tooLong': 'This is too long for one message. Send it in parts.',
   'compose.record': 'Record a voice message. Hold to talk, or tap to record hands-free.',
 
   'state.waiting': 'waiting',

@@ -126,6 +126,10 @@ class DemoParley implements Parley {
     if (!this.query.has('offline')) void this.progress(jid);
   }
 
+  isTooLong(): boolean {
+    return false;
+  }
+
   async sendVoice(jid: string, recording: Recording | Promise<Recording>): Promise<void> {
     const { blob, durationMs, waveform } = await recording;
     const content = {

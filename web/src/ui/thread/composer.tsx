@@ -27,6 +27,7 @@ export function Composer({ jid, draft }: ComposerProps) {
   const field = useRef<HTMLTextAreaElement>(null);
   const typing = useTyping(parley, jid);
   const latest = useRef(draft);
+  const isTooLong = parley.isTooLong(text.trim());
   const isRecording = voice.jid.value === jid && !restful.has(voice.phase.value);
   useAutoHeight(field, text, isRecording);
   useFocus(field);
@@ -43,7 +44,7 @@ export function Composer({ jid, draft }: ComposerProps) {
   };
   const send = async () => {
     const said = text.trim();
-    if (said === '') return;
+    if (said === '' || isTooLong) return;
     change('');
     field.current?.focus();
     // What could not even be put into the outbox comes back.
@@ -60,7 +61,7 @@ export function Composer({ jid, draft }: ComposerProps) {
   };
   return (
     <form class="composer" data-recording={isRecording ? voice.phase.value : undefined} onSubmit={submit}>
-      <VoiceHint />
+      {isTooLong ? <TooLong /> : <VoiceHint />}
       {isRecording ? (
         <RecordBar jid={jid} />
       ) : (
@@ -80,7 +81,7 @@ export function Composer({ jid, draft }: ComposerProps) {
         />
       )}
       {text.trim() !== '' && !isRecording ? (
-        <button type="submit" class="round-button" aria-label={t('compose.send')}>
+        <button type="submit" class="round-button" aria-label={t('compose.send')} disabled={isTooLong}>
           <Icon of={SendHorizontal} />
         </button>
       ) : (
@@ -90,6 +91,16 @@ export function Composer({ jid, draft }: ComposerProps) {
   );
 }
 
+/** Said while there is time to divide it: later it would come back. */
+function TooLong() {
+  return (
+    <div class="voice-hint voice-hint-plain" role="status">
+      <span>{t('compose.tooLong')}</span>
+    </div>
+  );
+}
+
+/** What the contact is told of the typing in this field. */
 function useTyping(parley: Parley, jid: string): TypingTeller {
   const [typing] = useState(
     () =>

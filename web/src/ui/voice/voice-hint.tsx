@@ -31,7 +31,7 @@ export function VoiceHint() {
 /** Seen only when it takes a while: the bubble is there in a moment most times. */
 function Preparing() {
   return (
-    <div class="voice-hint voice-hint-late" role="status">
+    <div class="voice-hint voice-hint-plain voice-hint-late" role="status">
       <span>{t('record.preparing')}</span>
     </div>
   );
