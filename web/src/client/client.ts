@@ -255,7 +255,7 @@ export class Client implements Parley {
   }
 
   sendText(jid: string, text: string): Promise<void> {
-    return stored(() => this.#ask((engine) => engine.sendText(jid, text)));
+    return stored(() => this.#ask((engine) => engine.store.sending(jid, () => engine.sendText(jid, text))));
   }
 
   isTooLong(text: string): boolean {
@@ -275,7 +275,7 @@ export class Client implements Parley {
   }
 
   setDraft(jid: string, text: string): void {
-    this.#engine.value?.store.setDraft(jid, text);
+    this.#engine.value?.store.setDraft(jid, text).catch(report);
   }
 
   setComposing(jid: string, what: Parameters<Typing['tell']>[1]): void {
@@ -523,6 +523,7 @@ export class Client implements Parley {
 
   /** The page may be about to go: writes what is written at leisure otherwise. */
   #flush(): void {
+    this.#engine.value?.store.writeDraftsNow();
     this.#ask(({ store }) => store.flushDrafts()).catch(reportUnlessOver);
     for (const messageId of [...this.#positions.keys()]) {
       this.#writePosition(messageId);

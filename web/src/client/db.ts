@@ -182,6 +182,27 @@ export class ClientDb {
     }
   }
 
+  /**
+   * Begins writes before it returns: while a page goes, nothing is carried out that comes after a wait. Nobody learns
+   * whether they succeed, so they are to be such as are made again otherwise.
+   */
+  writeNow(writes: readonly DbWrite[]): void {
+    if (writes.length === 0) {
+      return;
+    }
+    try {
+      const database = unwrap(this.database) as unknown as IDBDatabase;
+      const transaction = database.transaction([...new Set(writes.map(({ store }) => store))], 'readwrite');
+      for (const write of writes) {
+        const store = transaction.objectStore(write.store);
+        'deleteKey' in write ? store.delete(write.deleteKey) : store.put(write.value, write.key);
+      }
+      transaction.commit();
+    } catch {
+      // The database is closed, or deleted by another tab.
+    }
+  }
+
   async getMessage(id: string): Promise<MessageRecord | undefined> {
     const row = await this.read((database) => database.get('messages', id));
     return row && this.openMessage(row);

@@ -98,7 +98,7 @@ describe('a thread', () => {
     const name = `draft-${crypto.randomUUID()}`;
     const clock = new ManualClock();
     const store = await Store.load(await ClientDb.open(name), clock);
-    store.setDraft('bob@home', 'half a sen');
+    await store.setDraft('bob@home', 'half a sen');
     await store.flushDrafts();
     const again = await Store.load(await ClientDb.open(name), clock);
     expect(again.summaries.value.get('bob@home')?.draft).toBe('half a sen');

@@ -36,6 +36,10 @@ export class Store {
   readonly #threads = new Map<string, ThreadModel>();
   readonly #progress = new Map<string, number>();
   readonly #dirtyDrafts = new Set<string>();
+  /** Conversations with a draft that is not written yet, sealed for when the page goes all of a sudden. */
+  readonly #readyDrafts = new Map<string, { readonly record: ConversationRecord; readonly write: DbWrite }>();
+  /** How many texts of a conversation are on their way into the outbox. */
+  readonly #sending = new Map<string, number>();
   /** The last message of each conversation, notes aside. */
   readonly #newest = new Map<string, MessageRecord>();
   #lowest = 0;
@@ -117,7 +121,7 @@ export class Store {
 
   async add(message: NewMessage, order: number, extra: readonly DbWrite[] = []): Promise<MessageRecord> {
     const planned = await this.planAdd(message, order);
-    await this.db.write([...planned.writes, ...extra]);
+    await this.db.write([...planned.writes, ...(await this.#planSpentDraft(planned.record)), ...extra]);
     planned.apply();
     return planned.record;
   }
@@ -195,20 +199,65 @@ export class Store {
     await this.#changeConversation(jid, (record) => ({ ...record, theirClass }));
   }
 
-  setDraft(jid: string, draft: string): void {
-    this.#records.set(jid, { ...this.conversation(jid), draft });
+  /** @returns When it is ready for `writeDraftsNow`; it is shown, and will be written, before. */
+  async setDraft(jid: string, draft: string): Promise<void> {
+    const record = { ...this.conversation(jid), draft };
+    this.#records.set(jid, record);
     this.#patchSummary(jid, { draft });
     if (!this.#dirtyDrafts.has(jid)) {
       this.#dirtyDrafts.add(jid);
       this.clock.after(DRAFT_DELAY_MS, () => void this.flushDrafts());
     }
+    const write = await this.db.sealConversation(record);
+    if (this.#isCurrent(record)) {
+      this.#readyDrafts.set(jid, { record, write });
+    }
   }
 
   /** Writes the drafts that are not written yet. */
   async flushDrafts(): Promise<void> {
-    const due = [...this.#dirtyDrafts];
-    this.#dirtyDrafts.clear();
+    const due = this.#dueDrafts();
+    for (const jid of due) {
+      this.#dirtyDrafts.delete(jid);
+    }
     await Promise.all(due.map((jid) => this.#changeConversation(jid, (record) => record)));
+  }
+
+  /** The same before it returns, for a page that goes. What came in the last moment, and is not sealed yet, is not. */
+  writeDraftsNow(): void {
+    const ready = this.#dueDrafts().map((jid) => this.#readyDrafts.get(jid));
+    this.db.writeNow(ready.flatMap((draft) => (draft && this.#isCurrent(draft.record) ? [draft.write] : [])));
+  }
+
+  /** Until a text is stored as a message, its draft is all there is of it: the empty one must not be written sooner. */
+  async sending(jid: string, task: () => Promise<void>): Promise<void> {
+    this.#sending.set(jid, (this.#sending.get(jid) ?? 0) + 1);
+    try {
+      await task();
+    } finally {
+      this.#sending.set(jid, (this.#sending.get(jid) ?? 1) - 1);
+      if (this.#dirtyDrafts.has(jid)) {
+        this.clock.after(DRAFT_DELAY_MS, () => void this.flushDrafts());
+      }
+    }
+  }
+
+  #dueDrafts(): string[] {
+    return [...this.#dirtyDrafts].filter((jid) => !this.#sending.get(jid));
+  }
+
+  #isCurrent(record: ConversationRecord): boolean {
+    return this.#records.get(record.jid) === record;
+  }
+
+  /** The draft that became a message ends with it, in one transaction: it must not be there again beside it. */
+  async #planSpentDraft({ conversation: jid, isOwn, order, content }: MessageRecord): Promise<DbWrite[]> {
+    if (!isOwn || order < WAITING_ORDER || content.kind !== 'text') {
+      return [];
+    }
+    const conversation = this.conversation(jid);
+    const isSpent = conversation.draft.trim() === content.text;
+    return [await this.db.sealConversation(isSpent ? { ...conversation, draft: '' } : conversation)];
   }
 
   /** Resolves when all changes so far are stored, or have failed. */
