@@ -214,6 +214,37 @@ async def test_a_full_disk_stores_nothing_of_the_batch_and_heals(path: Path) -> 
     await SqliteStorage.verify(path)
 
 
+async def test_that_the_disk_has_room_again_is_found_without_a_write(path: Path) -> None:
+    async with opened(path, retry_interval_s=0.01) as storage:
+        alice, bob = await two_people(storage)
+        connection = raw(path)
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.close()
+        await _run_raw(storage, f"PRAGMA max_page_count = {pages + 2}")
+        refused = await answer(storage, between(alice, bob, content=b"x" * 10 * PAGE_BYTES))
+        assert isinstance(refused, StorageFull)
+        assert storage.trouble == "storage-full"
+        async with asyncio.timeout(30):
+            while not storage.healthy:
+                await asyncio.sleep(0)
+        assert storage.stats.failures == 1
+        commits = storage.stats.commits
+        await storage.flush()
+        assert storage.stats.commits == commits + 1
+
+
+async def test_while_commits_fail_one_is_tried_again_and_again(path: Path) -> None:
+    async with opened(path, retry_interval_s=0.01) as storage:
+        await two_people(storage)
+        await _run_raw(storage, "PRAGMA query_only = ON")
+        async with asyncio.timeout(30):
+            with pytest.raises(StorageUnavailable):
+                await storage.rosters.put(1, Contact(BOB), 10)
+            while storage.stats.failures < 3:
+                await asyncio.sleep(0)
+        assert not storage.healthy
+
+
 async def test_a_file_damaged_while_it_runs_is_told_and_stays_told(path: Path) -> None:
     alice, bob = await filled(path, 2000)
     async with opened(path) as storage:

@@ -19,12 +19,14 @@ class WriterLimits:
         queued_bytes: what their contents may take in memory.
         batch_items: most in one transaction.
         cursor_interval_s: delivery cursors alone cause a commit at most this often.
+        retry_interval_s: after a commit that failed, and for as long as they fail, one is tried this often.
     """
 
     queued_items: int = 20_000
     queued_bytes: int = 64 * 1024 * 1024
     batch_items: int = 1_000
     cursor_interval_s: float = 1.0
+    retry_interval_s: float = 1.0
 
 
 @dataclass(slots=True)

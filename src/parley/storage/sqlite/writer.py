@@ -67,6 +67,7 @@ class Writer:
         self._is_staged = False
         self._is_closed = False
         self._delivered: dict[int, int] = {}
+        self._retry: asyncio.TimerHandle | None = None
         self._queued_bytes = 0
         self.queued = 0
         self.trouble = ""
@@ -123,9 +124,7 @@ class Writer:
             else:
                 future.set_exception(failure)
 
-        self._queued_bytes += _ITEM_OVERHEAD_BYTES
-        self.queued += 1
-        self._stage(Change(operation, settle))
+        self._change(Change(operation, settle))
         return await future
 
     def delivered(self, account_id: int, seq: int) -> None:
@@ -149,6 +148,8 @@ class Writer:
         if self._is_closed:
             return
         self._is_closed = True
+        if self._retry is not None:
+            self._retry.cancel()
         self._hand_over()
         self._inbox.close()
         self._give_way.close()
@@ -170,6 +171,11 @@ class Writer:
         if self.queued >= self._limits.queued_items or self._queued_bytes + size_bytes > self._limits.queued_bytes:
             return StorageUnavailable("storage-overloaded", "too much waits to be written")
         return None
+
+    def _change(self, change: Change) -> None:
+        self._queued_bytes += _ITEM_OVERHEAD_BYTES
+        self.queued += 1
+        self._stage(change)
 
     def _stage(self, item: Item) -> None:
         self._staged.append(item)
@@ -233,15 +239,34 @@ class Writer:
 
     def _note_outcome(self, batch: Batch, outcome: list[Result] | StorageUnavailable) -> None:
         if isinstance(outcome, StorageUnavailable):
-            log.error("commit failed", code=outcome.code, detail=str(outcome), items=len(batch.items))
+            # What is tried again every second fills no log, least of all on a full disk.
+            if outcome.code != self.trouble or not all(map(_is_retry, batch.items)):
+                log.error("commit failed", code=outcome.code, detail=str(outcome), items=len(batch.items))
             self._set_trouble(outcome.code)
             if not self._is_closed:
                 self._inbox.put([], batch.cursors)
+                self._try_again_later()
             return
         self._set_trouble("")
         for account_id, seq in batch.cursors.items():
             if self._delivered.get(account_id) == seq:
                 del self._delivered[account_id]
+
+    def _try_again_later(self) -> None:
+        # Who asks whether the server is ready sends nobody here while it is not: without this it would never hear
+        # that the disk has room again.
+        if self._retry is None and self.trouble != failures.CORRUPT:
+            self._retry = self._running_loop().call_later(self._limits.retry_interval_s, self._try_again)
+
+    def _try_again(self) -> None:
+        self._retry = None
+        if not self.trouble:
+            return
+        if self._refusal(_ITEM_OVERHEAD_BYTES) is None:
+            self._change(Change(_touch, _unheard))
+        else:
+            # What waits will show.
+            self._try_again_later()
 
     def _set_trouble(self, code: str) -> None:
         # A damaged file does not heal: that word stays until the process ends.
@@ -279,6 +304,20 @@ def _settle(item: Change, result: Result) -> None:
         item.settle(None, failures.again(result.error))
     else:
         item.settle(None, result.error)
+
+
+def _touch(connection: sqlite3.Connection) -> None:
+    """The change that changes nothing, and yet writes a page of the file: to commit it proves that one can be."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    connection.execute(f"PRAGMA user_version = {version}")
+
+
+def _is_retry(item: Item) -> bool:
+    return isinstance(item, Change) and item.operation is _touch
+
+
+def _unheard(_value: Any, _failure: BaseException | None) -> None:
+    """Nobody waits for it."""
 
 
 def _nothing(_: sqlite3.Connection) -> None:
