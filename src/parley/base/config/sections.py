@@ -144,7 +144,12 @@ class XmppSettings(Section):
 class ArchiveSettings(Section):
     """The message archive (XEP-0313)."""
 
-    enabled: bool = _setting(True, "Whether messages are kept after delivery; `false` keeps them only until delivered.")
+    enabled: bool = _setting(
+        True,
+        "Whether messages are kept after delivery. `false` deletes them one to two hours after they came in, once they"
+        " are delivered, and later where `limits.sm_resume_timeout_s` is longer than an hour: until then one that a"
+        " client sends again is recognised.",
+    )
     retention_days: int = _setting(
         0, "Messages are deleted after this many days; 0 keeps them.", unit="days", reload=True, ge=0, le=36500
     )
