@@ -93,11 +93,11 @@ const SASL_ERRORS: Readonly<Record<string, SignInError>> = {
   'malformed-request': 'bad-address',
 };
 
-/** A name that a person recognises, for example "Firefox on Linux". */
+/** A name that a person recognises whatever their language, for example "Firefox · Linux": others read it as well. */
 export function deviceNameOf(userAgent: string): string {
   const browser = BROWSERS.find(([pattern]) => pattern.test(userAgent))?.[1] ?? 'Browser';
   const system = SYSTEMS.find(([pattern]) => pattern.test(userAgent))?.[1];
-  return system ? `${browser} on ${system}` : browser;
+  return system ? `${browser} · ${system}` : browser;
 }
 
 // The order counts: most browsers name others as well, and Android names Linux.

@@ -30,7 +30,7 @@ describe('signing in', () => {
     await expect(profile.client.signIn('alice', 'wrong')).rejects.toMatchObject({ code: 'wrong-credentials' });
     await expect(profile.client.signIn('a b', 'x')).rejects.toMatchObject({ code: 'bad-address' });
     await profile.client.signIn('bob', `password of ${BOB}`);
-    expect(profile.client.session.value).toMatchObject({ jid: BOB, deviceName: 'Firefox on Linux' });
+    expect(profile.client.session.value).toMatchObject({ jid: BOB, deviceName: 'Firefox · Linux' });
   });
 
   it('is needed once: the installation has a credential of its own', async () => {
@@ -38,7 +38,7 @@ describe('signing in', () => {
     await profile.reload();
     expect(profile.client.session.value?.jid).toBe(ALICE);
     await until(() => profile.client.connection.value.kind === 'online');
-    expect(await profile.client.signedInDevices()).toMatchObject([{ name: 'Firefox on Linux', isThisDevice: true }]);
+    expect(await profile.client.signedInDevices()).toMatchObject([{ name: 'Firefox · Linux', isThisDevice: true }]);
   });
 
   it('is over when the credential is void, and nothing stays', async () => {
@@ -50,6 +50,23 @@ describe('signing in', () => {
     expect(profile.client.lastSignOut.value).toBe('signed-out-elsewhere');
     await profile.reload();
     expect(profile.client.session.value).toBeNull();
+  });
+
+  it('is not shown any more when it begins to be emptied', async () => {
+    const profile = await signedIn(ALICE);
+    const { client } = profile;
+    const leaving = client.signOut();
+    const isOpen = () => {
+      try {
+        client.openThread(BOB);
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    await until(() => !client.session.value || !isOpen());
+    expect(client.session.value).toBeUndefined();
+    await leaving;
   });
 
   it('signing out takes the device off the list and deletes everything', async () => {

@@ -466,6 +466,9 @@ export class Client implements Parley {
       if (error instanceof StoppedError) {
         return; // The other tab, which has the floor now, learns the same and does it.
       }
+      this.#connection.value = { kind: 'signed-out' };
+      this.#lastSignOut.value = 'storage-unavailable';
+      this.#session.value = null;
       throw error;
     }
     this.#connection.value = { kind: 'signed-out' };
@@ -475,6 +478,8 @@ export class Client implements Parley {
 
   async #close(): Promise<void> {
     const engine = this.#engine.value;
+    // The screens go first: nothing shall be asked of the session being emptied.
+    this.#session.value = undefined;
     this.#engine.value = null;
     await engine?.stop();
   }

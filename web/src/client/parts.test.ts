@@ -7,12 +7,14 @@ import { parseDevice } from './devices';
 import { contentOf, Files, fileNameOf } from './files';
 import type { Link } from './link';
 import { buildPresence, capsVersion, discoInfo, FEATURES, Presences } from './presence';
+import type { MessageRecord } from './records';
 import { parseItem, Roster } from './roster';
 import { fragmentOf, secretOf } from './secrets';
 import type { Envelope } from './stanzas';
 import { Store } from './store';
 import { TaskGroup } from './tasks';
 import { messageRecord } from './testing/records';
+import { ThreadModel } from './thread';
 import { Typing } from './typing';
 import { parseSlot, uploadErrorOf } from './uploads';
 import { find, type XmlNode, x } from './xml';
@@ -69,6 +71,41 @@ describe('a thread', () => {
     expect(await thread.loadStored()).toBe(true);
     expect(await thread.loadStored()).toBe(false);
     expect(thread.messages.value.map(({ id }) => id)).toEqual(Array.from({ length: 100 }, (_, index) => `m${index}`));
+  });
+
+  it('shows nothing without what stands between, though an old message changes while it is loaded', async () => {
+    const store = await Store.load(await ClientDb.open(`early-${crypto.randomUUID()}`), new ManualClock());
+    for (let index = 0; index < 60; index += 1) {
+      await store.add(messageRecord({ id: `m${index}` }), store.nextOrder());
+    }
+    const old = await store.db.getMessage('m0');
+    const newest = await store.db.getMessage('m59');
+    const thread = store.thread('bob@home');
+    const loading = thread.load();
+    thread.put({ ...(old as MessageRecord), isUnread: true });
+    thread.put({ ...(newest as MessageRecord), at: 1 });
+    thread.drop('m58');
+    await loading;
+    const ids = thread.records.map(({ id }) => id);
+    expect(ids).toEqual([...Array.from({ length: 38 }, (_, index) => `m${index + 20}`), 'm59']);
+    expect(thread.newest?.at).toBe(1);
+    await thread.loadStored();
+    expect(thread.records[0]?.id).toBe('m0');
+  });
+
+  it('can be loaded when it could not be before', async () => {
+    const db = await ClientDb.open(`again-${crypto.randomUUID()}`);
+    const store = await Store.load(db, new ManualClock());
+    await store.add(messageRecord({ id: 'a' }), store.nextOrder());
+    let isBroken = true;
+    const reading: Pick<ClientDb, 'messagesBefore'> = {
+      messagesBefore: (...args) => (isBroken ? Promise.reject(new Error('broken')) : db.messagesBefore(...args)),
+    };
+    const thread = new ThreadModel('bob@home', reading as ClientDb, (record) => store.view(record));
+    await expect(thread.load()).rejects.toThrow('broken');
+    isBroken = false;
+    await thread.load();
+    expect(thread.records).toHaveLength(1);
   });
 
   it('keeps the objects of messages that did not change', async () => {

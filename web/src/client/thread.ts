@@ -14,6 +14,8 @@ export class ThreadModel {
   #records: readonly MessageRecord[] = [];
   #firstUnread: string | null = null;
   #loaded: Promise<void> | null = null;
+  /** What was stored, or removed (null), while the first page is read: whether it belongs to it is not known yet. */
+  #early: Map<string, MessageRecord | null> | null = null;
 
   constructor(
     readonly jid: string,
@@ -53,7 +55,10 @@ export class ThreadModel {
   /** Loads the last page. To be called again each time the thread is opened: it tells anew what is unread. */
   load(): Promise<void> {
     this.#firstUnread = this.#records.find((record) => record.isUnread)?.id ?? null;
-    this.#loaded ??= this.#loadLast();
+    this.#loaded ??= this.#loadLast().catch((error: unknown) => {
+      this.#loaded = null;
+      throw error;
+    });
     return this.#loaded;
   }
 
@@ -80,6 +85,10 @@ export class ThreadModel {
 
   /** Adds or replaces a message that was stored. */
   put(record: MessageRecord): void {
+    this.#early?.set(record.id, record);
+    if (this.#early) {
+      return;
+    }
     const oldest = this.#records[0];
     const isKnown = this.#records.some((other) => other.id === record.id);
     // What stands in front of the loaded part comes with its page, when it is asked for.
@@ -89,6 +98,7 @@ export class ThreadModel {
   }
 
   drop(id: string): void {
+    this.#early?.set(id, null);
     this.#records = this.#records.filter((record) => record.id !== id);
     this.#draw();
   }
@@ -103,10 +113,16 @@ export class ThreadModel {
   }
 
   async #loadLast(): Promise<void> {
-    const page = await this.db.messagesBefore(this.jid, Number.POSITIVE_INFINITY, PAGE);
-    this.#firstUnread = page.find((record) => record.isUnread)?.id ?? null;
-    this.#mergePage(page);
-    this.#isLoading.value = false;
+    const early = new Map<string, MessageRecord | null>();
+    this.#early = early;
+    try {
+      const page = await this.db.messagesBefore(this.jid, Number.POSITIVE_INFINITY, PAGE);
+      this.#firstUnread = page.find((record) => record.isUnread)?.id ?? null;
+      this.#merge([...page.filter(({ id }) => !early.has(id)), ...belongingTo(page, early)]);
+    } finally {
+      this.#early = null;
+      this.#isLoading.value = false;
+    }
   }
 
   // A message may have changed since the page was read.
@@ -138,6 +154,15 @@ export class ThreadModel {
       return message;
     });
   }
+}
+
+/** What came meanwhile and stands in the page or behind it; what stands in front comes with a page of its own. */
+function belongingTo(
+  page: readonly MessageRecord[],
+  early: ReadonlyMap<string, MessageRecord | null>,
+): readonly MessageRecord[] {
+  const first = page.length < PAGE ? Number.NEGATIVE_INFINITY : (page[0]?.order ?? Number.NEGATIVE_INFINITY);
+  return [...early.values()].filter((record): record is MessageRecord => record !== null && record.order >= first);
 }
 
 function isForOthers(record: MessageRecord | undefined): boolean {
