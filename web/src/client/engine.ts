@@ -41,6 +41,7 @@ import { buildDisplayed, buildHeard, parseMessage } from './stanzas';
 import { type Planned, Store } from './store';
 import { Sync } from './sync';
 import { TaskGroup } from './tasks';
+import { toldIn } from './told-in';
 import { type Doing, Typing } from './typing';
 import { encryptUpload, Slots, type Uploader } from './uploads';
 import { type XmlNode, x } from './xml';
@@ -64,9 +65,6 @@ interface Parts {
   readonly files: Files;
   readonly history: History;
 }
-
-/** Conversations that a change of our own devices is told in. */
-const OWN_NOTE_LIMIT = 10;
 
 export class Engine {
   readonly link: Link;
@@ -93,6 +91,8 @@ export class Engine {
   #isAnnounced = false;
   readonly #beginning: Backoff;
   #cancelBegin = () => {};
+  readonly #recovery: Backoff;
+  #cancelRecovery = () => {};
   #parts: Parts | null = null;
 
   private constructor(
@@ -103,6 +103,7 @@ export class Engine {
   ) {
     const { clock, db, session } = options;
     this.#beginning = new Backoff(options.random, 2_000);
+    this.#recovery = new Backoff(options.random, 10_000, 600_000);
     this.link = new Link(options, {
       onState: (state) => this.#onState(state),
       onOpen: (isResumed) => this.#onOpen(isResumed),
@@ -169,7 +170,8 @@ export class Engine {
       mayNotice: (jid) => this.#acquaintances.has(jid),
       onStored: (record) => this.#fetchLater(record),
     });
-    const sync = new Sync({ db, store, archive: this.#archive, inbox, tasks: this.#tasks });
+    const onGap = () => this.#recoverLater();
+    const sync = new Sync({ db, store, archive: this.#archive, inbox, tasks: this.#tasks, onGap });
     const history = new History({ store, link, sync, onShown: (record) => this.#fetchLater(record) });
     this.#parts = { sealing, outbox, inbox, sync, files, history };
   }
@@ -249,6 +251,7 @@ export class Engine {
 
   async #stop(): Promise<void> {
     this.#cancelBegin();
+    this.#cancelRecovery();
     this.link.stop();
     this.outbox.stop();
     this.#assembled.sealing.lists.stop();
@@ -423,6 +426,7 @@ export class Engine {
     }
     this.#line += 1;
     this.#cancelBegin();
+    this.#cancelRecovery();
     if (state.kind !== 'online') {
       void this.sync.enqueue(() => this.outbox.onOffline()).catch(() => undefined);
     }
@@ -469,17 +473,32 @@ export class Engine {
   }
 
   async #beginSession(): Promise<void> {
-    const { sealing, sync } = this.#assembled;
+    const { sealing } = this.#assembled;
     await Promise.all([this.#ignoring(this.roster.refresh()), this.#ignoring(this.#enableCarbons()), this.#announce()]);
     await this.#ignoring(sealing.beginSession());
+    await this.#catchUp();
+  }
+
+  /** What could not be stored is fetched again, for as long as the line holds; a new one begins with that anyway. */
+  #recoverLater(): void {
+    this.#cancelRecovery();
+    this.#cancelRecovery = this.options.clock.after(this.#recovery.next(), () => {
+      const recovery = async () => (this.sync.isBehind && this.link.isOpen ? this.#catchUp() : undefined);
+      void this.sync.enqueue(recovery).catch(() => undefined);
+    });
+  }
+
+  async #catchUp(): Promise<void> {
+    const { sealing, sync } = this.#assembled;
     sealing.beginCatchUp();
     try {
       await sync.catchUp();
+      this.#recovery.reset();
     } catch (error) {
       if (error instanceof OfflineError) {
         throw error;
       }
-      // What could not be fetched or stored comes with the next session; writing must go on.
+      // What could not be fetched comes with the next session, what could not be stored sooner; writing must go on.
       report(error);
     } finally {
       await sealing.endCatchUp();
@@ -554,16 +573,8 @@ export class Engine {
     );
   }
 
-  /** Where something about the devices of a person is told: about our own, in the latest conversations. */
   #conversationsOf(jid: string): string[] {
-    const begun = [...this.store.summaries.value.values()].filter((summary) => summary.lastMessage);
-    if (jid !== this.options.session.jid) {
-      return begun.filter((summary) => summary.jid === jid).map((summary) => summary.jid);
-    }
-    return begun
-      .sort((a, b) => (b.lastMessage?.at ?? 0) - (a.lastMessage?.at ?? 0))
-      .slice(0, OWN_NOTE_LIMIT)
-      .map((summary) => summary.jid);
+    return toldIn(jid, this.options.session.jid, this.store.summaries.value.values());
   }
 
   /** Whoever fetches a file shows its server an address: for strangers that takes the person's word. */

@@ -17,6 +17,7 @@ let taken: string[];
 let failing: Map<string, Error>;
 let databaseName: string;
 let cutAfterPages: number;
+let gaps: number;
 
 function envelope(id: string): Envelope {
   return { stanzaId: id } as Envelope;
@@ -44,6 +45,9 @@ async function sync(): Promise<Sync> {
   return new Sync({
     db,
     tasks: new TaskGroup(),
+    onGap: () => {
+      gaps += 1;
+    },
     store: await Store.load(db, new ManualClock()),
     archive: { page: async (query) => page(query) } as Pick<Archive, 'page'> as Archive,
     inbox: {
@@ -67,6 +71,7 @@ beforeEach(() => {
   asked = [];
   taken = [];
   failing = new Map();
+  gaps = 0;
   cutAfterPages = Number.POSITIVE_INFINITY;
   databaseName = `sync-${crypto.randomUUID()}`;
 });
@@ -121,6 +126,17 @@ describe('catching up', () => {
   });
 });
 
+describe('when the archive has forgotten where we were', () => {
+  it('takes all that it has', async () => {
+    archive = ['old'];
+    await (await sync()).catchUp();
+    archive = ids(450);
+    taken = [];
+    await (await sync()).catchUp();
+    expect(taken).toEqual(ids(450));
+  });
+});
+
 describe('what comes over the stream', () => {
   it('stands behind the catch-up that is under way', async () => {
     archive = ['a', 'b'];
@@ -142,6 +158,8 @@ describe('what comes over the stream', () => {
       running.take(envelope('b'));
       running.take(envelope('c'));
       await running.enqueue(async () => undefined);
+      expect(gaps).toBe(1);
+      expect(running.isBehind).toBe(true);
       failing.clear();
       archive = ['a', 'b', 'c'];
       await (await sync()).catchUp();

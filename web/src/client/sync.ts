@@ -16,6 +16,8 @@ import type { TaskGroup } from './tasks';
 const PAGE = 100;
 /** How far a new installation looks back; the rest comes when somebody scrolls. */
 const FIRST_PAGES = 3;
+/** How far it looks back when the archive no longer has where we were: whatever it has may be new. */
+const FORGOTTEN_PAGES = 50;
 const OLDER_PAGE = 40;
 const LAST_ID_KEY = 'archive-last-id';
 
@@ -26,18 +28,18 @@ export interface SyncParts {
   readonly inbox: Inbox;
   /** What is enqueued belongs to it: when it is stopped, what was not begun is left to the next session. */
   readonly tasks: TaskGroup;
+  /** Something could not be stored: a catch-up is due, before long. */
+  readonly onGap: () => void;
 }
 
 export class Sync {
   #tail: Promise<void> = Promise.resolve();
-  /** A message of this session could not be stored: the next catch-up has to begin before it. */
-  #hasGap = false;
   #isBehind = true;
 
   constructor(private readonly parts: SyncParts) {}
 
   /**
-   * The archive may hold what this session has not seen. Until a catch-up has succeeded nothing moves the mark from which
+   * The archive may hold what this session has not seen, or could not store. Until a catch-up has succeeded nothing moves the mark from which
    * the next one begins.
    */
   get isBehind(): boolean {
@@ -64,7 +66,7 @@ export class Sync {
   take(envelope: Envelope): void {
     void this.enqueue(async () => {
       await this.#takeOne(envelope, RECENT);
-      if (envelope.stanzaId !== undefined && !this.#hasGap && !this.#isBehind) {
+      if (envelope.stanzaId !== undefined && !this.#isBehind) {
         await this.parts.db.putMeta(LAST_ID_KEY, envelope.stanzaId);
       }
     }).catch(() => undefined);
@@ -72,7 +74,6 @@ export class Sync {
 
   /** Fetches what the archive has behind the last message we know. To be run by `enqueue`. */
   async catchUp(): Promise<void> {
-    this.#hasGap = false;
     await this.#catchUp();
     this.#isBehind = false;
   }
@@ -80,13 +81,13 @@ export class Sync {
   async #catchUp(): Promise<void> {
     let after = await this.parts.db.getMeta<string>(LAST_ID_KEY);
     if (after === undefined) {
-      await this.#first();
+      await this.#last(FIRST_PAGES);
       return;
     }
     for (;;) {
       const page = await this.#pageAfter(after);
       if (!page) {
-        await this.#first();
+        await this.#last(FORGOTTEN_PAGES);
         return;
       }
       await this.#takeAll(page.entries, RECENT);
@@ -128,10 +129,11 @@ export class Sync {
     }
   }
 
-  async #first(): Promise<void> {
+  /** Takes the last pages of the archive, oldest first. What we have is told by its id. */
+  async #last(limit: number): Promise<void> {
     const pages: Page[] = [];
     let before = '';
-    for (let count = 0; count < FIRST_PAGES; count += 1) {
+    for (let count = 0; count < limit; count += 1) {
       const page = await this.parts.archive.page({ before, max: PAGE });
       pages.unshift(page);
       const oldest = page.entries[0];
@@ -168,7 +170,8 @@ export class Sync {
       await this.parts.inbox.take(envelope, arrival);
     } catch (error) {
       if (error instanceof StoreError || error instanceof OfflineError) {
-        this.#hasGap = true;
+        this.#isBehind = true;
+        this.parts.onGap();
         throw error;
       }
       report(error);
