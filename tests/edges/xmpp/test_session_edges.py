@@ -167,24 +167,6 @@ async def test_a_waiting_message_for_a_device_with_negative_priority_reaches_it(
         assert bodies(await edge.settle(bot)) == ["text 1"]
 
 
-async def test_what_another_device_of_the_sender_sends_again_comes_once() -> None:
-    async with Harness() as host:
-        await host.add("alice", "bob", "carol")
-        desk = await host.connect("bob/desk", presence="")
-        phone, tablet, other = [await host.connect(name) for name in ("alice/phone", "alice/tablet", "carol/phone")]
-        tablet.session.lang = "de"
-        message = "<message to='bob@example.org' type='chat' id='m'{}><body>{}</body>{}</message>"
-        origin = "<origin-id xmlns='urn:xmpp:sid:0' id='o'/>"
-        once = message.format("", "one", origin)
-        await phone.send(once)
-        await tablet.send(once, message.format(" from='alice@example.org/tablet'", "one", origin))
-        assert [line.count("<body>one") for line in desk.take()] == [1]
-        # Counted anew, and somebody else.
-        await tablet.send(message.format("", "two", origin))
-        await other.send(once)
-        assert ["<body>two" in line for line in desk.take()] == [True, False]
-
-
 async def test_reading_the_mailbox_fails_for_a_while() -> None:
     async with an_edge() as edge:
         alice, _ = await online(edge, "alice")
