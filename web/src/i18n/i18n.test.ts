@@ -121,6 +121,7 @@ test('every message is used', () => {
     (key) =>
       key !== 'app.noScript' &&
       !all.includes(`'${key}'`) &&
+      !all.includes(`"${key}"`) &&
       !prefixes.some((prefix) => prefix.includes('.') && key.startsWith(prefix)),
   );
   expect(unused).toEqual([]);
