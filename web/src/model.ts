@@ -31,7 +31,7 @@ export type SignInError =
 export interface Session {
   readonly jid: string;
   readonly name: string;
-  /** Name of this installation, for example "Firefox on Linux". */
+  /** Name of this installation, for example "Firefox · Linux". */
   readonly deviceName: string;
 }
 

@@ -15,7 +15,7 @@ await scenario(async (stage) => {
   await alice.message('a secret');
 
   await alice.goToSettings();
-  const others = alice.page.getByRole('button', { name: /^Sign out .+ on /u });
+  const others = alice.page.getByRole('button', { name: /^Sign out .+ · /u });
   await until('both are listed', async () => (await others.count()) === 1);
   await alice.page.getByText('Online now').waitFor();
   await others.click();

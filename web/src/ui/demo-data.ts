@@ -68,7 +68,7 @@ export function voice(seconds: number, seed: number, more: { isHeard?: boolean; 
 /** The conversation of the two reference pictures, with one of each kind of message. */
 export function maraMessages(): Message[] {
   const mara = 'mara@hospital.example';
-  const note = { kind: 'note', note: 'new-device', jid: mara, deviceName: 'Firefox on Linux' } as const;
+  const note = { kind: 'note', note: 'new-device', jid: mara, deviceName: 'Firefox · Linux' } as const;
   return [
     message(mara, false, at('08:20', 1), text('Morning! Are you on call this week?')),
     message(mara, true, at('08:24', 1), text('Until Thursday. Rota: https://hospital.example/rota')),
@@ -189,7 +189,7 @@ export function devicesOf(jid: string): DeviceInfo[] {
     firstSeen: at('10:00', 20),
     fingerprint: groupsOf(jid, deviceId),
   });
-  if (jid === self) return [one(11, 'Firefox on Linux', 'verified', true), one(12, 'Phone', 'verified')];
+  if (jid === self) return [one(11, 'Firefox · Linux', 'verified', true), one(12, 'Phone', 'verified')];
   return [one(1, 'Phone', 'verified'), one(2, 'Browser', 'trusted-first-use'), one(3, '', 'distrusted')];
 }
 

@@ -21,7 +21,7 @@ import type {
 import { SignInFailure } from '../model';
 import * as data from './demo-data';
 
-const session: Session = { jid: data.self, name: 'Alice Lindgren', deviceName: 'Chromium on Linux' };
+const session: Session = { jid: data.self, name: 'Alice Lindgren', deviceName: 'Chromium · Linux' };
 const pageSize = 50;
 
 export function createParley(): Parley {
