@@ -67,21 +67,21 @@ class Bench:
     async def append_window(self, count: int, window: int) -> float:
         """Append with `window` messages always on their way; returns seconds."""
         finished = asyncio.get_running_loop().create_future()
-        todo = count
+        left = count
         waiting = 0
 
         def done(result: Appended | StorageUnavailable) -> None:
             nonlocal waiting
             assert isinstance(result, Appended)
             waiting -= 1
-            if todo:
+            if left:
                 more()
             elif not waiting:
                 finished.set_result(None)
 
         def more() -> None:
-            nonlocal todo, waiting
-            todo -= 1
+            nonlocal left, waiting
+            left -= 1
             waiting += 1
             self.storage.messages.append(self.message(), done)
 
