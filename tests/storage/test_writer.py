@@ -11,6 +11,7 @@ import pytest
 from parley.domain.contacts import Contact
 from parley.domain.errors import NotFound, StorageFull, StorageUnavailable
 from parley.domain.messages import Appended, ArchiveQuery
+from parley.storage.sqlite.readers import Readers
 from parley.storage.sqlite.store import SqliteStorage
 
 from .people import ALICE, BOB, CAROL, answer, append, between, entry, message, two_people
@@ -261,6 +262,19 @@ async def test_a_file_damaged_while_it_runs_is_told_and_stays_told(path: Path) -
         with pytest.raises(StorageUnavailable):
             await storage.rosters.put(alice, Contact(BOB), 10)
         assert (storage.healthy, storage.trouble) == (False, "storage-corrupt")
+
+
+async def test_damage_found_by_a_thread_that_opens_the_file_is_told_too(path: Path) -> None:
+    await filled(path, 2000)
+    found: list[str] = []
+    with path.open("r+b") as file:
+        file.seek(PAGE_BYTES)
+        file.write(b"\xff" * (path.stat().st_size - PAGE_BYTES))
+    readers = Readers(path, 1, 1, lambda: found.append("corrupt"))
+    with pytest.raises(StorageUnavailable) as refused:
+        await readers.run(lambda connection: connection.execute("SELECT 1").fetchone())
+    assert (refused.value.code, found) == ("storage-corrupt", ["corrupt"])
+    await readers.close()
 
 
 async def test_another_process_may_write_in_between(path: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from parley.domain.errors import StorageUnavailable
-from parley.storage.errors import StorageError
+from parley.storage.errors import DatabaseCorrupt, StorageError
 from parley.storage.sqlite import database, failures
 
 T = TypeVar("T")
@@ -61,6 +61,10 @@ class Readers:
             if failure.code == failures.CORRUPT:
                 self._on_corrupt()
             raise failure from error
+        except DatabaseCorrupt as error:
+            # A thread opens its connection with its first read, which may be the one to find the damage.
+            self._on_corrupt()
+            raise StorageUnavailable(failures.CORRUPT, str(error)) from error
         except StorageError as error:
             raise StorageUnavailable("storage-io-error", str(error)) from error
         finally:
