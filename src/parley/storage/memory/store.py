@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+from parley.storage.memory.invitations import MemoryInvitations
 from parley.storage.memory.messages import MemoryMessages
 from parley.storage.memory.nodes import MemoryNodes
 from parley.storage.memory.people import MemoryAccounts, MemoryConversations, MemoryDevices, MemoryRosters
@@ -27,6 +28,7 @@ class MemoryStorage:
         self.conversations = MemoryConversations(tables)
         self.nodes = MemoryNodes(tables)
         self.uploads = MemoryUploads(tables)
+        self.invitations = MemoryInvitations(tables)
 
     async def __aenter__(self) -> Self:
         return self

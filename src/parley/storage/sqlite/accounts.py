@@ -32,6 +32,7 @@ _BELONGINGS = (
     sql("accounts.delete_devices"),
     sql("accounts.delete_uploads"),
     sql("accounts.delete_cursor"),
+    sql("accounts.delete_invitations"),
 )
 _ENTRIES = sql("messages.entries_of_account")
 _DELETE_ENTRY = sql("messages.delete_entry")
@@ -55,7 +56,7 @@ class SqliteAccounts:
         """Create all or none; see the port."""
 
         def change(connection: sqlite3.Connection) -> list[Account]:
-            return [_add(connection, address, credentials, now) for address, credentials in people]
+            return [add_account(connection, address, credentials, now) for address, credentials in people]
 
         return await self._writer.run(change)
 
@@ -133,7 +134,8 @@ class SqliteAccounts:
             pass
 
 
-def _add(connection: sqlite3.Connection, address: str, credentials: Sequence[Credential], now: int) -> Account:
+def add_account(connection: sqlite3.Connection, address: str, credentials: Sequence[Credential], now: int) -> Account:
+    """Create an account within a transaction; raises Conflict("account-exists")."""
     if connection.execute(_FIND, (address,)).fetchone() is not None:
         raise Conflict("account-exists", f"there is an account {address} already")
     account_id = connection.execute(_ADD, (address, now)).lastrowid or 0

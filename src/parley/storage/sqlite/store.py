@@ -21,6 +21,7 @@ from parley.storage.sqlite.checkpoints import CheckpointLimits, Checkpoints
 from parley.storage.sqlite.conversations import SqliteConversations
 from parley.storage.sqlite.devices import SqliteDevices
 from parley.storage.sqlite.inbox import WriterLimits
+from parley.storage.sqlite.invitations import SqliteInvitations
 from parley.storage.sqlite.messages import SqliteMessages
 from parley.storage.sqlite.migrate import check_version, migrate
 from parley.storage.sqlite.nodes import SqliteNodes
@@ -89,6 +90,7 @@ class SqliteStorage:
     conversations: SqliteConversations
     nodes: SqliteNodes
     uploads: SqliteUploads
+    invitations: SqliteInvitations
 
     def __init__(
         self,
@@ -120,6 +122,7 @@ class SqliteStorage:
         self.conversations = SqliteConversations(self._readers)
         self.nodes = SqliteNodes(self._writer, self._readers)
         self.uploads = SqliteUploads(self._writer, self._readers)
+        self.invitations = SqliteInvitations(self._writer, self._readers)
         try:
             finished = await self.accounts.finish_removals()
         except StorageUnavailable as error:

@@ -53,3 +53,6 @@ DELETE FROM upload WHERE account_id = ?;
 
 -- name: delete_cursor
 DELETE FROM delivery_cursor WHERE account_id = ?;
+
+-- name: delete_invitations
+DELETE FROM invitation WHERE inviter_id = ?;
