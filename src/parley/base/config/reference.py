@@ -10,7 +10,8 @@ from annotated_types import Ge, Le, MinLen
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from parley.base.config.sections import Section, Settings
+from parley.base.config.section import Section
+from parley.base.config.sections import Settings
 
 _EXAMPLE_SETTINGS = {
     "http": ("listen", "public_url"),

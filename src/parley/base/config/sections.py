@@ -5,16 +5,19 @@ page. `reload=True` marks what SIGHUP applies to a running server; all else take
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from parley.base.config.section import Section
+from parley.base.config.section import setting as _setting
 from parley.base.config.values import (
     Address,
     AllowedNetwork,
     Domain,
     FilePath,
     IpAddress,
+    Label,
     ListenAddress,
     OptionalPath,
     Origin,
@@ -26,17 +29,6 @@ from parley.base.config.values import (
 )
 
 _MIB = 1024 * 1024
-
-
-def _setting(default: Any, description: str, *, unit: str = "", reload: bool = False, **bounds: Any) -> Any:
-    extra: dict[str, JsonValue] = {"unit": unit, "reload": reload}
-    return Field(default=default, description=description, json_schema_extra=extra, **bounds)
-
-
-class Section(BaseModel):
-    """A table of the settings file. Unknown keys are errors; values are frozen and not converted between types."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
 
 
 class HttpSettings(Section):
@@ -104,6 +96,22 @@ class TlsSettings(Section):
         "certs/fullchain.pem", "PEM file with the certificate and its chain, the server's own first.", reload=True
     )
     private_key: FilePath = _setting("certs/key.pem", "PEM file with the private key, unencrypted.", reload=True)
+
+
+class ServicesSettings(Section):
+    """Names of the services below each domain: a label such as `conference` serves `conference.example.org`. An empty
+    one switches the service off."""
+
+    rooms: Label = _setting("conference", "Where rooms are (XEP-0045).")
+    pubsub: Label = _setting("pubsub", "Where nodes are that belong to no account (XEP-0060).")
+    upload: Label = _setting("upload", "Where clients ask for upload slots (XEP-0363).")
+
+    @model_validator(mode="after")
+    def _labels_differ(self) -> Self:
+        labels = [label for label in (self.rooms, self.pubsub, self.upload) if label]
+        if len(labels) != len(set(labels)):
+            raise ValueError("two services have the same name")
+        return self
 
 
 class XmppSettings(Section):
@@ -395,6 +403,7 @@ class Settings(Section):
     http: HttpSettings = Field(default_factory=HttpSettings)
     tls: TlsSettings
     xmpp: XmppSettings = Field(default_factory=XmppSettings)
+    services: ServicesSettings = Field(default_factory=ServicesSettings)
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
     sip: SipSettings = Field(default_factory=SipSettings)
     media: MediaSettings = Field(default_factory=MediaSettings)

@@ -89,6 +89,16 @@ def parse_port_range(value: object) -> PortRange:
     return PortRange(int(first), int(last))
 
 
+def parse_label(value: object) -> str:
+    """Read one label of a domain name, or nothing. Raises ValueError."""
+    if value == "":
+        return ""
+    label = parse_domain(value)
+    if "." in label:
+        raise ValueError("must be one label, without a dot")
+    return label
+
+
 def parse_domain(value: object) -> str:
     """Read a domain name and return it as RFC 7622 §3.2 compares it: lower case, U-labels, no final dot.
 
@@ -190,6 +200,7 @@ def resolve_optional_path(value: object, info: ValidationInfo) -> Path | None:
 
 Address = Annotated[ListenAddress, PlainValidator(parse_listen_address)]
 Ports = Annotated[PortRange, PlainValidator(parse_port_range)]
+Label = Annotated[str, PlainValidator(parse_label)]
 Domain = Annotated[str, PlainValidator(parse_domain)]
 IpAddress = Annotated[str, PlainValidator(parse_ip_address)]
 AllowedNetwork = Annotated[Network, PlainValidator(parse_network)]

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from parley.edges.xmpp.session import Session
 from parley.protocols.xmpp.element import xml
+from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from parley.base.config import Settings
     from parley.domain.accounts import Account
     from parley.edges.xmpp.host import Host
-    from parley.edges.xmpp.session import Session
+    from parley.edges.xmpp.origin import Origin
     from parley.protocols.xmpp.dataforms import Form
     from parley.protocols.xmpp.element import Child, Element
     from parley.protocols.xmpp.jid import JID
@@ -43,11 +45,12 @@ class IqRequest:
     """A request for the server itself. `payload` is the stanza's one child.
 
     `account` is the account addressed (the sender's own for ACCOUNT), None for SERVER. `to` is the address the answer
-    comes from.
+    comes from, `sender` the full address of who asks.
     """
 
     host: Host
-    session: Session
+    origin: Origin
+    sender: JID
     element: Element
     payload: Child
     target: Target
@@ -55,9 +58,16 @@ class IqRequest:
     account: Account | None
 
     @property
-    def sender(self) -> JID:
-        """The full address of the asking client."""
-        return self.session.jid
+    def session(self) -> Session:
+        """The session of the asking client. Raises StanzaError (forbidden) for who is no client of ours."""
+        if not isinstance(self.origin, Session):
+            raise StanzaError(StanzaCondition.FORBIDDEN, "only people of this server may ask this")
+        return self.origin
+
+    @property
+    def asker(self) -> JID:
+        """The bare address of who asks."""
+        return self.sender.bare
 
     @property
     def tree(self) -> _Element:
@@ -67,7 +77,7 @@ class IqRequest:
     def answer(self, result: bytes = b"") -> None:
         """Send the result now, for a handler that has more to send behind it and returns None."""
         attrs = {"type": "result", "id": self.element.id, "from": self.element.to, "to": str(self.sender)}
-        self.session.send(xml("iq", attrs, result))
+        self.origin.answer(xml("iq", attrs, result))
 
 
 IqHandle = Callable[[IqRequest], Awaitable[bytes | None]]
@@ -81,7 +91,8 @@ Raises StanzaError, or a DomainError that has a mapping.
 class IqHandler:
     """One kind of request: `type` is get or set.
 
-    With target SERVER, `service` is the subdomain that answers, such as `upload`; empty for the domain itself.
+    With target SERVER, `service` is the key of the service that answers, such as `upload`; empty for the domain itself.
+    `for_strangers` says whether others than clients of this server may ask: partners' users, components, rooms.
     """
 
     type: str
@@ -90,6 +101,7 @@ class IqHandler:
     targets: frozenset[Target]
     handle: IqHandle
     service: str = ""
+    for_strangers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +114,46 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Inbound:
+    """A stanza for an address of a service. `origin` is None for what the server or a service of it sent."""
+
+    host: Host
+    origin: Origin | None
+    element: Element
+    sender: JID
+    to: JID
+
+
+class Receiver(Protocol):
+    """What takes the stanzas for the addresses of a service. Each may raise StanzaError, or a DomainError."""
+
+    async def message(self, stanza: Inbound) -> None:
+        """A message of any type."""
+        ...
+
+    async def presence(self, stanza: Inbound) -> None:
+        """A presence of any type."""
+        ...
+
+    async def iq(self, stanza: Inbound) -> bytes | None:
+        """An iq of any type, results and errors too, that no `IqHandler` of the service takes.
+
+        Returns the XML inside the result, or None when it is not answered, or has been already.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
-    """A service on a subdomain: `name` is the first label, such as `upload`."""
+    """A service on a subdomain: `name` is its key, such as `upload`; the subdomain's label is a setting."""
 
     name: str
     identity: Identity
     features: tuple[str, ...]
     form: Callable[[Host], Form] | None = None
     """An extended information form (XEP-0128) for its disco#info."""
+    receiver: Callable[[Host], Receiver] | None = None
+    """Who takes its stanzas; without, all but the requests that handlers answer are refused."""
 
 
 @dataclass(frozen=True, slots=True)

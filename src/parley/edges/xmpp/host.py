@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 
 if TYPE_CHECKING:
     from parley.base.clock import Clock
@@ -24,11 +27,13 @@ if TYPE_CHECKING:
     from parley.edges.xmpp.extension import Extension
     from parley.edges.xmpp.mail import Mail
     from parley.edges.xmpp.messages import Messages
+    from parley.edges.xmpp.post import Abroad, Post
     from parley.edges.xmpp.presences import Presences
     from parley.edges.xmpp.queries import Queries
     from parley.edges.xmpp.requests import Requests
     from parley.edges.xmpp.rosters import Rosters
     from parley.edges.xmpp.router import Router
+    from parley.edges.xmpp.services import Services
     from parley.edges.xmpp.sessions import Sessions
     from parley.ops.metrics import Metrics
 
@@ -68,7 +73,13 @@ class Host:
     mail: Mail
     presences: Presences
     requests: Requests
+    services: Services
+    post: Post
     queries: Queries
+    federation: Abroad | None = None
+    """The way to other servers, where there is one."""
+    components: Mapping[str, Abroad] = MappingProxyType({})
+    """External components (XEP-0114) by their domain."""
     is_draining: bool = False
 
     def __init__(self) -> None:
@@ -80,6 +91,13 @@ class Host:
             self._memories[kind] = kind(self)
         found: T = self._memories[kind]
         return found
+
+    def abroad(self, domain: str) -> Abroad:
+        """The way to a domain that is not ours. Raises StanzaError when there is none."""
+        way = self.components.get(domain, self.federation)
+        if way is None:
+            raise StanzaError(StanzaCondition.REMOTE_SERVER_NOT_FOUND)
+        return way
 
     @property
     def domains(self) -> tuple[str, ...]:

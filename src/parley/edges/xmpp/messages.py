@@ -1,4 +1,4 @@
-"""Messages from clients: into the pipeline, out to sessions (RFC 6121 §5 and §8.5, XEP-0160, XEP-0280)."""
+"""Messages: into the pipeline, out to sessions (RFC 6121 §5 and §8.5, XEP-0160, XEP-0280)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 from parley.domain.errors import StorageUnavailable
 from parley.domain.messages import Appended, Submission
 from parley.edges.xmpp.decoration import carbon, with_stanza_id
+from parley.edges.xmpp.extension import Inbound
 from parley.edges.xmpp.refusals import stanza_error
 from parley.edges.xmpp.traits import Traits, kind_of, traits_of
-from parley.protocols.xmpp.element import Element
+from parley.protocols.xmpp.element import Element, restamp
 from parley.protocols.xmpp.errors import JIDError, StanzaCondition, StanzaError
 from parley.protocols.xmpp.jid import JID
 from parley.protocols.xmpp.namespaces import NS_CARBONS, NS_STANZA_IDS
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from parley.domain.accounts import Account
     from parley.edges.xmpp.host import Host
+    from parley.edges.xmpp.origin import Origin
     from parley.edges.xmpp.session import Session
 
 _ID: Final = re.compile(rb"""\sid\s*=\s*("[^"]*"|'[^']*')""")
@@ -30,56 +32,103 @@ _ID: Final = re.compile(rb"""\sid\s*=\s*("[^"]*"|'[^']*')""")
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A message of a client with what was read off it."""
+    """A message with what was read off it. `origin` is None for what the server or a service of it writes."""
 
-    session: Session
+    origin: Origin | None
+    sender: JID
     element: Element
     to: JID
     kind: str
     traits: Traits
 
+    def stamped(self, element: Element) -> bytes:
+        """The message as it goes on."""
+        if self.origin is None:
+            return restamp(element, from_=str(self.sender), to=str(self.to))
+        return self.origin.stamped(element, to=str(self.to))
+
+    @property
+    def author(self) -> Account | None:
+        """The account of ours that wrote it."""
+        return None if self.origin is None else self.origin.owner
+
 
 class Messages:
-    """Takes messages from sessions and delivers them."""
+    """Takes messages from wherever they come and delivers them."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    def from_client(self, session: Session, element: Element, token: int) -> bool:
+    def receive(self, origin: Origin, element: Element, token: int) -> bool:
         """Handle a message; False when it must wait for others on their way to the log.
 
         Raises:
             StanzaError: it cannot be delivered; RemoteProtocolError: it is malformed.
         """
         host = self._host
-        to = JID.parse(element.to) if element.to else session.jid.bare
+        sender = origin.sender(element)
+        to = JID.parse(element.to) if element.to else sender.bare
         kind = kind_of(element)
         traits = traits_of(element, kind)
-        if not traits.is_mailed and session.is_waiting_for_log:
+        if not traits.is_mailed and origin.is_waiting_for_log:
             return False
+        letter = Letter(origin, sender, element, to, kind, traits)
         if not host.router.is_account(to):
-            if not host.router.is_local(to):
-                raise StanzaError(StanzaCondition.REMOTE_SERVER_NOT_FOUND)
-            raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
+            return self._elsewhere(letter, origin, token)
         if kind == "normal" and to.is_full and host.router.find(to) is None:
             # RFC 6121 §8.5.3.2.1: not one for the account, as a chat would be; its sender is told.
             raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
         address = str(to.bare)
         recipient = host.stores.directory.cached(address)
-        if recipient is not None and host.conversations.is_known(session.account.address, address):
-            self._accept(Letter(session, element, to, kind, traits), token, recipient)
+        own = str(sender.bare) if origin.owner is None else origin.owner.address
+        if recipient is not None and host.conversations.is_known(own, address):
+            self._accept(letter, origin, token, recipient)
             return True
-        if session.is_waiting_for_log:
+        if origin.is_waiting_for_log:
             return False
-        session.run(self._find_first(Letter(session, element, to, kind, traits)), element, token)
+        origin.run(self._find_first(letter), element, token)
         return True
+
+    def _elsewhere(self, letter: Letter, origin: Origin, token: int) -> bool:
+        """Not for a person of ours."""
+        router, to = self._host.router, letter.to
+        if not router.is_local(to):
+            if origin.is_waiting_for_log and not letter.traits.is_mailed:
+                return False
+            self._send_abroad(letter, origin, token)
+        elif not router.service(to.domain):
+            raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
+        elif origin.is_waiting_for_log:
+            return False
+        else:
+            inbound = Inbound(self._host, origin, letter.element, letter.sender, to)
+            origin.run(self._host.services.message(inbound), letter.element, token)
+        return True
+
+    def _send_abroad(self, letter: Letter, origin: Origin, token: int) -> None:
+        way = self._host.abroad(letter.to.domain)
+        if letter.traits.is_mailed and letter.author is not None:
+            # Into the author's archive first; it leaves when it is committed.
+            self._accept(letter, origin, token, None)
+            return
+        stanza = self._stamped(letter)
+        way.send(stanza, letter.sender, letter.to)
+        if letter.traits.is_copied and letter.author is not None:
+            self._copy_sent(letter, stanza)
+        origin.handled(token)
+
+    async def deliver(self, element: Element, sender: JID, to: JID) -> None:
+        """Take a message of the server or a service of it to a person of ours. Raises as `receive`, and when it
+        could not be stored."""
+        kind = kind_of(element)
+        await self._find_first(Letter(None, sender, element, to, kind, traits_of(element, kind)))
 
     async def _find_first(self, letter: Letter) -> None:
         recipient = await self._host.stores.directory.find(str(letter.to.bare))
         if recipient is None:
             # RFC 6121 §8.5.1. Who writes learns by it that there is no such account, rather than wait for an answer.
             raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
-        await self._host.conversations.load(letter.session.account.address, recipient.address)
+        await self._host.conversations.load(str(letter.sender.bare), recipient.address)
         if not letter.traits.is_mailed:
             self._pass_on(letter, recipient)
             return
@@ -92,39 +141,38 @@ class Messages:
             raise outcome
         self._host.metrics.delivered(self._host.clock.monotonic() - started)
 
-    def _accept(self, letter: Letter, token: int, recipient: Account) -> None:
-        session = letter.session
-        if not letter.traits.is_mailed:
+    def _accept(self, letter: Letter, origin: Origin, token: int, recipient: Account | None) -> None:
+        if not letter.traits.is_mailed and recipient is not None:
             self._pass_on(letter, recipient)
-            session.handled(token)
+            origin.handled(token)
             return
         started = self._host.clock.monotonic()
         submission = self._submission(letter, recipient)
 
         def done(outcome: Appended | StorageUnavailable) -> None:
             if isinstance(outcome, StorageUnavailable):
-                session.reply_error(letter.element, stanza_error(outcome))
+                origin.reply_error(letter.element, stanza_error(outcome))
             else:
                 self._host.metrics.delivered(self._host.clock.monotonic() - started)
-            session.committed(token)
+            origin.committed(token)
 
-        session.in_flight()
+        origin.in_flight()
         try:
             self._host.pipeline.accept(submission, done)
         except Exception:
-            # Whatever it is, the session must not wait for a message that is not on its way.
-            session.not_in_flight()
+            # Whatever it is, the origin must not wait for a message that is not on its way.
+            origin.not_in_flight()
             raise
 
-    def _submission(self, letter: Letter, recipient: Account) -> Submission:
-        session, to, traits = letter.session, letter.to, letter.traits
+    def _submission(self, letter: Letter, recipient: Account | None) -> Submission:
+        sender, to, traits, author = letter.sender, letter.to, letter.traits, letter.author
         return Submission(
-            sender=session.account.address,
-            sender_device=session.jid.resource,
-            sender_id=session.account.id,
-            recipient=recipient.address,
+            sender=str(sender.bare) if author is None else author.address,
+            sender_device=sender.resource,
+            sender_id=None if author is None else author.id,
+            recipient=str(to.bare) if recipient is None else recipient.address,
             recipient_device=to.resource,
-            recipient_id=recipient.id,
+            recipient_id=None if recipient is None else recipient.id,
             content=self._stamped(letter),
             origin_id=_origin_id(letter.element),
             unstamped=_unstamped(letter.element),
@@ -154,10 +202,17 @@ class Messages:
                 for target in targets:
                     target.send(stanza, appended.seq)
                 _send_copies("received", stanza, copies, appended.seq)
+        else:
+            self._leave(submission)
         if submission.sender != submission.recipient:
             copies = self._copied(submission, submission.sender, own)
             if copies:
                 _send_copies("sent", self._identified(submission, submission.sender, appended), copies, 0)
+
+    def _leave(self, submission: Submission) -> None:
+        """Send a committed message of ours abroad; it does not carry an id of our archive."""
+        to = JID.parse(submission.recipient)
+        self._host.post.send(submission.content, to)
 
     def _identified(self, submission: Submission, by: str, appended: Appended) -> bytes:
         if self._host.settings.archive.enabled and not submission.is_archived:
@@ -191,7 +246,7 @@ class Messages:
         element = letter.element
         if letter.traits.claims_stanza_id or letter.traits.is_private:
             element = self._pruned(element)
-        return letter.session.stamped(element, to=str(letter.to))
+        return letter.stamped(element)
 
     def _pruned(self, element: Element) -> Element:
         tree = copy.deepcopy(element.tree())
@@ -213,7 +268,7 @@ class Messages:
     # What is not kept: typing, headlines, errors.
 
     def _pass_on(self, letter: Letter, recipient: Account) -> None:
-        session, to, kind = letter.session, letter.to, letter.kind
+        to, kind = letter.to, letter.kind
         stanza = self._stamped(letter)
         exact = self._host.router.find(to) if to.is_full else None
         if exact is not None:
@@ -229,9 +284,17 @@ class Messages:
         for target in targets:
             target.send(stanza)
         if letter.traits.is_copied:
-            _send_copies("received", stanza, self._carbon_sessions(recipient.address, (*targets, session)), 0)
-            if recipient.address != session.account.address:
-                _send_copies("sent", stanza, self._carbon_sessions(session.account.address, (session,)), 0)
+            without = (*targets, *self._own(letter))
+            _send_copies("received", stanza, self._carbon_sessions(recipient.address, without), 0)
+            if letter.author is not None and recipient.address != letter.author.address:
+                self._copy_sent(letter, stanza)
+
+    def _own(self, letter: Letter) -> Sequence[Session]:
+        session = self._host.router.find(letter.sender)
+        return () if session is None else (session,)
+
+    def _copy_sent(self, letter: Letter, stanza: bytes) -> None:
+        _send_copies("sent", stanza, self._carbon_sessions(str(letter.sender.bare), self._own(letter)), 0)
 
 
 def _send_copies(direction: str, stanza: bytes, sessions: Sequence[Session], seq: int) -> None:

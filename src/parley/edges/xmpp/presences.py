@@ -1,11 +1,12 @@
-"""Presence from clients (RFC 6121 §4): broadcast, probes, directed presence. Subscriptions are in `subscribing.py`."""
+"""Presence (RFC 6121 §4): broadcast, probes, directed presence. Subscriptions are in `subscribing.py`."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
 
-from parley.edges.xmpp.session import Presence
+from parley.edges.xmpp.extension import Inbound
+from parley.edges.xmpp.session import Presence, Session
 from parley.edges.xmpp.subscribing import Subscribing
 from parley.protocols.xmpp.element import Element, xml
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
@@ -13,14 +14,13 @@ from parley.protocols.xmpp.jid import JID
 from parley.protocols.xmpp.namespaces import NS_CLIENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from parley.domain.accounts import Account
     from parley.domain.contacts import Roster
     from parley.edges.xmpp.host import Host
-    from parley.edges.xmpp.session import Session
+    from parley.edges.xmpp.origin import Origin
 
 _SUBSCRIPTION_TYPES: Final = frozenset({"subscribe", "subscribed", "unsubscribe", "unsubscribed"})
+_TYPES: Final = frozenset({None, "unavailable", "probe", "error"}) | _SUBSCRIPTION_TYPES
 _PRIORITY: Final = re.compile(r"[+-]?[0-9]{1,3}")
 _SHOWS: Final = frozenset({"", "away", "chat", "dnd", "xa"})
 
@@ -32,20 +32,28 @@ class Presences:
         self._host = host
         self._subscribing = Subscribing(host)
 
-    def from_client(self, session: Session, element: Element, token: int) -> None:
+    def receive(self, origin: Origin, element: Element, token: int) -> None:
         """Handle a presence stanza.
 
         Raises:
             StanzaError: its type is unknown; RemoteProtocolError: it is malformed.
         """
-        kind = element.type
         to = JID.parse(element.to) if element.to else None
+        if element.type not in _TYPES:
+            raise StanzaError(StanzaCondition.BAD_REQUEST, "unknown type of presence")
+        if to is not None and self._host.router.service(to.domain):
+            origin.run(self._to_service(origin, element, to), element, token)
+        elif isinstance(origin, Session):
+            self._from_client(origin, element, to, token)
+        else:
+            raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
+
+    def _from_client(self, session: Session, element: Element, to: JID | None, token: int) -> None:
+        kind = element.type
         if kind in _SUBSCRIPTION_TYPES:
             if to is None or not to.local:
                 raise StanzaError(StanzaCondition.BAD_REQUEST, "a subscription names a contact")
             session.run(self._subscribing.from_client(session, element, to.bare), element, token)
-        elif kind not in (None, "unavailable", "probe", "error"):
-            raise StanzaError(StanzaCondition.BAD_REQUEST, "unknown type of presence")
         elif to is not None:
             session.run(self._directed(session, element, to), element, token)
         elif kind is None:
@@ -54,6 +62,11 @@ class Presences:
             session.run(self._unavailable(session, session.stamped(element, to=None)), element, token)
         else:
             session.handled(token)
+
+    async def _to_service(self, origin: Origin, element: Element, to: JID) -> None:
+        if isinstance(origin, Session):
+            self._remember(origin, element, to)
+        await self._host.services.presence(Inbound(self._host, origin, element, origin.sender(element), to))
 
     def ended(self, session: Session) -> None:
         """The session is over without having said so."""
@@ -130,14 +143,7 @@ class Presences:
             other.send(_to(stanza, own))
 
     def _send(self, stanza: bytes, to: JID) -> None:
-        for target in self._targets(to):
-            target.send(_to(stanza, to))
-
-    def _targets(self, to: JID) -> Iterable[Session]:
-        if to.is_full:
-            session = self._host.router.find(to)
-            return () if session is None else (session,)
-        return self._host.router.available(str(to))
+        self._host.post.send(_to(stanza, to), to)
 
     # Probes and directed presence.
 
@@ -159,8 +165,13 @@ class Presences:
         if element.type == "probe":
             await self._answer_probe(session, to)
             return
-        if not self._host.router.is_account(to):
+        if self._host.router.is_local(to) and not self._host.router.is_account(to):
             return  # RFC 6121 §8.5.1: presence for nobody is silently ignored
+        self._remember(session, element, to)
+        self._send(session.stamped(element, to=None), to)
+
+    def _remember(self, session: Session, element: Element, to: JID) -> None:
+        """RFC 6121 §4.6.3: who was told that the user is there is told as well that they are gone."""
         if element.type is None:
             most = self._host.settings.limits.max_directed_presences
             if to not in session.directed and len(session.directed) >= most:
@@ -168,7 +179,6 @@ class Presences:
             session.directed.add(to)
         elif element.type == "unavailable":
             session.directed.discard(to)
-        self._send(session.stamped(element, to=None), to)
 
     # For rosters and subscriptions.
 

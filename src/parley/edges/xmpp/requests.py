@@ -1,12 +1,13 @@
-"""Requests from clients (RFC 6120 §8.2.3): to an extension of ours, or on to another client."""
+"""Requests (RFC 6120 §8.2.3): to an extension of ours, to a service, or on to another client or server."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from parley.edges.xmpp.extension import ANY_SERVICE, Extension, IqHandler, IqRequest, Target
-from parley.protocols.xmpp.element import Element
+from parley.edges.xmpp.extension import ANY_SERVICE, Extension, Inbound, IqHandler, IqRequest, Target
+from parley.edges.xmpp.session import Session
+from parley.protocols.xmpp.element import Element, xml
 from parley.protocols.xmpp.errors import (
     PayloadError,
     StanzaCondition,
@@ -18,7 +19,7 @@ from parley.protocols.xmpp.jid import JID
 
 if TYPE_CHECKING:
     from parley.edges.xmpp.host import Host
-    from parley.edges.xmpp.session import Session
+    from parley.edges.xmpp.origin import Origin
 
 _Key = tuple[str, str, str, Target, str]
 
@@ -48,7 +49,7 @@ class Requests:
         self._host = host
         self._handlers = handlers_of(host.extensions)
 
-    def from_client(self, session: Session, element: Element, token: int) -> None:
+    def receive(self, origin: Origin, element: Element, token: int) -> None:
         """Handle an iq.
 
         Raises:
@@ -59,30 +60,41 @@ class Requests:
             # RFC 6120 §8.2.3: a request MUST have an id and exactly one child.
             if not element.id or len(element.children) != 1:
                 raise StanzaError(StanzaCondition.BAD_REQUEST, "a request has an id and one child")
-            self._request(session, element, token)
+            self._request(origin, element, token)
         elif kind in ("result", "error"):
-            if element.to:
-                self._forward(session, element, JID.parse(element.to))
-            session.handled(token)
+            self._response(origin, element, token)
         else:
             raise StanzaError(StanzaCondition.BAD_REQUEST, "unknown type of iq")
 
-    def _request(self, session: Session, element: Element, token: int) -> None:
-        router = self._host.router
-        to = JID.parse(element.to) if element.to else session.jid.bare
-        if not router.is_local(to):
-            raise StanzaError(StanzaCondition.REMOTE_SERVER_NOT_FOUND)
-        if to.is_full and to.local:
-            if not self._forward(session, element, to):
+    def _request(self, origin: Origin, element: Element, token: int) -> None:
+        host, sender = self._host, origin.sender(element)
+        to = JID.parse(element.to) if element.to else sender.bare
+        if not host.router.is_local(to):
+            host.abroad(to.domain).send(origin.stamped(element, to=str(to)), sender, to)
+            origin.handled(token)
+        elif to.is_full and host.router.is_account(to):
+            if not self._forward(origin, element, to):
                 raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
-            session.handled(token)
-            return
-        session.run(self._answer(session, element, to), element, token)
+            origin.handled(token)
+        else:
+            origin.run(self._answer(origin, element, to), element, token)
 
-    def _forward(self, session: Session, element: Element, to: JID) -> bool:
+    def _response(self, origin: Origin, element: Element, token: int) -> None:
+        router = self._host.router
+        to = JID.parse(element.to) if element.to else None
+        if to is not None and router.service(to.domain):
+            origin.run(self._to_service(origin, element, to), element, token)
+            return
+        if to is not None and router.is_local(to):
+            self._forward(origin, element, to)
+        elif to is not None:
+            self._host.post.send(origin.stamped(element, to=str(to)), to)
+        origin.handled(token)
+
+    def _forward(self, origin: Origin, element: Element, to: JID) -> bool:
         target = self._host.router.find(to)
         if target is not None:
-            target.send(session.stamped(element, to=str(to)))
+            target.send(origin.stamped(element, to=str(to)))
         return target is not None
 
     def bounce(self, stanza: bytes) -> None:
@@ -97,31 +109,48 @@ class Requests:
         except PayloadError:
             return  # it was passed on without a look inside
         if element.from_ and may_be_answered(element):
-            asker = self._host.router.find(JID.parse(element.from_))
-            if asker is not None:
-                asker.send(error_reply(element, StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)))
+            error = StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
+            self._host.post.send(error_reply(element, error), JID.parse(element.from_))
 
-    async def _answer(self, session: Session, element: Element, to: JID) -> None:
+    async def _answer(self, origin: Origin, element: Element, to: JID) -> None:
         payload = element.children[0]
-        target, service, account = Target.SERVER, "", None
-        if to == session.jid.bare:
-            target, account = Target.ACCOUNT, session.account
-        elif to.local:
-            target = Target.CONTACT
-            if not self._host.router.is_account(to):
-                raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
-        else:
-            service = self._host.router.service(to.domain) or ""
-        key = (element.type or "", payload.namespace, payload.name, target)
-        handler = self._handlers.get((*key, service)) or self._handlers.get((*key, ANY_SERVICE))
-        if handler is None:
+        handler, target = self._handler(origin, element, to)
+        if handler is None and self._host.router.service(to.domain):
+            await self._to_service(origin, element, to)
+            return
+        if handler is None or not (handler.for_strangers or isinstance(origin, Session)):
             raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
-        if target is Target.CONTACT:
+        account = None
+        if target is Target.ACCOUNT:
+            account = origin.owner
+        elif target is Target.CONTACT:
             account = await self._host.stores.directory.find(str(to))
             if account is None:
                 # RFC 6121 §8.5.1; whether one that is there answers the same to strangers is for its handler to say.
                 raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
-        request = IqRequest(self._host, session, element, payload, target, to, account)
+        request = IqRequest(self._host, origin, origin.sender(element), element, payload, target, to, account)
         result = await handler.handle(request)
         if result is not None:
             request.answer(result)
+
+    def _handler(self, origin: Origin, element: Element, to: JID) -> tuple[IqHandler | None, Target]:
+        """Who of the extensions answers a request, and as what it addresses."""
+        payload, router = element.children[0], self._host.router
+        target, service = Target.SERVER, ""
+        if origin.owner is not None and str(to) == origin.owner.address:
+            target = Target.ACCOUNT
+        elif router.is_account(to):
+            target = Target.CONTACT
+        else:
+            service = router.service(to.domain) or ""
+            if service and (to.local or to.resource):
+                return None, target
+        key = (element.type or "", payload.namespace, payload.name, target)
+        return self._handlers.get((*key, service)) or self._handlers.get((*key, ANY_SERVICE)), target
+
+    async def _to_service(self, origin: Origin, element: Element, to: JID) -> None:
+        sender = origin.sender(element)
+        result = await self._host.services.iq(Inbound(self._host, origin, element, sender, to))
+        if result is not None:
+            attrs = {"type": "result", "id": element.id, "from": element.to, "to": str(sender)}
+            origin.answer(xml("iq", attrs, result))

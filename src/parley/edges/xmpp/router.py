@@ -19,12 +19,12 @@ class Router:
 
     Args:
         domains: the domains served here.
-        services: first labels of the subdomains that answer, such as `upload`.
+        services: keys of the services below each domain, such as `upload`, by the first label of their addresses.
     """
 
-    def __init__(self, domains: Collection[str], services: Collection[str]) -> None:
+    def __init__(self, domains: Collection[str], services: Mapping[str, str]) -> None:
         self._domains = frozenset(domains)
-        self._services = {f"{service}.{domain}": service for service in services for domain in domains}
+        self._services = {f"{label}.{domain}": service for label, service in services.items() for domain in domains}
         self._sessions: dict[str, dict[str, Session]] = {}
         self.count = 0
 
@@ -39,6 +39,10 @@ class Router:
     def service(self, domain: str) -> str | None:
         """The service on a subdomain, "" for a domain itself, None for what is not ours."""
         return "" if domain in self._domains else self._services.get(domain)
+
+    def services(self, domain: str) -> Mapping[str, str]:
+        """The services below one of our domains: keys by address."""
+        return {at: key for at, key in self._services.items() if at.partition(".")[2] == domain}
 
     def of(self, address: str) -> Mapping[str, Session]:
         """The sessions of an account by resource."""

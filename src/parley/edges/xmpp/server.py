@@ -21,11 +21,13 @@ from parley.edges.xmpp.host import Host, Stores
 from parley.edges.xmpp.listener import Doorkeeper, Listener, Nonza
 from parley.edges.xmpp.mail import Mail
 from parley.edges.xmpp.messages import Messages
+from parley.edges.xmpp.post import Post
 from parley.edges.xmpp.presences import Presences
 from parley.edges.xmpp.queries import Queries
 from parley.edges.xmpp.requests import Requests
 from parley.edges.xmpp.rosters import Rosters
 from parley.edges.xmpp.router import Router
+from parley.edges.xmpp.services import Services
 from parley.edges.xmpp.sessions import Sessions
 
 if TYPE_CHECKING:
@@ -62,7 +64,13 @@ def build_host(
     host.stores = stores
     host.extensions = tuple(extensions)
     host.new_id = new_id
-    services = [service.name for extension in extensions for service in extension.services]
+    labels = {
+        "rooms": settings.services.rooms,
+        "pubsub": settings.services.pubsub,
+        "upload": settings.services.upload,
+    }
+    declared = [service.name for extension in extensions for service in extension.services]
+    services = {labels[name]: name for name in declared if labels[name]}
     host.router = Router(settings.domains, services)
     host.sessions = Sessions(host)
     host.rosters = Rosters(host)
@@ -70,6 +78,8 @@ def build_host(
     host.messages = Messages(host)
     host.presences = Presences(host)
     host.queries = Queries()
+    host.services = Services(host)
+    host.post = Post(host)
     host.requests = Requests(host)
     is_lowering_refused = settings.policy.unsealed_in_sealed == "refuse"
     host.conversations = Conversations(stores.conversations, is_lowering_refused=is_lowering_refused)

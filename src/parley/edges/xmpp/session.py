@@ -1,25 +1,15 @@
-"""A bound resource: what a client is to the rest of the server, connected or waiting to be resumed.
-
-Stanzas of one client are handled in the order in which they came (RFC 6120 §10.1). Messages that go to the log overtake
-nothing and wait for nobody: many are on their way to the disk at once, and the log keeps their order. Anything else
-waits until they are there, so that a query sees what was sent before it.
-"""
+"""A bound resource: what a client is to the rest of the server, connected or waiting to be resumed."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from parley.base import log as logs
-from parley.domain.errors import DomainError
-from parley.edges.xmpp.refusals import stanza_error
+from parley.edges.xmpp.origin import Origin
 from parley.protocols.xmpp.element import Element, restamp
 from parley.protocols.xmpp.errors import (
     JIDError,
-    RemoteProtocolError,
-    StanzaCondition,
     StanzaError,
     StreamCondition,
     error_reply,
@@ -32,8 +22,6 @@ if TYPE_CHECKING:
     from parley.domain.accounts import Account
     from parley.edges.xmpp.connection import Connection
     from parley.edges.xmpp.host import Host
-
-log = logs.get(__name__)
 
 _ROOM_S = 0.05
 # The first letter of a stanza's name tells which it is.
@@ -57,11 +45,13 @@ class Sent:
     seq: int
 
 
-class Session:
+class Session(Origin):
     """One bound resource."""
 
+    is_ended = False
+
     def __init__(self, host: Host, account: Account, jid: JID, connection: Connection) -> None:
-        self.host = host
+        super().__init__(host, account)
         self.account = account
         self.jid = jid
         self.connection: Connection | None = connection
@@ -78,14 +68,6 @@ class Session:
         self.detached_at = 0.0
         self.is_leaving = False
         """The client has said its last; what it said is being done still."""
-        self.is_ended = False
-        limits = host.settings.limits
-        # Read on at a quarter: not at every stanza anew.
-        self._backlog_high, self._backlog_low = limits.max_queued_stanzas, limits.max_queued_stanzas // 4
-        self._in_flight_high, self._in_flight_low = limits.max_uncommitted, limits.max_uncommitted // 4
-        self._in_flight = 0
-        self._is_busy = False
-        self._backlog: deque[tuple[Element, int]] = deque()
         self._resumption: Callable[[bool], None] | None = None
 
     # Towards the client.
@@ -142,6 +124,27 @@ class Session:
         lang = {"lang": self.lang} if self.lang and element.lang is None else {}
         return restamp(element, from_=from_ or str(self.jid), to=to, **lang)
 
+    def sender(self, element: Element) -> JID:
+        """Always the client."""
+        return self.jid
+
+    def answer(self, stanza: bytes) -> None:
+        """As `send`."""
+        self.send(stanza)
+
+    def hold(self, reason: str) -> None:
+        """Read no further, as long as there is a connection."""
+        if self.connection is not None:
+            self.connection.pause(reason)
+
+    def go_on(self, reason: str) -> None:
+        """Read on."""
+        if self.connection is not None:
+            self.connection.unpause(reason)
+
+    def __str__(self) -> str:
+        return str(self.jid)
+
     def send_nonza(self, element: bytes) -> None:
         """Send an element that stream management does not count."""
         if self.connection is not None:
@@ -178,42 +181,8 @@ class Session:
         token = self.sm.received() if self.sm is not None else 0
         if element.name == "iq" and element.type in ("result", "error") and self.host.queries.answered(self, element):
             self.handled(token)
-        elif self._is_busy or self._backlog:
-            self._backlog.append((element, token))
-            if len(self._backlog) == self._backlog_high and self.connection is not None:
-                self.connection.pause("backlog")
-        elif not self._process(element, token):
-            self._backlog.append((element, token))
-
-    def in_flight(self) -> None:
-        """One more message is on its way to the log; the client is read no further when there are very many."""
-        self._in_flight += 1
-        if self._in_flight == self._in_flight_high and self.connection is not None:
-            self.connection.pause("log")
-
-    def committed(self, token: int) -> None:
-        """A message reached the log, or was refused by it."""
-        self.not_in_flight()
-        self.handled(token)
-        if self._backlog and not self._is_busy:
-            self._drain()
-        self._end_if_done()
-
-    def not_in_flight(self) -> None:
-        """A message is not on its way to the log any more."""
-        self._in_flight -= 1
-        if self._in_flight == self._in_flight_low and self.connection is not None:
-            self.connection.unpause("log")
-
-    @property
-    def is_waiting_for_log(self) -> bool:
-        """Whether messages of this session are on their way to the log."""
-        return self._in_flight > 0
-
-    @property
-    def is_working(self) -> bool:
-        """Whether anything that the client sent is not done yet."""
-        return self._is_busy or self._in_flight > 0 or bool(self._backlog)
+        else:
+            self.take(element, token)
 
     def handled(self, token: int) -> None:
         """The stanza with this token needs nothing more; acknowledgements that waited for it go out."""
@@ -242,70 +211,8 @@ class Session:
         if resumption is not None:
             resumption(is_settled)
 
-    def run(self, work: Awaitable[None], element: Element, token: int) -> None:
-        """Handle a stanza that needs to wait for something; those behind it wait too."""
-        self._is_busy = True
-        self.host.supervisor.spawn("stanza", self._run(work, element, token))
-
-    async def _run(self, work: Awaitable[None], element: Element, token: int) -> None:
-        try:
-            await work
-        except StanzaError as error:
-            self.reply_error(element, error)
-        except (DomainError, RemoteProtocolError) as error:
-            self.reply_error(element, stanza_error(error))
-        except Exception as error:
-            # The edge of a task that nobody waits for: a defect ends neither the session nor the server.
-            self._failed(element, error)
-        finally:
-            self._is_busy = False
-            self.handled(token)
-            self._drain()
-            self._end_if_done()
-
-    def _drain(self) -> None:
-        while self._backlog and not self._is_busy:
-            element, token = self._backlog.popleft()
-            if not self._process(element, token):
-                self._backlog.appendleft((element, token))
-                break
-        if len(self._backlog) <= self._backlog_low and self.connection is not None:
-            self.connection.unpause("backlog")
-
-    def _process(self, element: Element, token: int) -> bool:
-        """Handle a stanza now; False when it must wait for messages on their way to the log."""
-        host = self.host
-        if self.is_ended:
-            return True
-        try:
-            if not self._check_from(element):
-                return True
-            if element.name == "message":
-                return host.messages.from_client(self, element, token)
-            if self._in_flight:
-                return False
-            if element.name == "iq":
-                host.requests.from_client(self, element, token)
-            else:
-                host.presences.from_client(self, element, token)
-        except StanzaError as error:
-            self.reply_error(element, error)
-            self.handled(token)
-        except (DomainError, RemoteProtocolError) as error:
-            self.reply_error(element, stanza_error(error))
-            self.handled(token)
-        except Exception as error:
-            # The edge to a peer: a defect that its stanza met is answered, and the session goes on.
-            self._failed(element, error)
-            self.handled(token)
-        return True
-
-    def _failed(self, element: Element, error: Exception) -> None:
-        log.defect("stanza failed", error, kind=element.name, pii={"jid": self.jid})
-        self.reply_error(element, StanzaError(StanzaCondition.INTERNAL_SERVER_ERROR))
-
-    def _check_from(self, element: Element) -> bool:
-        # RFC 6120 §8.1.2.1: a client may name itself, bare or full, and nobody else.
+    def admits(self, element: Element) -> bool:
+        """RFC 6120 §8.1.2.1: a client may name itself, bare or full, and nobody else."""
         given = element.from_
         if given is None:
             return True
@@ -338,7 +245,7 @@ class Session:
         if self.is_leaving:
             return
         self._leave()
-        self._end_if_done()
+        self.done()
 
     def _leave(self) -> None:
         self.is_leaving = True
@@ -350,7 +257,8 @@ class Session:
                 self.host.requests.bounce(sent.stanza)
         self.host.mail.lost(self)
 
-    def _end_if_done(self) -> None:
+    def done(self) -> None:
+        """The session ends when the last is done of what its client said."""
         if self.is_leaving and not self.is_working:
             self.end()
 

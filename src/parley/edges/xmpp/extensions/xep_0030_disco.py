@@ -71,7 +71,7 @@ def _service_info(host: Host, service: Service) -> DiscoInfo:
 
 
 async def _account_info(request: IqRequest, account: Account, name: str | None) -> bytes:
-    host, asker = request.host, request.session.account.address
+    host, asker = request.host, str(request.asker)
     if not name:
         await _check_visible(host, account, asker)
         return host.memory(ServerInfo).account.to_bytes()
@@ -119,16 +119,17 @@ async def _items(request: IqRequest) -> bytes:
     _check_no_node(node)
     if _service(request) is not None:
         return xml("query", attrs)
-    services = request.host.memory(ServerInfo).services.values()
-    return xml("query", attrs, *(_service_item(service, request.to.domain) for service in services))
+    services = request.host.memory(ServerInfo).services
+    found = request.host.router.services(request.to.domain)
+    return xml("query", attrs, *(_service_item(services[key], at) for at, key in found.items()))
 
 
-def _service_item(service: Service, domain: str) -> bytes:
-    return xml("item", {"jid": f"{service.name}.{domain}", "name": service.identity.name or None})
+def _service_item(service: Service, address: str) -> bytes:
+    return xml("item", {"jid": address, "name": service.identity.name or None})
 
 
 async def _account_items(request: IqRequest, account: Account, name: str | None) -> list[bytes]:
-    host, asker = request.host, request.session.account.address
+    host, asker = request.host, str(request.asker)
     if name:
         node = await _readable(host, account, name, asker)
         items = await host.stores.nodes.items(account.id, node.name, None)
@@ -150,7 +151,7 @@ EXTENSION = Extension(
     server_features=(NS_DISCO_INFO, NS_DISCO_ITEMS),
     account_features=(NS_DISCO_INFO, NS_DISCO_ITEMS),
     iq=(
-        IqHandler("get", NS_DISCO_INFO, "query", _EVERYBODY, _info, service=ANY_SERVICE),
-        IqHandler("get", NS_DISCO_ITEMS, "query", _EVERYBODY, _items, service=ANY_SERVICE),
+        IqHandler("get", NS_DISCO_INFO, "query", _EVERYBODY, _info, service=ANY_SERVICE, for_strangers=True),
+        IqHandler("get", NS_DISCO_ITEMS, "query", _EVERYBODY, _items, service=ANY_SERVICE, for_strangers=True),
     ),
 )

@@ -65,7 +65,7 @@ async def _forbidden(_request: IqRequest, _child: _Element) -> bytes:
 
 async def _items(request: IqRequest, asked: _Element) -> bytes:
     host, owner, node = request.host, owner_of(request), await node_of(request, asked)
-    await check_readable(host, owner, node, request.session.account.address)
+    await check_readable(host, owner, node, str(request.asker))
     _check_persists(node)
     ids = [item.get("id", "") for item in asked.iterchildren(f"{{{NS_PUBSUB}}}item")]
     max_items = asked.get("max_items", "")

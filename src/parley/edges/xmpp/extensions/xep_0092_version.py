@@ -19,5 +19,5 @@ EXTENSION = Extension(
     version="1.1",
     status="complete; the operating system is not told",
     server_features=(NS_VERSION,),
-    iq=(IqHandler("get", NS_VERSION, "query", frozenset({Target.SERVER}), _version),),
+    iq=(IqHandler("get", NS_VERSION, "query", frozenset({Target.SERVER}), _version, for_strangers=True),),
 )

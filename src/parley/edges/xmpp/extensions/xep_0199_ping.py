@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from parley.edges.xmpp.extension import ANY_SERVICE, Extension, IqHandler, IqRequest, Target
 from parley.protocols.xmpp.namespaces import NS_PING
 
@@ -9,6 +11,8 @@ from parley.protocols.xmpp.namespaces import NS_PING
 async def _ping(_request: IqRequest) -> bytes:
     return b""
 
+
+_BOTH: Final = frozenset({Target.SERVER, Target.ACCOUNT})
 
 EXTENSION = Extension(
     spec="XEP-0199",
@@ -18,6 +22,14 @@ EXTENSION = Extension(
     account_features=(NS_PING,),
     iq=(
         # §4.2: the server answers for itself and for the account.
-        IqHandler("get", NS_PING, "ping", frozenset({Target.SERVER, Target.ACCOUNT}), _ping, service=ANY_SERVICE),
+        IqHandler(
+            "get",
+            NS_PING,
+            "ping",
+            frozenset({Target.SERVER, Target.ACCOUNT}),
+            _ping,
+            service=ANY_SERVICE,
+            for_strangers=True,
+        ),
     ),
 )

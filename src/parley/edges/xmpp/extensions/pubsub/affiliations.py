@@ -25,7 +25,7 @@ _NOT_OFFERED: Final = frozenset({"publisher", "publish-only"})
 
 async def get_own(request: IqRequest, asked: _Element) -> bytes:
     """What the asking account is to the nodes here, or to the one named (§5.7)."""
-    owner, asker = owner_of(request), request.session.account.address
+    owner, asker = owner_of(request), str(request.asker)
     if asked.get("node"):
         nodes = [await node_of(request, asked)]
     else:
@@ -85,7 +85,7 @@ def _refuse(request: IqRequest, node: Node, unchanged: dict[str, Affiliation]) -
     # §8.9.2.4: what is not returned counts as changed.
     error = StanzaError(StanzaCondition.NOT_ACCEPTABLE, "nothing was changed")
     attrs = {"type": "error", "id": request.element.id, "from": str(request.to), "to": str(request.sender)}
-    request.session.send(xml("iq", attrs, _list(NS_PUBSUB_OWNER, node.name, unchanged), error.to_bytes()))
+    request.origin.answer(xml("iq", attrs, _list(NS_PUBSUB_OWNER, node.name, unchanged), error.to_bytes()))
 
 
 def _list(namespace: str, name: str, known: dict[str, Affiliation]) -> bytes:
