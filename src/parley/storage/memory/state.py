@@ -10,6 +10,8 @@ from parley.domain.devices import Device
 from parley.domain.errors import NotFound
 from parley.domain.messages import Confidentiality, MailboxEntry, NewMessage
 from parley.domain.nodes import Affiliation, NodeConfig, NodeItem
+from parley.domain.people.blocking import Complaint
+from parley.domain.people.personal import Card, Departure
 from parley.domain.uploads import Upload
 
 
@@ -47,6 +49,10 @@ class AccountTable:
     roster: RosterTable = field(default_factory=RosterTable)
     nodes: dict[str, NodeTable] = field(default_factory=dict)
     cursor: int = 0
+    blocked: list[str] = field(default_factory=list)
+    private: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    card: Card | None = None
+    departure: Departure | None = None
 
 
 @dataclass(slots=True)
@@ -61,6 +67,8 @@ class Tables:
     holders: dict[int, int] = field(default_factory=dict)
     conversations: dict[tuple[str, str], Confidentiality] = field(default_factory=dict)
     uploads: dict[str, Upload] = field(default_factory=dict)
+    reports: dict[int, tuple[int, int, Complaint]] = field(default_factory=dict)
+    last_report_id: int = 0
 
     def account(self, account_id: int) -> AccountTable:
         """An account that exists; raises NotFound("account-not-found")."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+from parley.storage.memory.blocks import MemoryBlocks
 from parley.storage.memory.invitations import MemoryInvitations
 from parley.storage.memory.messages import MemoryMessages
 from parley.storage.memory.nodes import MemoryNodes
 from parley.storage.memory.people import MemoryAccounts, MemoryConversations, MemoryDevices, MemoryRosters
+from parley.storage.memory.personal import MemoryPersonal
 from parley.storage.memory.state import Tables
 from parley.storage.memory.uploads import MemoryUploads
 
@@ -28,6 +30,8 @@ class MemoryStorage:
         self.conversations = MemoryConversations(tables)
         self.nodes = MemoryNodes(tables)
         self.uploads = MemoryUploads(tables)
+        self.blocks = MemoryBlocks(tables)
+        self.personal = MemoryPersonal(tables)
         self.invitations = MemoryInvitations(tables)
 
     async def __aenter__(self) -> Self:

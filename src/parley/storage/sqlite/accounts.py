@@ -31,6 +31,10 @@ _BELONGINGS = (
     sql("accounts.delete_nodes"),
     sql("accounts.delete_devices"),
     sql("accounts.delete_uploads"),
+    sql("blocks.forget"),
+    sql("personal.forget_private"),
+    sql("personal.forget_card"),
+    sql("personal.forget_departure"),
     sql("accounts.delete_cursor"),
     sql("accounts.delete_invitations"),
 )

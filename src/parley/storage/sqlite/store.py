@@ -17,6 +17,7 @@ from parley.storage.errors import DatabaseUnusable
 from parley.storage.sqlite import database
 from parley.storage.sqlite.accounts import SqliteAccounts
 from parley.storage.sqlite.backup import VerifyReport, create_backup, verify_database
+from parley.storage.sqlite.blocks import SqliteBlocks
 from parley.storage.sqlite.checkpoints import CheckpointLimits, Checkpoints
 from parley.storage.sqlite.conversations import SqliteConversations
 from parley.storage.sqlite.devices import SqliteDevices
@@ -25,6 +26,7 @@ from parley.storage.sqlite.invitations import SqliteInvitations
 from parley.storage.sqlite.messages import SqliteMessages
 from parley.storage.sqlite.migrate import check_version, migrate
 from parley.storage.sqlite.nodes import SqliteNodes
+from parley.storage.sqlite.personal import SqlitePersonal
 from parley.storage.sqlite.readers import Readers
 from parley.storage.sqlite.rosters import SqliteRosters
 from parley.storage.sqlite.uploads import SqliteUploads
@@ -90,6 +92,8 @@ class SqliteStorage:
     conversations: SqliteConversations
     nodes: SqliteNodes
     uploads: SqliteUploads
+    blocks: SqliteBlocks
+    personal: SqlitePersonal
     invitations: SqliteInvitations
 
     def __init__(
@@ -122,6 +126,8 @@ class SqliteStorage:
         self.conversations = SqliteConversations(self._readers)
         self.nodes = SqliteNodes(self._writer, self._readers)
         self.uploads = SqliteUploads(self._writer, self._readers)
+        self.blocks = SqliteBlocks(self._writer, self._readers)
+        self.personal = SqlitePersonal(self._writer, self._readers)
         self.invitations = SqliteInvitations(self._writer, self._readers)
         try:
             finished = await self.accounts.finish_removals()
