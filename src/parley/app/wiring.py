@@ -187,6 +187,8 @@ class Server:
             storage.nodes,
             self.directory,
             slots,
+            storage.blocks,
+            storage.personal,
         )
         return build_host(
             settings,

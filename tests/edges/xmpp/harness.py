@@ -150,6 +150,8 @@ class Harness:
                 nodes=self.storage.nodes,
                 directory=Directory(self.storage.accounts),
                 slots=self.slots,
+                blocks=self.storage.blocks,
+                personal=self.storage.personal,
             ),
             extensions=load(self.settings),
             new_id=lambda: f"00000000-0000-7000-8000-{next(self._numbers):012x}",

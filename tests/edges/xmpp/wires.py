@@ -168,6 +168,8 @@ async def an_edge(**sections: Mapping[str, object]) -> AsyncIterator[Edge]:
             storage.nodes,
             Directory(storage.accounts),
             Slots(),
+            storage.blocks,
+            storage.personal,
         )
         host = build_host(
             settings,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         RosterStore,
         UploadSlots,
     )
+    from parley.domain.people.ports import BlockStore, PersonalStore
     from parley.edges.xmpp.extension import Extension
     from parley.edges.xmpp.mail import Mail
     from parley.edges.xmpp.messages import Messages
@@ -52,6 +53,8 @@ class Stores:
     nodes: NodeStore
     directory: AccountDirectory
     slots: UploadSlots
+    blocks: BlockStore
+    personal: PersonalStore
 
 
 class Host:
