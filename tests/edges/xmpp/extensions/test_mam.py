@@ -120,6 +120,8 @@ async def test_a_page_as_it_is_on_the_wire() -> None:
         (form(after_id=message_id(1)) + rsm("<max>2</max><before/>"), [4, 5], False),
         (form(before_id=message_id(4)) + rsm(f"<after>{message_id(2)}</after>"), [3], True),
         (form(ids=(message_id(4), message_id(2))), [2, 4], True),
+        (form(include_groupchat="true", _with="carol@example.org"), [4], True),
+        (form(include_groupchat="false") + rsm("<max>1</max>"), [1], False),
     ],
 )
 async def test_which_messages(content: str, found: list[int], is_complete: bool) -> None:
@@ -175,7 +177,8 @@ async def test_the_server_limits_a_page() -> None:
         (rsm(f"<after>{message_id(99)}</after>"), error("item-not-found", "cancel", "404")),
         (form(before_id="yesterday"), error("item-not-found", "cancel", "404")),
         (form(ids=(message_id(1), message_id(99))), error("item-not-found", "cancel", "404")),
-        (form(include_groupchat="true"), error("feature-not-implemented", "cancel", "501", text=True)),
+        (form(include_groupchat="perhaps"), error("bad-request", "modify", "400", text=True)),
+        (form(include_rooms="true"), error("feature-not-implemented", "cancel", "501", text=True)),
         (rsm("<index>1</index>"), error("feature-not-implemented", "cancel", "501", text=True)),
         (rsm("<max>many</max>"), error("bad-request", "modify", "400", text=True)),
         (form(start="yesterday"), error("bad-request", "modify", "400", text=True)),
@@ -212,7 +215,16 @@ async def test_form_and_metadata() -> None:
         phone = await five_messages(host)
         await phone.send(f"<iq type='get' id='1'><query xmlns='{NS}'/></iq>")
         fields = parse(phone.take()[0]).iter("{jabber:x:data}field")
-        assert [f.get("var") for f in fields] == ["FORM_TYPE", "with", "start", "end", "before-id", "after-id", "ids"]
+        assert [f.get("var") for f in fields] == [
+            "FORM_TYPE",
+            "with",
+            "start",
+            "end",
+            "before-id",
+            "after-id",
+            "ids",
+            "include-groupchat",
+        ]
         ask = f"<iq type='get' id='1'><metadata xmlns='{NS}'/></iq>"
         await phone.ask(
             ask,
