@@ -6,6 +6,7 @@ the example file and the reference page. To add a setting, add one field to a se
 """
 
 from parley.base.config.loading import apply_reload, load, unused_settings
+from parley.base.config.people import ContactSettings, PersonalSettings, TurnSettings
 from parley.base.config.reference import reference_markdown, render_default
 from parley.base.config.sections import (
     ArchiveSettings,
@@ -26,6 +27,7 @@ from parley.base.config.values import ListenAddress, PortRange
 
 __all__ = [
     "ArchiveSettings",
+    "ContactSettings",
     "HttpSettings",
     "LimitSettings",
     "ListenAddress",
@@ -34,10 +36,12 @@ __all__ = [
     "MediaSettings",
     "MetricsSettings",
     "PepSettings",
+    "PersonalSettings",
     "PortRange",
     "Settings",
     "SipSettings",
     "TlsSettings",
+    "TurnSettings",
     "UploadSettings",
     "XmppSettings",
     "apply_reload",

@@ -9,6 +9,7 @@ from typing import Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from parley.base.config.people import ContactSettings, PersonalSettings, TurnSettings
 from parley.base.config.section import Section
 from parley.base.config.section import setting as _setting
 from parley.base.config.values import (
@@ -412,6 +413,9 @@ class Settings(Section):
     login: LoginSettings = Field(default_factory=LoginSettings)
     upload: UploadSettings = Field(default_factory=UploadSettings)
     pep: PepSettings = Field(default_factory=PepSettings)
+    personal: PersonalSettings = Field(default_factory=PersonalSettings)
+    contact: ContactSettings = Field(default_factory=ContactSettings)
+    turn: TurnSettings = Field(default_factory=TurnSettings)
     policy: PolicySettings = Field(default_factory=PolicySettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
 
