@@ -10,7 +10,7 @@ from parley.base.config.values import ListenAddress
 from parley.base.errors import ConfigError
 
 FOLDER = Path("/srv/parley")
-XMPP_FOR_LATER = {"s2s": ["127.0.0.1:5269"], "registration": "invite"}
+XMPP_FOR_LATER = {"s2s": ["127.0.0.1:5269"]}
 MINIMAL = {"domains": ["example.org"]}
 
 
@@ -189,9 +189,37 @@ def test_reload_takes_over_what_may_change_and_names_the_rest():
 def test_settings_without_effect_are_named():
     assert unused_settings(parse(MINIMAL, FOLDER)) == []
     settings = parse(MINIMAL | {"sip": {"udp": ["127.0.0.1:5060"]}, "xmpp": XMPP_FOR_LATER}, FOLDER)
-    assert unused_settings(settings) == ["sip.udp", "xmpp.s2s", "xmpp.registration"]
+    assert unused_settings(settings) == ["sip.udp", "xmpp.s2s"]
     settings = parse(MINIMAL | {"media": {"address": "127.0.0.1", "ports": "30000-30999"}}, FOLDER)
     assert unused_settings(settings) == ["media.ports"]
+
+
+def test_administrators_are_named_as_accounts_are():
+    settings = parse(MINIMAL | {"admins": ["Alice@EXAMPLE.org", "Jürgen@example.org"]}, FOLDER)
+    assert settings.admins == ("alice@example.org", "jürgen@example.org")
+
+
+@pytest.mark.parametrize(
+    "address", ["alice", "@example.org", "alice@other.example", "a/b@example.org", "a b@example.org"]
+)
+def test_an_administrator_has_an_account_here(address):
+    with pytest.raises(ConfigError) as refused:
+        parse(MINIMAL | {"admins": [address]}, FOLDER)
+    assert refused.value.path.startswith("admins")
+
+
+def test_components_have_domains_of_their_own():
+    sms = {"name": "SMS.example.org", "secret": "long enough"}
+    (component,) = parse(MINIMAL | {"components": [sms]}, FOLDER).components
+    assert component.name == "sms.example.org"
+    assert "long enough" not in repr(component)
+    for name in ("example.org", "conference.example.org"):
+        with pytest.raises(ConfigError, match=r"components: .* name of another"):
+            parse(MINIMAL | {"components": [sms | {"name": name}]}, FOLDER)
+    with pytest.raises(ConfigError, match=r"components: .* name of another"):
+        parse(MINIMAL | {"components": [sms, sms]}, FOLDER)
+    with pytest.raises(ConfigError, match="unknown setting"):
+        parse(MINIMAL | {"components": [sms | {"port": 1}]}, FOLDER)
 
 
 def test_settings_are_frozen():

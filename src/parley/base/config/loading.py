@@ -73,8 +73,7 @@ def unused_settings(settings: Settings) -> list[str]:
         for name in type(defaults).model_fields
         if getattr(settings.media, name) != getattr(defaults, name)
     ]
-    unused += ["xmpp.s2s"] if settings.xmpp.s2s else []
-    return unused + (["xmpp.registration"] if settings.xmpp.registration != "closed" else [])
+    return unused + (["xmpp.s2s"] if settings.xmpp.s2s else [])
 
 
 def _merge(running: M, read: M, prefix: str) -> tuple[M, list[str]]:

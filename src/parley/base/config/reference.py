@@ -4,7 +4,7 @@ import json
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from annotated_types import Ge, Le, MinLen
 from pydantic import BaseModel
@@ -69,6 +69,8 @@ def reference_markdown() -> str:
     ]
     for name, section in _sections():
         parts += [f"## [{name}]\n", f"{_doc(section)}\n", _table(section.model_fields.items())]
+    for name, section in _lists_of_tables():
+        parts += [f"## [[{name}]]\n", f"{_doc(section)}\n", _table(section.model_fields.items())]
     return "\n".join(parts)
 
 
@@ -80,6 +82,13 @@ def _sections() -> Iterable[tuple[str, type[Section]]]:
     for name, field in Settings.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             yield name, field.annotation
+
+
+def _lists_of_tables() -> Iterable[tuple[str, type[Section]]]:
+    for name, field in Settings.model_fields.items():
+        for inner in get_args(field.annotation):
+            if isinstance(inner, type) and issubclass(inner, Section):
+                yield name, inner
 
 
 def _is_section(field: FieldInfo) -> bool:

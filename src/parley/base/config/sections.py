@@ -9,10 +9,12 @@ from typing import Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from parley.base.config.admission import ComponentSettings, InvitationSettings
 from parley.base.config.people import ContactSettings, PersonalSettings, TurnSettings
 from parley.base.config.section import Section
 from parley.base.config.section import setting as _setting
 from parley.base.config.values import (
+    AccountAddress,
     Address,
     AllowedNetwork,
     Domain,
@@ -135,9 +137,21 @@ class XmppSettings(Section):
     )
     registration: Literal["closed", "invite", "open"] = _setting(
         "closed",
-        "Who may create an account from a client: nobody, who has an invitation, or anybody. In this release accounts"
-        " are created by command only.",
+        "Who may create an account from a client (XEP-0077): nobody, who has an invitation, or anybody.",
         reload=True,
+    )
+    registrations_per_address: int = _setting(
+        5,
+        "Accounts created, and attempts that failed, from one IP address within an hour, after which it is refused.",
+        reload=True,
+        ge=1,
+        le=10000,
+    )
+    account_removal: bool = _setting(
+        False, "Whether people may remove their own account from a client (XEP-0077).", reload=True
+    )
+    component: tuple[Address, ...] = _setting(
+        (), 'Where external components connect (XEP-0114), such as `"127.0.0.1:5347"`; see `[[components]]`.'
     )
 
     @field_validator("require_tls")
@@ -401,10 +415,14 @@ class Settings(Section):
         json_schema_extra={"unit": "", "reload": False},
     )
     data_dir: FilePath = _setting("data", "Folder for database and files; one server may use it at a time.")
+    admins: tuple[AccountAddress, ...] = _setting(
+        (), "Accounts whose people may administer the server from a client (XEP-0133).", reload=True
+    )
     http: HttpSettings = Field(default_factory=HttpSettings)
     tls: TlsSettings
     xmpp: XmppSettings = Field(default_factory=XmppSettings)
     services: ServicesSettings = Field(default_factory=ServicesSettings)
+    invitations: InvitationSettings = Field(default_factory=InvitationSettings)
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
     sip: SipSettings = Field(default_factory=SipSettings)
     media: MediaSettings = Field(default_factory=MediaSettings)
@@ -418,6 +436,7 @@ class Settings(Section):
     turn: TurnSettings = Field(default_factory=TurnSettings)
     policy: PolicySettings = Field(default_factory=PolicySettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
+    components: tuple[ComponentSettings, ...] = _setting((), "External components; see `[[components]]`.")
 
     @field_validator("domains")
     @classmethod
@@ -425,6 +444,28 @@ class Settings(Section):
         for index, domain in enumerate(value):
             if domain in value[:index]:
                 raise ValueError(f"{domain} is listed twice")
+        return value
+
+    @field_validator("admins")
+    @classmethod
+    def _administrators_have_accounts_here(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        for address in value:
+            if address.rpartition("@")[2] not in info.data.get("domains", ()):
+                raise ValueError(f"{address} is in none of the domains served here")
+        return value
+
+    @field_validator("components")
+    @classmethod
+    def _components_have_domains_of_their_own(
+        cls, value: tuple[ComponentSettings, ...], info: ValidationInfo
+    ) -> tuple[ComponentSettings, ...]:
+        domains, services = info.data.get("domains", ()), info.data.get("services", ServicesSettings())
+        labels = (services.rooms, services.pubsub, services.upload)
+        taken = {*domains, *(f"{label}.{domain}" for label in labels if label for domain in domains)}
+        for component in value:
+            if component.name in taken:
+                raise ValueError(f"{component.name} is the name of another component, or of ours")
+            taken.add(component.name)
         return value
 
     @property

@@ -7,7 +7,10 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import idna
+from precis_i18n import get_profile
 from pydantic import PlainValidator, ValidationInfo
+
+_username = get_profile("UsernameCaseMapped")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -113,6 +116,21 @@ def parse_domain(value: object) -> str:
         raise ValueError(f"{value!r} is not a domain name: {error}") from None
 
 
+def parse_account_address(value: object) -> str:
+    """Read an account's address, `name@domain`, and return it as RFC 7622 §3 compares it.
+
+    Raises:
+        ValueError: when it is not one.
+    """
+    local, at, domain = value.partition("@") if isinstance(value, str) else ("", "", "")
+    if not local or not at or set(local) & set("\"&'/:<>"):
+        raise ValueError(f'expected an address such as "alice@example.org", not {value!r}')
+    try:
+        return f"{_username.enforce(local)}@{parse_domain(domain)}"
+    except UnicodeError as error:
+        raise ValueError(f"{value!r} is not an address: {error}") from None
+
+
 def parse_ip_address(value: object) -> str:
     """Read an IP address and return its canonical text.
 
@@ -198,6 +216,7 @@ def resolve_optional_path(value: object, info: ValidationInfo) -> Path | None:
     return None if value is None or value == "" else resolve_path(value, info)
 
 
+AccountAddress = Annotated[str, PlainValidator(parse_account_address)]
 Address = Annotated[ListenAddress, PlainValidator(parse_listen_address)]
 Ports = Annotated[PortRange, PlainValidator(parse_port_range)]
 Label = Annotated[str, PlainValidator(parse_label)]
