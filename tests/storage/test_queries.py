@@ -87,6 +87,7 @@ def test_counting_by_peer_reads_the_index_alone(connection: sqlite3.Connection) 
     ("name", "first_step"),
     [
         ("pending", "SEARCH b USING PRIMARY KEY (account_id=? AND seq>?)"),
+        ("sent_since", "SEARCH m USING INTEGER PRIMARY KEY (rowid>?)"),
         ("first", "SEARCH mailbox USING PRIMARY KEY (account_id=?)"),
         ("last", "SEARCH mailbox USING PRIMARY KEY (account_id=?)"),
         ("old_entries_of_account", "SEARCH mailbox USING PRIMARY KEY (account_id=? AND seq>? AND seq<?)"),
@@ -98,7 +99,7 @@ def test_counting_by_peer_reads_the_index_alone(connection: sqlite3.Connection) 
 )
 def test_other_walks(connection: sqlite3.Connection, name: str, first_step: str) -> None:
     statement = sql(f"messages.{name}")
-    values = VALUES if ":" in statement else (1,)
+    values = VALUES if ":" in statement else (1,) * statement.count("?")
     plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]  # type: ignore[arg-type]
     assert plan[0] == first_step
     assert not any("TEMP B-TREE" in step for step in plan)

@@ -170,6 +170,14 @@ class MessageLog(Protocol):
         """Messages with `is_mailed` that came in behind the delivery cursor and behind `after`, in log order."""
         ...
 
+    async def sent_since(self, seq: int, limit: int) -> list[tuple[str, bytes]]:
+        """Sender (full address) and content of the first `limit` messages behind a place of the log, in its order."""
+        ...
+
+    async def last_seq(self) -> int:
+        """The place of the newest message that the log ever had; 0 for a log that had none."""
+        ...
+
     def delivered(self, account_id: int, seq: int) -> None:
         """Move the account's delivery cursor forward to `seq`; written with the next group commit. Never blocks."""
         ...
@@ -246,6 +254,33 @@ class NodeStore(Protocol):
 
     async def delete(self, account_id: int, name: str) -> bool:
         """Delete the node; False if there was none."""
+        ...
+
+
+class Journal(Protocol):
+    """What outlives a crash of the process, though not one of the machine. Its methods do not wait for a disk.
+
+    Those that write raise OSError: then nothing more can be written.
+    """
+
+    def read(self, newer_than: float) -> list[bytes]:
+        """What an earlier process wrote, in order; nothing when it wrote last before `newer_than` (epoch seconds)."""
+        ...
+
+    def begin(self, payloads: Sequence[bytes]) -> None:
+        """Forget everything, and start with these."""
+        ...
+
+    def write(self, payload: bytes) -> bool:
+        """Add a payload. False, and nothing written, when there is no room: `begin` makes some."""
+        ...
+
+    def close(self) -> None:
+        """Stop writing; what was written stays."""
+        ...
+
+    def remove(self) -> None:
+        """Stop writing, and forget everything."""
         ...
 
 

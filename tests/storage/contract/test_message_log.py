@@ -184,3 +184,14 @@ async def test_purging_by_age(storage: AnyStorage) -> None:
     again = between(alice, bob, at=50)
     await append(storage, again)
     assert await _ids(storage, ArchiveQuery(bob, peer=ALICE)) == [new[3].id, again.id]
+
+
+async def test_the_end_of_the_log_is_told_whoever_holds_it(storage: AnyStorage) -> None:
+    assert await storage.messages.last_seq() == 0
+    alice, bob = await two_people(storage)
+    new = [between(alice, bob, at=number, content=b"%d" % number) for number in range(4)]
+    appended = await append(storage, *new)
+    assert await storage.messages.last_seq() == appended[-1].seq
+    assert await storage.messages.sent_since(appended[1].seq, 10) == [(ALICE, b"2"), (ALICE, b"3")]
+    assert await storage.messages.sent_since(0, 1) == [(ALICE, b"0")]
+    assert await storage.messages.sent_since(appended[-1].seq, 10) == []

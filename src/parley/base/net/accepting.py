@@ -41,6 +41,7 @@ class TlsServer:
         door: asked before the handshake.
         timeout_s: returns the time for a handshake, in seconds.
         spawn: runs it in the background; see `Supervisor.spawn`.
+        before_write: see `StreamDriver`.
     """
 
     def __init__(
@@ -52,7 +53,9 @@ class TlsServer:
         door: Door,
         timeout_s: Callable[[], float],
         spawn: Callable[[str, Coroutine[None, None, None]], object],
+        before_write: Callable[[], None] | None = None,
     ) -> None:
+        self._before_write = before_write
         self._sockets = list(sockets)
         self._credentials = credentials
         self._receivers = receivers
@@ -107,7 +110,7 @@ class TlsServer:
 
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: StreamDriver(receiver, self._credentials),
+                lambda: StreamDriver(receiver, self._credentials, self._before_write),
                 connection,
                 ssl=self._credentials.context,
                 ssl_handshake_timeout=self._timeout_s(),

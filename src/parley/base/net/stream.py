@@ -19,9 +19,16 @@ class StreamDriver(asyncio.Protocol):
     Args:
         receivers: makes the receiver of a new connection, or returns None to refuse it at once.
         credentials: the certificate in use, for the channel binding it gives.
+        before_write: called before queued bytes are given to the system.
     """
 
-    def __init__(self, receivers: Callable[[str], Receiver | None], credentials: TlsCredentials) -> None:
+    def __init__(
+        self,
+        receivers: Callable[[str], Receiver | None],
+        credentials: TlsCredentials,
+        before_write: Callable[[], None] | None = None,
+    ) -> None:
+        self._before_write = before_write
         self._receivers = receivers
         self._credentials = credentials
         self._receiver: Receiver | None = None
@@ -86,6 +93,8 @@ class StreamDriver(asyncio.Protocol):
     def _flush(self) -> None:
         self._is_flush_due = False
         if self._transport is not None and self._queue:
+            if self._before_write is not None:
+                self._before_write()
             data = self._queue[0] if len(self._queue) == 1 else b"".join(self._queue)
             self._queue.clear()
             self._transport.write(data)

@@ -23,17 +23,19 @@ class WebSocketDriver:
     Args:
         scope, receive, send: of the ASGI call.
         subprotocol: the one to agree on.
+        before_write: called before queued items are given to the system.
     """
 
     kind = "websocket"
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, subprotocol: str) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, subprotocol: str, before_write: Callable[[], None] | None = None) -> None:
         client = scope.get("client")
         self.peer = str(client[0]) if client else ""
         self.channel_bindings: Mapping[str, bytes] = {}
         self._asgi_receive = receive
         self._asgi_send = send
         self._subprotocol = subprotocol
+        self._before_write = before_write
         self._queue: deque[bytes] = deque()
         self._queued_bytes = 0
         self._has_work = asyncio.Event()
@@ -79,6 +81,8 @@ class WebSocketDriver:
             try:
                 while self._queue:
                     item = self._queue.popleft()
+                    if self._before_write is not None:
+                        self._before_write()
                     await self._asgi_send({"type": "websocket.send", "text": item.decode()})
                     self._queued_bytes -= len(item)
                 if self._is_closing:

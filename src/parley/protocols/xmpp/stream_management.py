@@ -8,13 +8,15 @@ sent waits in order until the peer acknowledges it, to be sent again on resumpti
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
 
 from parley.protocols.xmpp.builder import xml
 from parley.protocols.xmpp.errors import HandledCountTooHigh, LocalProtocolError, PayloadError, StanzaCondition
 from parley.protocols.xmpp.namespaces import NS_SM, NS_STANZAS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from parley.protocols.xmpp.element import Element
 
 P = TypeVar("P")
@@ -43,6 +45,15 @@ class StreamManagement(Generic[P]):
         self._questions: deque[int] = deque()  # how many stanzas had come in before each open <r/>
         self._acked = 0
         self._unacked: deque[P] = deque()
+
+    @classmethod
+    def restored(cls, max_unacked: int, *, handled: int, acked: int, unacked: Iterable[P]) -> Self:
+        """A session as it was: `handled` stanzas of the peer, `acked` of ours, and those that wait to be."""
+        session = cls(max_unacked)
+        session._received = session._handled = handled
+        session._acked = acked % _MODULUS
+        session._unacked.extend(unacked)
+        return session
 
     # Towards us.
 
@@ -89,6 +100,16 @@ class StreamManagement(Generic[P]):
     def forget_requests(self) -> None:
         """The stream is gone: who asked on it does not wait any more."""
         self._questions.clear()
+
+    @property
+    def handled_count(self) -> int:
+        """How many stanzas of the peer are handled."""
+        return self._handled
+
+    @property
+    def acked_count(self) -> int:
+        """How many stanzas the peer has acknowledged, modulo 2^32."""
+        return self._acked
 
     @property
     def h(self) -> int:

@@ -75,6 +75,15 @@ class MemoryMessages:
         ]
         return found[:limit]
 
+    async def sent_since(self, seq: int, limit: int) -> list[tuple[str, bytes]]:
+        """Sender and content of the first messages behind a place of the log."""
+        behind = [(message.sender, message.content) for at, message in self._tables.messages.items() if at > seq]
+        return behind[:limit]
+
+    async def last_seq(self) -> int:
+        """The place of the newest message that the log ever had."""
+        return self._tables.last_seq
+
     def delivered(self, account_id: int, seq: int) -> None:
         """Move the account's delivery cursor forward to `seq`."""
         table = self._tables.accounts.get(account_id)

@@ -29,6 +29,8 @@ _COUNT_BY_PEER = sql("messages.count_by_peer")
 _ENTRY = sql("messages.entry")
 _FIRST_AND_LAST = (sql("messages.first"), sql("messages.last"))
 _PENDING = sql("messages.pending")
+_SENT_SINCE = sql("messages.sent_since")
+_LAST_SEQ = sql("messages.last_seq")
 _OLD_ENTRIES = sql("messages.old_entries")
 _OLD_ENTRIES_OF_ACCOUNT = sql("messages.old_entries_of_account")
 _DELETE_ENTRY = sql("messages.delete_entry")
@@ -73,6 +75,15 @@ class SqliteMessages:
         values = {"account": account_id, "after": max(after, self._writer.cursor(account_id)), "limit": limit}
         rows = await self._readers.run(lambda connection: connection.execute(_PENDING, values).fetchall())
         return [message_from(row) for row in rows]
+
+    async def sent_since(self, seq: int, limit: int) -> list[tuple[str, bytes]]:
+        """Sender and content of the first messages behind a place of the log; see the port."""
+        return await self._readers.run(lambda connection: connection.execute(_SENT_SINCE, (seq, limit)).fetchall())
+
+    async def last_seq(self) -> int:
+        """The place of the newest message that the log ever had."""
+        rows = await self._readers.run(lambda connection: connection.execute(_LAST_SEQ).fetchall())
+        return int(rows[0][0]) if rows else 0
 
     def delivered(self, account_id: int, seq: int) -> None:
         """Move the account's delivery cursor forward to `seq`. Never blocks."""

@@ -113,6 +113,10 @@ CROSS JOIN address AS r ON r.id = m.recipient
 CROSS JOIN address AS p ON p.id = b.peer
 WHERE b.account_id = :account AND b.seq = :seq;
 
+-- name: sent_since
+SELECT s.text, m.content FROM message AS m CROSS JOIN address AS s ON s.id = m.sender
+WHERE m.seq > ? ORDER BY m.seq LIMIT ?;
+
 -- name: pending
 SELECT b.seq, m.id, b.received_at, s.text, r.text, p.text, b.direction, m.confidentiality, m.content
 FROM mailbox AS b
