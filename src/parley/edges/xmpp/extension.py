@@ -171,6 +171,8 @@ class Extension:
     is_enabled: Callable[[Settings], bool] | None = None
     """Whether the settings want it; without, always."""
     server_features: tuple[str, ...] = ()
+    server_forms: tuple[Callable[[Host], Form | None], ...] = ()
+    """Extended information (XEP-0128) of the server itself; None for nothing to say. Made once."""
     account_features: tuple[str, ...] = ()
     account_identities: tuple[Identity, ...] = ()
     services: tuple[Service, ...] = ()
@@ -184,6 +186,8 @@ class Extension:
     """The session became available (its first presence was broadcast)."""
     on_presence: Callable[[Host, Session, Element], Awaitable[None]] | None = None
     """Each available presence that the session broadcasts, the first included."""
+    on_unavailable: Callable[[Host, Session, bytes], Awaitable[None]] | None = None
+    """The session is available no longer; the stanza is the one that was broadcast."""
     on_ended: Callable[[Host, Session], None] | None = None
     """The session is over for good (after a resumption's time has passed)."""
     on_subscribed: Callable[[Host, Account, JID], Awaitable[None]] | None = None

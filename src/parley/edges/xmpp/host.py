@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from parley.base.config import Settings
     from parley.base.supervise import Supervisor
     from parley.domain.conversations import Conversations
+    from parley.domain.people.ports import BlockStore, PersonalStore
     from parley.domain.pipeline import Pipeline
     from parley.domain.ports import (
         AccountDirectory,
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
         RosterStore,
         UploadSlots,
     )
-    from parley.domain.people.ports import BlockStore, PersonalStore
     from parley.edges.xmpp.extension import Extension
     from parley.edges.xmpp.mail import Mail
     from parley.edges.xmpp.messages import Messages
@@ -83,6 +83,8 @@ class Host:
     """The way to other servers, where there is one."""
     components: Mapping[str, Abroad] = MappingProxyType({})
     """External components (XEP-0114) by their domain."""
+    started_at: float
+    """When the edge was put together (seconds of the monotonic clock)."""
     is_draining: bool = False
 
     def __init__(self) -> None:

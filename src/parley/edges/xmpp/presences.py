@@ -132,6 +132,9 @@ class Presences:
             # RFC 6121 §4.6.3: those who hear it by the broadcast need not hear it twice.
             if str(jid.bare) not in told:
                 self._send(stanza, jid)
+        for extension in self._host.extensions if was_available else ():
+            if extension.on_unavailable is not None:
+                await extension.on_unavailable(self._host, session, stanza)
 
     def _broadcast(self, session: Session, stanza: bytes, roster: Roster) -> None:
         for contact in roster.contacts.values():

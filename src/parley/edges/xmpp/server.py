@@ -59,6 +59,7 @@ def build_host(
     host = Host()
     host.settings = settings
     host.clock = clock
+    host.started_at = clock.monotonic()
     host.supervisor = supervisor
     host.metrics = metrics
     host.stores = stores

@@ -42,11 +42,11 @@ async def test_server_and_account_say_what_the_constants_say() -> None:
         phone = await host.connect("alice/phone")
         identities, features = await info(phone, "example.org")
         assert identities == {"server/im"}
-        assert features == {feature for extension in load() for feature in extension.server_features}
+        assert features == {feature for extension in load(host.settings) for feature in extension.server_features}
         assert {"urn:xmpp:carbons:2", "urn:xmpp:ping", "http://jabber.org/protocol/disco#info"} <= features
         identities, features = await info(phone, "alice@example.org")
         assert identities == {"account/registered", "pubsub/pep"}
-        assert features == {feature for extension in load() for feature in extension.account_features}
+        assert features == {feature for extension in load(host.settings) for feature in extension.account_features}
         assert {"urn:xmpp:mam:2", "http://jabber.org/protocol/pubsub#publish-options"} <= features
 
 

@@ -27,7 +27,12 @@ class ServerInfo:
 
     def __init__(self, host: Host) -> None:
         features = {feature for extension in host.extensions for feature in extension.server_features}
-        self.info = DiscoInfo((Identity("server", "im", name="Parley"),), tuple(sorted(features)))
+        forms = [make(host) for extension in host.extensions for make in extension.server_forms]
+        self.info = DiscoInfo(
+            (Identity("server", "im", name="Parley"),),
+            tuple(sorted(features)),
+            tuple(form for form in forms if form is not None),
+        )
         self.caps = Caps("sha-1", _CAPS_NODE, verification_string(self.info))
         features = {feature for extension in host.extensions for feature in extension.account_features}
         identities = [Identity("account", "registered")]
