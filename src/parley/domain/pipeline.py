@@ -20,6 +20,7 @@ from parley.domain.messages import (
     Confidentiality,
     ConversationClass,
     Direction,
+    Displayed,
     MailboxEntry,
     NewMessage,
     Submission,
@@ -109,6 +110,9 @@ class Pipeline:
             follower(submission, appended)
 
     def _new_message(self, submission: Submission, confidentiality: Confidentiality) -> NewMessage:
+        displays = None
+        if submission.displays and submission.sender_id is not None:
+            displays = Displayed(submission.sender_id, submission.recipient, submission.displays)
         return NewMessage(
             id=self._new_id(),
             received_at=self._now(),
@@ -119,19 +123,26 @@ class Pipeline:
             entries=self._entries(submission),
             dedup_key=dedup_key(submission) if submission.origin_id else None,
             raises=self._raises(submission),
+            has_content=submission.has_content,
+            client_id=submission.client_id,
+            origin_id=submission.origin_id,
+            displays=displays,
+            retracts=submission.retracts,
         )
 
     def _entries(self, submission: Submission) -> tuple[MailboxEntry, ...]:
         is_archived = submission.is_archived and self._keep_archive
+        is_received = is_archived and submission.is_kept_by_recipient
         entries = []
-        if submission.recipient_id is not None and (is_archived or submission.is_mailed):
+        if submission.recipient_id is not None and (is_received or submission.is_mailed):
             entries.append(
                 MailboxEntry(
-                    submission.recipient_id, submission.sender, Direction.IN, is_archived, submission.is_mailed
+                    submission.recipient_id, submission.sender, Direction.IN, is_received, submission.is_mailed
                 )
             )
         # A note to oneself is one entry: the archive of XEP-0313 holds a message once.
-        if is_archived and submission.sender_id is not None and submission.sender_id != submission.recipient_id:
+        is_sent = is_archived and submission.is_kept_by_sender
+        if is_sent and submission.sender_id is not None and submission.sender_id != submission.recipient_id:
             entries.append(
                 MailboxEntry(
                     submission.sender_id, submission.recipient, Direction.OUT, is_archived=True, is_mailed=False

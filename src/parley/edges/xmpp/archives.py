@@ -68,9 +68,11 @@ class PageQuery:
         peer: who the messages are to be with, bare or full as it was given; None for everybody.
         start: the earliest time, inclusive, in microseconds since the epoch; None for none.
         end: the latest one.
-        after_id: the id behind which the page is; None for none.
-        before_id: the id in front of which it is.
-        ids: these messages alone, each once; None where the query names none.
+        newer_than: only messages behind the one of this id match (`after-id`); None for all.
+        older_than: only messages before that one match (`before-id`).
+        ids: these messages alone match, each once; None where the query names none.
+        after_id: of what matches, the page is behind this id (RSM's `after`); None for none.
+        before_id: of what matches, the page is in front of this id (RSM's `before`).
         is_backward: the page is the last one of what matches and is before `before_id`, not the first one.
         index: the page starts with the message of this number among all that match; None for wherever it is.
         limit: most messages of the page, never above what the server allows; 0 asks for the count alone.
@@ -84,9 +86,11 @@ class PageQuery:
     peer: JID | None = None
     start: int | None = None
     end: int | None = None
+    newer_than: str | None = None
+    older_than: str | None = None
+    ids: tuple[str, ...] | None = None
     after_id: str | None = None
     before_id: str | None = None
-    ids: tuple[str, ...] | None = None
     is_backward: bool = False
     index: int | None = None
     counted: int | None = COUNTED
@@ -115,15 +119,16 @@ def parse_query(tree: _Element, *, limit: int, extra: Sequence[str] = ()) -> Pag
     form = find_form(tree) or Form("submit")
     page = parse_page_request(tree)
     _check(form, extra)
-    # A page is inside the range that the form gives, so its own edges are the narrower ones.
     return PageQuery(
         limit=limit if page.max is None else min(page.max, limit),
         peer=_jid(form.value("with")),
         start=_time(form.value("start")),
         end=_time(form.value("end")),
-        after_id=page.after or form.value("after-id") or None,
-        before_id=page.before or form.value("before-id") or None,
+        newer_than=form.value("after-id") or None,
+        older_than=form.value("before-id") or None,
         ids=_ids(form, limit),
+        after_id=page.after,
+        before_id=page.before or None,
         is_backward=page.before is not None,
         index=page.index,
         # XEP-0059 §2.7: a page of no items asks for the count, whatever it costs.

@@ -37,6 +37,8 @@ async def _page(request: IqRequest, query: archives.PageQuery) -> ArchivePage:
         end=query.end,
         after_id=query.after_id,
         before_id=query.before_id,
+        newer_than=query.newer_than,
+        older_than=query.older_than,
         ids=query.ids or (),
         is_backward=query.is_backward,
         limit=query.limit,
