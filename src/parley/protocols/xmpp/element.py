@@ -16,7 +16,7 @@ from lxml import etree
 
 from parley.protocols.xmpp.builder import attribute, serialise_parts, split_tag, text, xml
 from parley.protocols.xmpp.errors import PayloadError
-from parley.protocols.xmpp.namespaces import NS_CLIENT, XML_LANG
+from parley.protocols.xmpp.namespaces import NS_CLIENT, NS_SERVER, XML_LANG
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,11 +27,13 @@ __all__ = [
     "Child",
     "Element",
     "declare_prefixes",
+    "from_server",
     "insert_children",
     "opening_tag_end",
     "restamp",
     "text",
     "to_frame",
+    "to_server",
     "xml",
 ]
 
@@ -42,6 +44,9 @@ _STANZA_START: Final = re.compile(rb"<(?:message|presence|iq)(?=[\s/>])")
 _ELEMENT_NAME: Final = re.compile(rb"<([^\s/>]+)")
 
 _CONTENT: Final = b' xmlns="jabber:client"'
+_SERVER_CONTENT: Final = b' xmlns="jabber:server"'
+_SERVER: Final = NS_SERVER.encode()
+_CLIENT: Final = NS_CLIENT.encode()
 _STAMPS: Final = {"to": b"to", "from_": b"from", "id": b"id", "type": b"type", "lang": b"xml:lang"}
 
 
@@ -279,3 +284,46 @@ def to_frame(stanza: bytes) -> bytes:
         return stanza
     end = match.end()
     return stanza[:end] + _CONTENT + stanza[end:]
+
+
+def from_server(element: Element) -> Element:
+    """A stanza of a server's stream, in jabber:server, as the same one in jabber:client (RFC 6120 §4.8.3).
+
+    The bytes stay where they name the namespace nowhere; otherwise the stanza is built anew. What lies inside a payload
+    of another namespace is the payload's own and keeps its name.
+
+    Args:
+        element: its namespace is jabber:server, which is the default where its bytes do not declare one.
+
+    Raises:
+        PayloadError: see `Element.tree`.
+    """
+    if _SERVER not in element.raw and b"&#" not in element.raw:
+        children = tuple(
+            child._replace(namespace=NS_CLIENT) if child.namespace == NS_SERVER else child for child in element.children
+        )
+        return Element(NS_CLIENT, element.name, element.attrs, element.raw, element.body_start, children)
+    tree = _parse(element.raw, _SERVER_CONTENT)
+    _rename(tree)
+    return Element.from_tree(tree)
+
+
+def _rename(tree: _Element) -> None:
+    mark = f"{{{NS_SERVER}}}"
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        node.tag = f"{{{NS_CLIENT}}}{str(node.tag).removeprefix(mark)}"
+        waiting += [child for child in node if str(child.tag).startswith(mark)]
+
+
+def to_server(stanza: bytes) -> bytes:
+    """A stanza in canonical outer form as it goes out on a stream whose default namespace is jabber:server.
+
+    Raises:
+        PayloadError: see `Element.tree`.
+    """
+    if _CLIENT not in stanza and b"&#" not in stanza:
+        return stanza
+    # In canonical form only what lies inside another namespace names jabber:client, and there it is the payload's own.
+    return Element.from_bytes(stanza).raw

@@ -17,9 +17,18 @@ from typing import TYPE_CHECKING, Final, Literal
 from xml.parsers import expat
 
 from parley.protocols.xmpp.builder import attribute
-from parley.protocols.xmpp.element import Child, Element, declare_prefixes, opening_tag_end
+from parley.protocols.xmpp.element import Child, Element, declare_prefixes, from_server, opening_tag_end
 from parley.protocols.xmpp.errors import PayloadError, StreamCondition
-from parley.protocols.xmpp.namespaces import NS_CLIENT, NS_FRAMING, NS_SASL, NS_STREAMS, NS_TLS, XML_LANG
+from parley.protocols.xmpp.namespaces import (
+    NS_CLIENT,
+    NS_FRAMING,
+    NS_SASL,
+    NS_SASL2,
+    NS_SERVER,
+    NS_STREAMS,
+    NS_TLS,
+    XML_LANG,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +47,8 @@ _ELEMENT: Final = 2
 _CHILD: Final = 3
 
 # After these the stream may start anew (RFC 6120 §4.3.3), so nothing behind them belongs to this framer for certain.
-_MAY_RESTART: Final = frozenset({NS_TLS, NS_SASL})
+# After those of the newer SASL it goes on, but other limits may hold (XEP-0388 §2.7.1).
+_MAY_RESTART: Final = frozenset({NS_TLS, NS_SASL, NS_SASL2})
 
 _CONDITIONS: Final[Mapping[int, StreamCondition]] = {
     # RFC 6120 §11.1: an entity reference beyond the five predefined ones is restricted XML.
@@ -130,6 +140,9 @@ class Framer:
         mode: "stream" for TCP: `feed` takes any piece of the stream. "frame" for WebSockets: `feed` takes one whole
             text message.
         limits: see `FramingLimits`.
+        content: the default namespace of the streams that are spoken: jabber:client, jabber:server or another one.
+            Stanzas of jabber:server come out as stanzas of jabber:client, which differ in nothing else
+            (RFC 6120 §4.8.3).
 
     After an element of STARTTLS or SASL in stream mode the framer stops, because the stream may start anew behind it:
     the caller either makes a new framer (and gives it `pending()`, or refuses those bytes: nothing sent in the clear
@@ -144,6 +157,7 @@ class Framer:
         "_child_name",
         "_child_start",
         "_children",
+        "_content",
         "_declarations",
         "_deepest",
         "_default_namespace",
@@ -163,8 +177,11 @@ class Framer:
         "_start",
     )
 
-    def __init__(self, mode: Literal["stream", "frame"], limits: FramingLimits | None = None) -> None:
+    def __init__(
+        self, mode: Literal["stream", "frame"], limits: FramingLimits | None = None, content: str = NS_CLIENT
+    ) -> None:
         self._is_framed = mode == "frame"
+        self._content = content
         self._is_done = self._is_paused = False
         self._limits = limits or FramingLimits()
         self._max_attributes = self._limits.max_attributes
@@ -216,6 +233,12 @@ class Framer:
             data = ready
         self._run(data)
         return self._take_events()
+
+    def allow(self, limits: FramingLimits) -> None:
+        """Hold what comes from now on to other limits. To be called between two elements, when `feed` has stopped."""
+        self._limits = limits
+        self._max_attributes = limits.max_attributes
+        self._deepest = limits.max_depth + _ROOT
 
     def pending(self) -> bytes:
         """The bytes behind the last element of STARTTLS or SASL; none in other states and in frame mode."""
@@ -473,12 +496,22 @@ class Framer:
 
     def _self_contained(self, element: Element) -> Element:
         has_prefix = not _has_plain_name(element)
-        if has_prefix or (not self._is_framed and self._default_namespace != NS_CLIENT):
-            try:
-                return Element.from_bytes(element.raw, self._surroundings())
-            except PayloadError as error:
-                raise _Refused(StreamCondition.NOT_WELL_FORMED, str(error)) from error
-        return declare_prefixes(element, self._declarations) if self._declarations else element
+        if has_prefix or (not self._is_framed and self._default_namespace != self._content):
+            element = self._rebuilt(element)
+        elif self._declarations:
+            element = declare_prefixes(element, self._declarations)
+        if self._content != NS_SERVER or element.namespace != NS_SERVER:
+            return element
+        try:
+            return from_server(element)
+        except PayloadError as error:
+            raise _Refused(StreamCondition.NOT_WELL_FORMED, str(error)) from error
+
+    def _rebuilt(self, element: Element) -> Element:
+        try:
+            return Element.from_bytes(element.raw, self._surroundings())
+        except PayloadError as error:
+            raise _Refused(StreamCondition.NOT_WELL_FORMED, str(error)) from error
 
 
 class _LongTag:
