@@ -6,23 +6,27 @@ is there from the start.
 
     OPENING ──header──▶ NEGOTIATING ──<starttls/>──▶ (TLS) ──▶ OPENING
                              ├──<auth/>──▶ AUTHENTICATING ──success──▶ OPENING, now authenticated
+                             ├──<authenticate/>──▶ AUTHENTICATING ──success──▶ NEGOTIATING or ESTABLISHED
+                             │                        └──<continue/>──▶ CONTINUING ──success──┘
                              └──bind or resume, when authenticated──▶ ESTABLISHED
     any ──error or close──▶ CLOSED
 
 Credentials, sessions and stanzas are the caller's: it answers `AuthRequested`, `BindRequested` and the rest by calling
-the method of the same name. Answers that come when the stream has ended meanwhile change nothing.
+the method of the same name. Answers that come when the stream has ended meanwhile change nothing. There are two
+profiles of SASL: after `<auth/>` (RFC 6120 §6) the stream starts anew, after `<authenticate/>` (XEP-0388) it goes on,
+and a resource may be bound already.
 """
 
 from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import Final
 
 from parley.protocols.xmpp import namespaces as ns
+from parley.protocols.xmpp import sasl2
 from parley.protocols.xmpp.builder import attribute
 from parley.protocols.xmpp.element import Element, text, to_frame, xml
 from parley.protocols.xmpp.errors import (
@@ -46,84 +50,40 @@ from parley.protocols.xmpp.framing import (
 from parley.protocols.xmpp.framing import Event as FramingEvent
 from parley.protocols.xmpp.jid import JID
 from parley.protocols.xmpp.sasl import decode_payload, encode_payload
-
-
-class StreamState(Enum):
-    """Where the negotiation stands."""
-
-    OPENING = "opening"
-    NEGOTIATING = "negotiating"
-    AUTHENTICATING = "authenticating"
-    ESTABLISHED = "established"
-    CLOSED = "closed"
-
-
-@dataclass(frozen=True, slots=True)
-class TlsRequested:
-    """The client may go on with TLS: send what `output()` holds, then start the handshake."""
-
-
-@dataclass(frozen=True, slots=True)
-class AuthRequested:
-    """SASL began. `initial` is None when the client sent no initial response (b"" when it sent an empty one)."""
-
-    mechanism: str
-    initial: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class AuthResponded:
-    """The client's answer to a challenge."""
-
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class AuthAborted:
-    """A try to sign in ended before anybody was asked about it: given up or malformed. The failure has been sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class BindRequested:
-    """Resource binding (RFC 6120 §7); `resource` is "" when the server is to choose."""
-
-    id: str
-    resource: str
-
-
-@dataclass(frozen=True, slots=True)
-class StanzaReceived:
-    """A message, presence or iq on an established stream."""
-
-    element: Element
-
-
-@dataclass(frozen=True, slots=True)
-class NonzaReceived:
-    """Another element: stream management and the like, from the end of authentication on."""
-
-    element: Element
-
-
-@dataclass(frozen=True, slots=True)
-class StreamEnded:
-    """The stream is over. With `is_clean` the client closed it itself; otherwise `condition` was sent to it."""
-
-    is_clean: bool
-    condition: StreamCondition | None = None
-    text: str = ""
-
-
-Event = (
-    TlsRequested
-    | AuthRequested
-    | AuthResponded
-    | AuthAborted
-    | BindRequested
-    | StanzaReceived
-    | NonzaReceived
-    | StreamEnded
+from parley.protocols.xmpp.stream_events import (
+    AuthAborted,
+    AuthenticateRequested,
+    AuthRequested,
+    AuthResponded,
+    BindRequested,
+    Event,
+    NonzaReceived,
+    StanzaReceived,
+    StreamEnded,
+    StreamState,
+    TaskAnswered,
+    TaskChosen,
+    TlsRequested,
 )
+
+__all__ = [
+    "AuthAborted",
+    "AuthRequested",
+    "AuthResponded",
+    "AuthenticateRequested",
+    "BindRequested",
+    "ClientStream",
+    "Event",
+    "NonzaReceived",
+    "StanzaReceived",
+    "StreamConfig",
+    "StreamEnded",
+    "StreamState",
+    "TaskAnswered",
+    "TaskChosen",
+    "TlsRequested",
+]
+
 
 _STANZAS: Final = frozenset({"message", "presence", "iq"})
 # RFC 5646 §2.1, as far as its shape goes; it is stamped on stanzas, so nothing longer gets in.
@@ -141,6 +101,9 @@ class StreamConfig:
     `primary_domain` stands in the header of a stream that ends before the client has named a domain.
     `features` returns the XML of further stream features: for False those before authentication, for True those after.
     `mechanisms` are the SASL mechanisms to offer for the names of the channel bindings at hand.
+    `token_mechanisms` are those that take a token and stand in no list of the others (XEP-0484); `inside` is what the
+    offer of the newer profile of SASL (XEP-0388) has behind its mechanisms, both for the channel bindings at hand.
+    `is_private` says that TLS is there although the stream does not see it, as behind a web server.
     """
 
     domains: frozenset[str]
@@ -152,6 +115,9 @@ class StreamConfig:
     features: Callable[[bool], bytes]
     limits: FramingLimits
     authenticated_limits: FramingLimits
+    token_mechanisms: Callable[[Mapping[str, bytes]], tuple[str, ...]] = lambda _bindings: ()
+    inside: Callable[[Mapping[str, bytes]], bytes] = lambda _bindings: b""
+    is_private: bool = False
 
 
 class ClientStream:
@@ -177,12 +143,15 @@ class ClientStream:
         self._out: list[bytes] = []
         self._framed: deque[FramingEvent] = deque()
         self._held: list[bytes] = []
+        self._late: list[bytes] = []
         self._is_waiting = False
+        self._is_newer_sasl = False
         self._is_open_sent = False
         self._handlers: dict[StreamState, Callable[[Element], list[Event]]] = {
             StreamState.OPENING: self._early,
             StreamState.NEGOTIATING: self._negotiating,
             StreamState.AUTHENTICATING: self._authenticating,
+            StreamState.CONTINUING: self._continuing,
             StreamState.ESTABLISHED: self._established,
         }
         self.state = StreamState.OPENING
@@ -190,6 +159,8 @@ class ClientStream:
         self.channel_bindings = channel_bindings
         self.is_authenticated = False
         self.domain = ""
+        self.named: JID | None = None
+        """Who the client says to be in its header (RFC 6120 §4.7.1); nothing has proved it."""
         self.lang = ""
         """The language of stanzas that name none (RFC 6120 §4.7.4), "" when the client gave none either."""
         self.offered: tuple[str, ...] = ()
@@ -265,8 +236,12 @@ class ClientStream:
         return out
 
     def send(self, data: bytes) -> None:
-        """Queue a stanza or other first-level element in the form of a TCP stream."""
-        self._out.append(to_frame(data) if self._config.is_framed else data)
+        """Queue a stanza or other first-level element in the form of a TCP stream.
+
+        While the client signs in nothing but that may be said (XEP-0388 §2.5): the rest goes out behind the success.
+        """
+        is_late = self.state in (StreamState.AUTHENTICATING, StreamState.CONTINUING)
+        (self._late if is_late else self._out).append(to_frame(data) if self._config.is_framed else data)
 
     def fail(self, condition: StreamCondition, reason: str = "", application: bytes = b"") -> list[Event]:
         """End the stream with a stream error (RFC 6120 §4.9); a header is sent first if none was.
@@ -303,7 +278,7 @@ class ClientStream:
     def challenge(self, data: bytes) -> None:
         """Send a SASL challenge."""
         if self.state is not StreamState.CLOSED:
-            self._out.append(self._sasl("challenge", data))
+            self._out.append(sasl2.challenge(data) if self._is_newer_sasl else self._sasl("challenge", data))
             self._is_waiting = False
 
     def auth_succeeded(self, data: bytes = b"") -> None:
@@ -314,12 +289,48 @@ class ClientStream:
         self.is_authenticated = True
         self._restart(self._framer.pending())
 
-    def auth_failed(self, condition: SASLCondition, reason: str = "") -> None:
-        """Send a failure; the client may try again."""
+    def authenticated(self, identifier: str, data: bytes | None, results: Iterable[bytes], *, is_bound: bool) -> None:
+        """Send success in answer to `AuthenticateRequested`, and the features behind it; the stream goes on.
+
+        Args:
+            identifier: the bare address, or the full one that is bound now.
+            data: for the client to check, None for nothing.
+            results: what the inline features answer.
+            is_bound: whether stanzas may flow.
+        """
         if self.state is StreamState.CLOSED:
             return
-        self._out.append(sasl_failure(condition, reason))
+        self._out.append(sasl2.success(identifier, data, results))
+        self.is_authenticated = True
+        self._framer.allow(self._config.authenticated_limits)
+        self._send_features(is_bound=is_bound)
+        self.state = StreamState.ESTABLISHED if is_bound else StreamState.NEGOTIATING
         self._is_waiting = False
+        late, self._late = self._late, []
+        self._out += late
+
+    def continue_with(self, task: str, data: bytes | None) -> None:
+        """Answer `AuthenticateRequested`: the client has proved who it is and is to do `task` before it is let in."""
+        if self.state is StreamState.CLOSED:
+            return
+        self._out.append(sasl2.to_continue(task, data))
+        self._is_waiting = False
+        self.state = StreamState.CONTINUING
+
+    def task_data(self, content: bytes) -> None:
+        """Send the server's part of a task."""
+        if self.state is not StreamState.CLOSED:
+            self._out.append(sasl2.task_data(content))
+            self._is_waiting = False
+
+    def auth_failed(self, condition: SASLCondition, reason: str = "", application: bytes = b"") -> None:
+        """Send a failure; the client may try again. `application` goes out with the newer profile only."""
+        if self.state is StreamState.CLOSED:
+            return
+        failure = sasl2.failure(condition, reason, application) if self._is_newer_sasl else None
+        self._out.append(failure or sasl_failure(condition, reason))
+        self._is_waiting = False
+        self._late.clear()
         self.state = StreamState.NEGOTIATING
 
     def bound(self, request_id: str, jid: JID) -> None:
@@ -339,8 +350,8 @@ class ClientStream:
         self._is_waiting = False
 
     def resumed(self) -> None:
-        """A session was resumed instead of a resource being bound (XEP-0198 §5)."""
-        if self.state is not StreamState.CLOSED:
+        """A session was resumed instead of a resource being bound (XEP-0198 §5), after signing in."""
+        if self.state is StreamState.NEGOTIATING:
             self.state = StreamState.ESTABLISHED
 
     def _new_framer(self) -> Framer:
@@ -367,16 +378,14 @@ class ClientStream:
         # RFC 6120 §4.8.3: streams may be the default namespace themselves; content then has a prefix.
         if event.default_namespace not in (ns.NS_CLIENT, ns.NS_STREAMS, ""):
             return self.fail(StreamCondition.INVALID_NAMESPACE, "this port serves jabber:client")
-        try:
-            domain = JID.parse(event.attrs.get("to", ""))
-        except JIDError:
-            domain = None
+        domain = _address(event.attrs.get("to", ""))
         if domain is None or domain.local or domain.resource or domain.domain not in self._config.domains:
             # RFC 6120 §4.9.3.6: also for an address that is none, or missing: which host is meant cannot be told.
             return self.fail(StreamCondition.HOST_UNKNOWN, "this host is not served here")
         if self.domain not in ("", domain.domain):
             return self.fail(StreamCondition.HOST_UNKNOWN, "another host than before")
         self.domain = domain.domain
+        self.named = _address(event.attrs.get("from", ""))
         self.lang = event.lang if event.lang and _LANGUAGE.fullmatch(event.lang) else ""
         self._send_open(event.attrs.get("from"))
         # RFC 6120 §4.7.5: a version of "1.0" or newer is wanted; streams from before XMPP 1.0 are not spoken here.
@@ -407,26 +416,38 @@ class ClientStream:
         self.state = StreamState.CLOSED
         return [StreamEnded(is_clean=True)]
 
-    def _send_features(self) -> None:
+    def _send_features(self, *, is_bound: bool = False) -> None:
         parts: list[bytes] = []
-        if self.is_authenticated:
+        if self.is_authenticated and not is_bound:
             parts.append(xml("bind", {"xmlns": ns.NS_BIND}, xml("required", None)))
             # RFC 6121 left session establishment out; old clients still ask for it unless told that they need not.
             parts.append(xml("session", {"xmlns": ns.NS_SESSION}, xml("optional", None)))
-        else:
-            if self._is_starttls_open:
-                required = [xml("required", None)] if self._config.is_tls_required else []
-                parts.append(xml("starttls", {"xmlns": ns.NS_TLS}, *required))
-            self.offered = self._mechanisms()
-            if self.offered:
-                names = [xml("mechanism", None, name) for name in self.offered]
-                parts.append(xml("mechanisms", {"xmlns": ns.NS_SASL}, *names))
-            if self.offered and self.channel_bindings:
-                kinds = [xml("channel-binding", {"type": name}) for name in self.channel_bindings]
-                parts.append(xml("sasl-channel-binding", {"xmlns": ns.NS_SASL_CHANNEL_BINDING}, *kinds))
+        elif not self.is_authenticated:
+            parts += self._offers()
         parts.append(self._config.features(self.is_authenticated))
         prefix = {"xmlns:stream": ns.NS_STREAMS} if self._config.is_framed else None
         self._out.append(xml("stream:features", prefix, *parts))
+
+    def _offers(self) -> list[bytes]:
+        parts: list[bytes] = []
+        if self._is_starttls_open:
+            required = [xml("required", None)] if self._config.is_tls_required else []
+            parts.append(xml("starttls", {"xmlns": ns.NS_TLS}, *required))
+        self.offered = self._mechanisms()
+        if self.offered:
+            names = [xml("mechanism", None, name) for name in self.offered]
+            parts.append(xml("mechanisms", {"xmlns": ns.NS_SASL}, *names))
+        if self._is_newer_sasl_open:
+            parts.append(sasl2.authentication(self.offered, self._config.inside(self.channel_bindings)))
+        if self.offered and self.channel_bindings:
+            kinds = [xml("channel-binding", {"type": name}) for name in self.channel_bindings]
+            parts.append(xml("sasl-channel-binding", {"xmlns": ns.NS_SASL_CHANNEL_BINDING}, *kinds))
+        return parts
+
+    @property
+    def _is_newer_sasl_open(self) -> bool:
+        # XEP-0388 §5: it MUST only be offered after TLS negotiation.
+        return bool(self.offered) and (self.is_secure or self._config.is_private)
 
     @property
     def _is_starttls_open(self) -> bool:
@@ -445,15 +466,11 @@ class ClientStream:
     def _negotiating(self, element: Element) -> list[Event]:
         key = (element.namespace, element.name)
         if key == (ns.NS_TLS, "starttls"):
-            if not self._is_starttls_open or self.is_authenticated:
-                self._out.append(xml("failure", {"xmlns": ns.NS_TLS}))
-                self._send_close()
-                self.state = StreamState.CLOSED
-                return [StreamEnded(is_clean=False)]
-            self._out.append(xml("proceed", {"xmlns": ns.NS_TLS}))
-            return self._ask(TlsRequested())
+            return self._starttls()
         if key == (ns.NS_SASL, "auth") and not self.is_authenticated:
             return self._auth(element)
+        if key == (ns.NS_SASL2, "authenticate") and not self.is_authenticated:
+            return self._authenticate(element)
         if not self.is_authenticated:
             # RFC 6120 §4.9.3.12: nothing else before authentication.
             return self.fail(StreamCondition.NOT_AUTHORIZED, "sign in first")
@@ -461,7 +478,17 @@ class ClientStream:
             return self._bind(element)
         return [NonzaReceived(element)]
 
+    def _starttls(self) -> list[Event]:
+        if not self._is_starttls_open or self.is_authenticated:
+            self._out.append(xml("failure", {"xmlns": ns.NS_TLS}))
+            self._send_close()
+            self.state = StreamState.CLOSED
+            return [StreamEnded(is_clean=False)]
+        self._out.append(xml("proceed", {"xmlns": ns.NS_TLS}))
+        return self._ask(TlsRequested())
+
     def _auth(self, element: Element) -> list[Event]:
+        self._is_newer_sasl = False
         mechanism = element.attrs.get("mechanism", "")
         if mechanism not in self.offered:
             is_early = self._config.is_tls_required and not self.is_secure
@@ -472,27 +499,61 @@ class ClientStream:
         if not payload:
             self.state = StreamState.AUTHENTICATING
             return self._ask(AuthRequested(mechanism, None))
-        data = self._decoded(payload)
-        if data is None:
+        try:
+            data = decode_payload(payload)
+        except SASLError as error:
+            self.auth_failed(error.condition, error.text)
             return [AuthAborted()]
         self.state = StreamState.AUTHENTICATING
         return self._ask(AuthRequested(mechanism, data))
 
-    def _authenticating(self, element: Element) -> list[Event]:
-        if element.namespace != ns.NS_SASL or element.name not in ("response", "abort"):
-            return self.fail(StreamCondition.NOT_AUTHORIZED, "sign in first")
-        if element.name == "abort":
-            self.auth_failed(SASLCondition.ABORTED)
+    def _authenticate(self, element: Element) -> list[Event]:
+        if not self._is_newer_sasl_open:
+            return self.fail(StreamCondition.NOT_AUTHORIZED, "not without TLS")
+        if self.named is not None and self.named.domain != self.domain:
+            # XEP-0388 §2.2: the header names somebody of another host than it is addressed to.
+            return self.fail(StreamCondition.INVALID_FROM, "the header names somebody of another host")
+        self._is_newer_sasl = True
+        mechanism = element.attrs.get("mechanism", "")
+        if mechanism not in (*self.offered, *self._config.token_mechanisms(self.channel_bindings)):
+            self.auth_failed(SASLCondition.INVALID_MECHANISM)
             return [AuthAborted()]
-        data = self._decoded(element.tree().text or "")
-        return [AuthAborted()] if data is None else self._ask(AuthResponded(data))
-
-    def _decoded(self, text: str) -> bytes | None:
         try:
-            return decode_payload(text)
+            request = sasl2.parse_authenticate(element)
         except SASLError as error:
             self.auth_failed(error.condition, error.text)
-            return None
+            return [AuthAborted()]
+        self.state = StreamState.AUTHENTICATING
+        return self._ask(AuthenticateRequested(request))
+
+    def _authenticating(self, element: Element) -> list[Event]:
+        namespace = ns.NS_SASL2 if self._is_newer_sasl else ns.NS_SASL
+        if element.namespace != namespace or element.name not in ("response", "abort"):
+            return self.fail(StreamCondition.NOT_AUTHORIZED, "sign in first")
+        if element.name == "abort":
+            return self._aborted()
+        try:
+            tree = element.tree()
+            data = sasl2.parse_data(tree) if self._is_newer_sasl else decode_payload(tree.text or "")
+        except SASLError as error:
+            self.auth_failed(error.condition, error.text)
+            return [AuthAborted()]
+        return self._ask(AuthResponded(data))
+
+    def _continuing(self, element: Element) -> list[Event]:
+        if element.namespace == ns.NS_SASL2:
+            if element.name == "abort":
+                return self._aborted()
+            if element.name == "next":
+                return self._ask(TaskChosen(element.attrs.get("task", "")))
+            if element.name == "task-data":
+                return self._ask(TaskAnswered(element))
+        # XEP-0388 §3.8: also one more <authenticate/> is a stream error.
+        return self.fail(StreamCondition.NOT_AUTHORIZED, "sign in first")
+
+    def _aborted(self) -> list[Event]:
+        self.auth_failed(SASLCondition.ABORTED)
+        return [AuthAborted()]
 
     def _bind(self, element: Element) -> list[Event]:
         child = element.child(ns.NS_BIND, "bind")
@@ -507,6 +568,13 @@ class ClientStream:
                 return [StanzaReceived(element)]
             return self.fail(StreamCondition.UNSUPPORTED_STANZA_TYPE, "not a stanza")
         return [NonzaReceived(element)]
+
+
+def _address(text: str) -> JID | None:
+    try:
+        return JID.parse(text)
+    except JIDError:
+        return None
 
 
 def _is_supported_version(version: str) -> bool:

@@ -21,7 +21,7 @@ from parley.protocols.xmpp.errors import LocalProtocolError, PayloadError, SASLC
 from parley.protocols.xmpp.sasl import decode_payload, prepare_password
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 HASHES: Final[Mapping[str, str]] = MappingProxyType(
     {"SCRAM-SHA-1": "sha1", "SCRAM-SHA-256": "sha256", "SCRAM-SHA-512": "sha512"}
@@ -65,6 +65,27 @@ def hash_of(mechanism: str) -> str:
     return HASHES[mechanism.removesuffix(_PLUS)]
 
 
+def hash_size(hash_name: str) -> int:
+    """Bytes of a hash, and of a salted password."""
+    return hashlib.new(hash_name).digest_size
+
+
+def offer_hash(mechanism: str, mechanisms: Iterable[str], channel_bindings: Iterable[str]) -> str:
+    """The attribute `h` (XEP-0474 §5.1): what was offered, so that the client notices when somebody changed it.
+
+    Args:
+        mechanism: the one in use, whose hash is taken.
+        mechanisms: all that were offered by the profile of SASL in use.
+        channel_bindings: names of those that were announced (XEP-0440), if any.
+    """
+    said = "\x1e".join(sorted(mechanisms))
+    bindings = sorted(channel_bindings)
+    if bindings:
+        said += "\x1f" + "\x1e".join(bindings)
+    digest = hashlib.new(hash_of(mechanism), said.encode()).digest()
+    return f"h={base64.b64encode(digest).decode()}"
+
+
 def derive_keys(hash_name: str, password: str, salt: bytes, iterations: int) -> ScramKeys:
     """The keys of `password`. Costs `iterations` hashes: milliseconds, not for an event loop.
 
@@ -78,6 +99,11 @@ def derive_keys(hash_name: str, password: str, salt: bytes, iterations: int) -> 
         PayloadError: the password cannot be prepared.
     """
     salted = hashlib.pbkdf2_hmac(hash_name, prepare_password(password).encode(), salt, iterations)
+    return keys_of_salted(hash_name, salted, salt, iterations)
+
+
+def keys_of_salted(hash_name: str, salted: bytes, salt: bytes, iterations: int) -> ScramKeys:
+    """The keys that follow from a salted password (RFC 5802 §3), made with `salt` and so many rounds."""
     client_key = hmac.digest(salted, b"Client Key", hash_name)
     server_key = hmac.digest(salted, b"Server Key", hash_name)
     return ScramKeys(salt, iterations, hashlib.new(hash_name, client_key).digest(), server_key)
@@ -95,7 +121,7 @@ def verify_password(hash_name: str, password: str, keys: ScramKeys) -> bool:
 def decoy_keys(hash_name: str, username: str, secret: bytes, iterations: int) -> ScramKeys:
     """Keys that no password fits, the same for each `username` as long as `secret` (random, of the server) is."""
     seed = hmac.digest(secret, f"{hash_name} {username}".encode(errors="surrogatepass"), "sha512")
-    size = hashlib.new(hash_name).digest_size
+    size = hash_size(hash_name)
     stored_key = hmac.digest(seed, b"stored", "sha512")[:size]
     server_key = hmac.digest(seed, b"server", "sha512")[:size]
     return ScramKeys(seed[:16], iterations, stored_key, server_key)
