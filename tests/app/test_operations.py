@@ -178,3 +178,53 @@ async def test_unknown_accounts(office: Office, address):
     for request in (requests.ShowUser(address), requests.RemoveUser(address), requests.RevokeDevices(address, None)):
         with pytest.raises(NotFound):
             await office.ask(request)
+
+
+async def test_sessions_are_ended_and_nothing_else(office: Office):
+    office.live.here = ("phone", "desk")
+    assert await office.ask(requests.EndSessions(ALICE, None)) == {"address": ALICE, "sessions_ended": 2}
+    await office.ask(requests.EndSessions(ALICE, ("desk",)))
+    assert office.live.told == [("end", ALICE, None), ("end", ALICE, ("desk",))]
+
+
+def invitation(**others):
+    wanted = {"domain": "example.org", "address": "", "inviter": "", "is_account": True, "uses": 1, "lifetime_s": 3600}
+    return requests.CreateInvitation(**(wanted | others))
+
+
+async def test_an_invitation_is_made_listed_and_revoked(office: Office):
+    made = await office.ask(invitation(inviter=ALICE))
+    token = made.pop("uri").removeprefix("xmpp:alice@example.org?roster;preauth=").removesuffix(";ibr=y")
+    assert token.isalnum()
+    assert len(token) == 26
+    assert await office.ask(requests.ListInvitations()) == {"invitations": [made]}
+    assert token not in str(await office.ask(requests.ListInvitations()))
+    await office.ask(requests.RevokeInvitation(made["id"]))
+    assert await office.ask(requests.ListInvitations()) == {"invitations": []}
+    with pytest.raises(NotFound):
+        await office.ask(requests.RevokeInvitation(made["id"]))
+
+
+async def test_addresses_of_invitations(office: Office):
+    anybody = await office.ask(invitation())
+    assert anybody["uri"].startswith("xmpp:example.org?register;preauth=")
+    carol = await office.ask(invitation(address="Carol@example.org", inviter=ALICE))
+    assert carol["uri"].startswith("xmpp:carol@example.org?register;preauth=")
+    contact = await office.ask(invitation(inviter=ALICE, is_account=False))
+    assert not contact["uri"].endswith("ibr=y")
+
+
+@pytest.mark.parametrize(
+    ("others", "error"),
+    [
+        ({"domain": "other.example"}, Unwilling),
+        ({"address": "carol@other.example"}, Unwilling),
+        ({"address": "a b@example.org"}, Unwilling),
+        ({"address": ALICE}, Conflict),
+        ({"inviter": "nobody@example.org"}, NotFound),
+        ({"is_account": False}, Unwilling),
+    ],
+)
+async def test_invitations_that_make_no_sense(office: Office, others, error):
+    with pytest.raises(error):
+        await office.ask(invitation(**others))

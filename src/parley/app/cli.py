@@ -11,6 +11,7 @@ from parley.app.commands.demo import demo
 from parley.app.commands.device import device
 from parley.app.commands.frame import Group, Invocation
 from parley.app.commands.init import init
+from parley.app.commands.invite import invite
 from parley.app.commands.migrate import migrate
 from parley.app.commands.serve import serve
 from parley.app.commands.user import user
@@ -32,5 +33,5 @@ def main() -> None:
     """
 
 
-for command in (init, check, serve, user, device, backup, migrate, demo):
+for command in (init, check, serve, user, device, invite, backup, migrate, demo):
     main.add_command(command)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable, Collection
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from parley.app import requests
 from parley.app.addresses import parse_address, parse_new_address
+from parley.app.inviting import Inviting, uri_of
+from parley.domain.administration import Wish
 from parley.domain.errors import NotFound
 
 if TYPE_CHECKING:
@@ -15,7 +18,12 @@ if TYPE_CHECKING:
     from parley.base.clock import Clock
     from parley.domain.accounts import Account
     from parley.domain.devices import Device
+    from parley.domain.invitations import Invitation, InvitationStore
     from parley.domain.ports import AccountStore, DeviceStore, NodeStore, RosterStore, UploadStore
+
+
+_NO_LIMIT: Final = sys.maxsize
+"""Operators invite as many as they want."""
 
 
 class Live(Protocol):
@@ -78,6 +86,11 @@ class Stores(Protocol):
         """Uploads."""
         ...
 
+    @property
+    def invitations(self) -> InvitationStore:
+        """Invitations."""
+        ...
+
 
 class Operations:
     """Answers requests.
@@ -98,6 +111,7 @@ class Operations:
         self._clock = clock
         self._domains = domains
         self._live = live
+        self.inviting = Inviting(stores.invitations, stores.accounts, clock, domains)
         self._handlers: dict[type[Any], Callable[[Any], Awaitable[Document]]] = {
             requests.AddUsers: self._add_users,
             requests.FindTaken: self._find_taken,
@@ -108,6 +122,10 @@ class Operations:
             requests.RemoveUser: self._remove_user,
             requests.ListDevices: self._list_devices,
             requests.RevokeDevices: self._revoke_devices,
+            requests.EndSessions: self._end_sessions,
+            requests.CreateInvitation: self._create_invitation,
+            requests.ListInvitations: self._list_invitations,
+            requests.RevokeInvitation: self._revoke_invitation,
         }
 
     async def answer(self, request: Request) -> Document:
@@ -203,6 +221,30 @@ class Operations:
         ended = self._live.end(account, request.resources, "the device was revoked")
         return {"address": account.address, "revoked": sorted(request.resources), "sessions_ended": ended}
 
+    async def _end_sessions(self, request: requests.EndSessions) -> Document:
+        account = await self._find(request.address)
+        ended = self._live.end(account, request.resources, "an administrator ended the session")
+        return {"address": account.address, "sessions_ended": ended}
+
+    async def _create_invitation(self, request: requests.CreateInvitation) -> Document:
+        wish = Wish(
+            domain=request.domain,
+            lifetime_s=request.lifetime_s,
+            address=request.address,
+            inviter=request.inviter,
+            is_account=request.is_account,
+            uses=request.uses,
+        )
+        issued = await self.inviting.issue(wish, _NO_LIMIT)
+        return {**_invitation(issued.invitation), "uri": uri_of(issued)}
+
+    async def _list_invitations(self, _request: requests.ListInvitations) -> Document:
+        return {"invitations": [_invitation(each) for each in await self.inviting.all()]}
+
+    async def _revoke_invitation(self, request: requests.RevokeInvitation) -> Document:
+        await self.inviting.revoke(request.id)
+        return {"revoked": request.id}
+
     async def _find(self, text: str) -> Account:
         address = parse_address(text)
         account = await self._accounts.find(address)
@@ -232,6 +274,19 @@ def _device(device: Device, is_connected: bool) -> Document:
         "last_address": device.last_address,
         "has_credential": device.has_credential,
         "is_connected": is_connected,
+    }
+
+
+def _invitation(invitation: Invitation) -> Document:
+    return {
+        "id": invitation.id,
+        "domain": invitation.domain,
+        "address": invitation.address,
+        "inviter": invitation.inviter,
+        "opens_account": invitation.is_account,
+        "uses_left": invitation.uses_left,
+        "created_at": _stamp(invitation.created_at),
+        "expires_at": _stamp(invitation.expires_at),
     }
 
 

@@ -95,8 +95,57 @@ class RevokeDevices:
     kind: Literal["device-revoke"] = "device-revoke"
 
 
+@dataclass(frozen=True, slots=True)
+class EndSessions:
+    """End these sessions of an account (None: all); its devices may sign in again."""
+
+    address: str
+    resources: tuple[str, ...] | None
+    kind: Literal["user-disconnect"] = "user-disconnect"
+
+
+@dataclass(frozen=True, slots=True)
+class CreateInvitation:
+    """Invite somebody; see `parley.domain.administration.Wish`."""
+
+    domain: str
+    address: str
+    inviter: str
+    is_account: bool
+    uses: int
+    lifetime_s: int
+    kind: Literal["invite-create"] = "invite-create"
+
+
+@dataclass(frozen=True, slots=True)
+class ListInvitations:
+    """Say which invitations are open."""
+
+    kind: Literal["invite-list"] = "invite-list"
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeInvitation:
+    """Forget an invitation."""
+
+    id: str
+    kind: Literal["invite-revoke"] = "invite-revoke"
+
+
 Request = (
-    AddUsers | FindTaken | ListUsers | ShowUser | SetPassword | SetSuspended | RemoveUser | ListDevices | RevokeDevices
+    AddUsers
+    | FindTaken
+    | ListUsers
+    | ShowUser
+    | SetPassword
+    | SetSuspended
+    | RemoveUser
+    | ListDevices
+    | RevokeDevices
+    | EndSessions
+    | CreateInvitation
+    | ListInvitations
+    | RevokeInvitation
 )
 
 _ADAPTER: TypeAdapter[Request] = TypeAdapter(

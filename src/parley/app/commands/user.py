@@ -17,6 +17,7 @@ from parley.app.passwords import generate_password, hash_passwords
 from parley.app.people import NewPerson, complain, read_people
 from parley.app.requests import (
     AddUsers,
+    EndSessions,
     FindTaken,
     ListUsers,
     Person,
@@ -136,6 +137,16 @@ def suspend(invocation: Invocation, address: str) -> None:
     document = ask(invocation.settings(), SetSuspended(address, is_suspended=True))
     invocation.answer(document)
     invocation.say(f"{address} is suspended{_ended(document)}.")
+
+
+@user.command()
+@address_argument
+@pass_invocation
+def disconnect(invocation: Invocation, address: str) -> None:
+    """End an account's sessions. Its devices may sign in again: see `suspend`, and `parley device revoke`."""
+    document = ask(invocation.settings(), EndSessions(address, None))
+    invocation.answer(document)
+    invocation.say(f"{address} is disconnected{_ended(document)}.")
 
 
 @user.command()
