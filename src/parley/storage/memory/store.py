@@ -11,6 +11,7 @@ from parley.storage.memory.messages import MemoryMessages
 from parley.storage.memory.nodes import MemoryNodes
 from parley.storage.memory.people import MemoryAccounts, MemoryConversations, MemoryDevices, MemoryRosters
 from parley.storage.memory.personal import MemoryPersonal
+from parley.storage.memory.rooms import MemoryRooms
 from parley.storage.memory.state import Tables
 from parley.storage.memory.uploads import MemoryUploads
 
@@ -30,6 +31,7 @@ class MemoryStorage:
         self.conversations = MemoryConversations(tables)
         self.nodes = MemoryNodes(tables)
         self.uploads = MemoryUploads(tables)
+        self.rooms = MemoryRooms()
         self.blocks = MemoryBlocks(tables)
         self.personal = MemoryPersonal(tables)
         self.invitations = MemoryInvitations(tables)

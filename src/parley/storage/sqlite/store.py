@@ -28,6 +28,7 @@ from parley.storage.sqlite.migrate import check_version, migrate
 from parley.storage.sqlite.nodes import SqliteNodes
 from parley.storage.sqlite.personal import SqlitePersonal
 from parley.storage.sqlite.readers import Readers
+from parley.storage.sqlite.rooms import SqliteRooms
 from parley.storage.sqlite.rosters import SqliteRosters
 from parley.storage.sqlite.uploads import SqliteUploads
 from parley.storage.sqlite.work import CommitReport
@@ -92,6 +93,7 @@ class SqliteStorage:
     conversations: SqliteConversations
     nodes: SqliteNodes
     uploads: SqliteUploads
+    rooms: SqliteRooms
     blocks: SqliteBlocks
     personal: SqlitePersonal
     invitations: SqliteInvitations
@@ -126,6 +128,7 @@ class SqliteStorage:
         self.conversations = SqliteConversations(self._readers)
         self.nodes = SqliteNodes(self._writer, self._readers)
         self.uploads = SqliteUploads(self._writer, self._readers)
+        self.rooms = SqliteRooms(self._writer, self._readers)
         self.blocks = SqliteBlocks(self._writer, self._readers)
         self.personal = SqlitePersonal(self._writer, self._readers)
         self.invitations = SqliteInvitations(self._writer, self._readers)
