@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
+from parley.base.net.server_tls import verified_chain
 from parley.base.net.tls import TlsCredentials
 from parley.base.net.wire import Receiver
 
@@ -18,14 +19,14 @@ class StreamDriver(asyncio.Protocol):
 
     Args:
         receivers: makes the receiver of a new connection, or returns None to refuse it at once.
-        credentials: the certificate in use, for the channel binding it gives.
+        credentials: the certificate in use, for the channel binding it gives clients; None between servers.
         before_write: called before queued bytes are given to the system.
     """
 
     def __init__(
         self,
         receivers: Callable[[str], Receiver | None],
-        credentials: TlsCredentials,
+        credentials: TlsCredentials | None,
         before_write: Callable[[], None] | None = None,
     ) -> None:
         self._before_write = before_write
@@ -49,8 +50,7 @@ class StreamDriver(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self.peer = _host(transport.get_extra_info("peername"))
         if transport.get_extra_info("ssl_object") is not None:
-            self.kind = "tls"
-            self.channel_bindings = {"tls-server-end-point": self._credentials.server_end_point}
+            self._secured()
         self._receiver = self._receivers(self.peer)
         if self._receiver is None:
             self._transport.abort()
@@ -123,23 +123,38 @@ class StreamDriver(asyncio.Protocol):
             self._early.clear()
             self._receiver.received(data)
 
-    async def start_tls(self, context: ssl.SSLContext, timeout_s: float) -> None:
-        """See `Wire.start_tls`; `timeout_s` limits the handshake."""
+    async def start_tls(self, context: ssl.SSLContext, timeout_s: float, server_name: str | None = None) -> None:
+        """See `Wire.start_tls` and `ServerWire.start_tls`; `timeout_s` limits the handshake."""
         self._flush()
         if self._transport is None:
             raise ConnectionResetError
         self._is_switching = True
         try:
             transport = await asyncio.get_running_loop().start_tls(
-                self._transport, self, context, server_side=True, ssl_handshake_timeout=timeout_s
+                self._transport,
+                self,
+                context,
+                server_side=server_name is None,
+                server_hostname=server_name,
+                ssl_handshake_timeout=timeout_s,
             )
         finally:
             self._is_switching = False
         if transport is None or self._receiver is None:
             raise ConnectionResetError
         self._transport = transport
+        self._secured()
+
+    def _secured(self) -> None:
         self.kind = "tls"
-        self.channel_bindings = {"tls-server-end-point": self._credentials.server_end_point}
+        if self._credentials is not None:
+            self.channel_bindings = {"tls-server-end-point": self._credentials.server_end_point}
+
+    @property
+    def peer_chain(self) -> tuple[bytes, ...]:
+        """See `ServerWire.peer_chain`."""
+        connection = None if self._transport is None else self._transport.get_extra_info("ssl_object")
+        return () if connection is None else verified_chain(connection)
 
     def close(self) -> None:
         """See `Wire.close`."""

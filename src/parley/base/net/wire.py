@@ -47,6 +47,19 @@ class Wire(Protocol):
         ...
 
 
+class ServerWire(Wire, Protocol):
+    """A connection between servers."""
+
+    async def start_tls(self, context: ssl.SSLContext, timeout_s: float, server_name: str | None = None) -> None:
+        """As `Wire.start_tls`; with the name of the server that was called, as its client."""
+        ...
+
+    @property
+    def peer_chain(self) -> tuple[bytes, ...]:
+        """The certificates that the peer showed, DER, its own first; empty without TLS or when it showed none."""
+        ...
+
+
 class Receiver(Protocol):
     """Who handles a connection."""
 
