@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import stat
 from pathlib import Path
@@ -29,6 +30,7 @@ QUERY_GROUPS = (
     "messages",
     "nodes",
     "rosters",
+    "tokens",
     "uploads",
 )
 
@@ -175,8 +177,7 @@ async def test_every_query_fits_the_schema(path: Path, group: str) -> None:
     for name, statement in queries(group).items():
         if statement.startswith("PRAGMA"):
             continue
-        named = dict.fromkeys(("account", "after", "before", "start", "end", "limit", "first", "peer", "id"), 1)
-        named |= dict.fromkeys(("seq", "resource", "name", "address", "now", "node", "keep", "counted"), 1)
+        named = dict.fromkeys(re.findall(r":([a-z_]+)", statement), 1)
         values: object = named if ":" in statement else [1] * (2 if "?2" in statement else statement.count("?"))
         assert connection.execute(f"EXPLAIN {statement}", values).fetchall(), name  # type: ignore[arg-type]
     connection.close()

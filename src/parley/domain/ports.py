@@ -56,7 +56,11 @@ class AccountStore(Protocol):
         ...
 
     async def set_credentials(self, account_id: int, credentials: Sequence[Credential]) -> None:
-        """Replace the password."""
+        """Replace the password. Tokens that were given for the old one are forgotten."""
+        ...
+
+    async def add_credential(self, account_id: int, credential: Credential) -> bool:
+        """Keep the password's credential for one more mechanism; False when there is one, which stays."""
         ...
 
     async def set_suspended(self, account_id: int, is_suspended: bool) -> None:
@@ -74,10 +78,23 @@ class AccountStore(Protocol):
 class DeviceStore(Protocol):
     """Devices and their own credentials."""
 
-    async def seen(self, account_id: int, resource: str, name: str, address: str, now: int, *, keep: int = 100) -> None:
-        """Record that the device signed in; an empty name keeps the known one.
+    async def seen(
+        self,
+        account_id: int,
+        resource: str,
+        name: str,
+        address: str,
+        now: int,
+        *,
+        software: str = "",
+        client: bytes = b"",
+        keep: int = 100,
+        is_refusing: bool = False,
+    ) -> None:
+        """Record that the device signed in; an empty name, software or client keeps the known one.
 
-        Of the account's devices the `keep` last seen stay; older ones are forgotten with their credentials.
+        Of the account's devices the `keep` last seen stay; older ones are forgotten with their credentials and tokens.
+        With `is_refusing` raises LimitReached("too-many-devices") instead, when the device is not among them.
         """
         ...
 
@@ -94,11 +111,11 @@ class DeviceStore(Protocol):
         ...
 
     async def revoke(self, account_id: int, resource: str) -> bool:
-        """Forget the device and its credential; False if there was none."""
+        """Forget the device, its credential and its installation's tokens; False if there was none."""
         ...
 
     async def revoke_all(self, account_id: int) -> list[str]:
-        """Forget all devices and credentials of the account; returns their resources."""
+        """Forget all devices, credentials and tokens of the account; returns the devices' resources."""
         ...
 
 

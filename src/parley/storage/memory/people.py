@@ -57,8 +57,18 @@ class MemoryAccounts:
         return Counter(credential.iterations for table in tables for credential in table.credentials)
 
     async def set_credentials(self, account_id: int, credentials: Sequence[Credential]) -> None:
-        """Replace the password."""
-        self._tables.account(account_id).credentials = list(credentials)
+        """Replace the password and forget the tokens."""
+        table = self._tables.account(account_id)
+        table.credentials = list(credentials)
+        table.tokens.clear()
+
+    async def add_credential(self, account_id: int, credential: Credential) -> bool:
+        """Keep the password's credential for one more mechanism; False when there is one."""
+        kept = self._tables.account(account_id).credentials
+        if any(each.mechanism == credential.mechanism for each in kept):
+            return False
+        kept.append(credential)
+        return True
 
     async def set_suspended(self, account_id: int, is_suspended: bool) -> None:
         """Suspend or resume."""
@@ -90,20 +100,46 @@ class MemoryDevices:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
 
-    async def seen(self, account_id: int, resource: str, name: str, address: str, now: int, *, keep: int = 100) -> None:
-        """Record that the device signed in and forget all but the `keep` last seen."""
+    async def seen(
+        self,
+        account_id: int,
+        resource: str,
+        name: str,
+        address: str,
+        now: int,
+        *,
+        software: str = "",
+        client: bytes = b"",
+        keep: int = 100,
+        is_refusing: bool = False,
+    ) -> None:
+        """Record that the device signed in; see the port."""
         table = self._tables.account(account_id)
         devices = table.devices
+        if is_refusing and resource not in devices and len(devices) >= keep:
+            raise LimitReached("too-many-devices")
         known = devices.get(resource) or Device(account_id, resource, name, now, now, address, has_credential=False)
-        devices[resource] = replace(known, name=name or known.name, last_seen=now, last_address=address)
+        devices[resource] = replace(
+            known,
+            name=name or known.name,
+            last_seen=now,
+            last_address=address,
+            software=software or known.software,
+            client=client or known.client,
+        )
         for old in (await self.all(account_id))[keep:]:
             del devices[old.resource]
             table.device_credentials.pop(old.resource, None)
+        clients = {device.client for device in devices.values()}
+        table.tokens = [token for token in table.tokens if token.client in clients]
 
     async def all(self, account_id: int) -> list[Device]:
         """All devices of an account, the last seen first."""
         table = self._tables.accounts.get(account_id)
-        devices = [] if table is None else list(table.devices.values())
+        if table is None:
+            return []
+        clients = {token.client for token in table.tokens}
+        devices = [replace(device, has_token=device.client in clients) for device in table.devices.values()]
         return sorted(devices, key=lambda device: (-device.last_seen, device.resource))
 
     async def set_credential(self, account_id: int, resource: str, credential: Credential, name: str, now: int) -> None:
@@ -123,8 +159,9 @@ class MemoryDevices:
         table = self._tables.accounts.get(account_id)
         if table is None or resource not in table.devices:
             return False
-        del table.devices[resource]
+        device = table.devices.pop(resource)
         table.device_credentials.pop(resource, None)
+        table.tokens = [token for token in table.tokens if token.client != device.client]
         return True
 
     async def revoke_all(self, account_id: int) -> list[str]:
@@ -135,6 +172,7 @@ class MemoryDevices:
         resources = sorted(table.devices)
         table.devices.clear()
         table.device_credentials.clear()
+        table.tokens.clear()
         return resources
 
 

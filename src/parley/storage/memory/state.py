@@ -12,6 +12,7 @@ from parley.domain.messages import Confidentiality, MailboxEntry, NewMessage
 from parley.domain.nodes import Affiliation, NodeConfig, NodeItem
 from parley.domain.people.blocking import Complaint
 from parley.domain.people.personal import Card, Departure
+from parley.domain.tokens import Token
 from parley.domain.uploads import Upload
 
 
@@ -48,6 +49,7 @@ class AccountTable:
     device_credentials: dict[str, Credential] = field(default_factory=dict)
     roster: RosterTable = field(default_factory=RosterTable)
     nodes: dict[str, NodeTable] = field(default_factory=dict)
+    tokens: list[Token] = field(default_factory=list)
     cursor: int = 0
     blocked: list[str] = field(default_factory=list)
     private: dict[tuple[str, str], bytes] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from parley.storage.memory.people import MemoryAccounts, MemoryConversations, Me
 from parley.storage.memory.personal import MemoryPersonal
 from parley.storage.memory.rooms import MemoryRooms
 from parley.storage.memory.state import Tables
+from parley.storage.memory.tokens import MemoryTokens
 from parley.storage.memory.uploads import MemoryUploads
 
 
@@ -30,6 +31,7 @@ class MemoryStorage:
         self.messages = MemoryMessages(tables)
         self.conversations = MemoryConversations(tables)
         self.nodes = MemoryNodes(tables)
+        self.tokens = MemoryTokens(tables)
         self.uploads = MemoryUploads(tables)
         self.rooms = MemoryRooms()
         self.blocks = MemoryBlocks(tables)

@@ -18,6 +18,8 @@ _ALL = sql("accounts.all")
 _CREDENTIALS = sql("accounts.credentials")
 _ITERATIONS = sql("accounts.iterations")
 _ADD_CREDENTIAL = sql("accounts.add_credential")
+_ADD_MISSING_CREDENTIAL = sql("accounts.add_missing_credential")
+_FORGET_TOKENS = sql("tokens.forget_all")
 _DELETE_CREDENTIALS = sql("accounts.delete_credentials")
 _SET_SUSPENDED = sql("accounts.set_suspended")
 _HIDE = sql("accounts.hide")
@@ -30,6 +32,7 @@ _BELONGINGS = (
     sql("accounts.delete_removed_contacts"),
     sql("accounts.delete_nodes"),
     sql("accounts.delete_devices"),
+    _FORGET_TOKENS,
     sql("accounts.delete_uploads"),
     sql("blocks.forget"),
     sql("personal.forget_private"),
@@ -86,13 +89,19 @@ class SqliteAccounts:
         return dict(rows)
 
     async def set_credentials(self, account_id: int, credentials: Sequence[Credential]) -> None:
-        """Replace the password; raises NotFound("account-not-found")."""
+        """Replace the password and forget the tokens; raises NotFound("account-not-found")."""
 
         def change(connection: sqlite3.Connection) -> None:
             connection.execute(_DELETE_CREDENTIALS, (account_id,))
+            connection.execute(_FORGET_TOKENS, (account_id,))
             _add_credentials(connection, account_id, credentials)
 
         await self._writer.run(change)
+
+    async def add_credential(self, account_id: int, credential: Credential) -> bool:
+        """Keep the password's credential for one more mechanism; raises NotFound("account-not-found")."""
+        row = (account_id, *credential_row(credential))
+        return await self._writer.run(lambda connection: connection.execute(_ADD_MISSING_CREDENTIAL, row).rowcount > 0)
 
     async def set_suspended(self, account_id: int, is_suspended: bool) -> None:
         """Suspend or resume; raises NotFound("account-not-found")."""

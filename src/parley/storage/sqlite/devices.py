@@ -6,13 +6,18 @@ import sqlite3
 
 from parley.domain.accounts import Credential
 from parley.domain.devices import Device
+from parley.domain.errors import LimitReached
 from parley.storage.sqlite.readers import Readers
 from parley.storage.sqlite.rows import Row, credential_from, credential_row
 from parley.storage.sqlite.sql import sql
 from parley.storage.sqlite.writer import Writer
 
 _SEEN = sql("devices.seen")
+_IS_ONE_TOO_MANY = sql("devices.is_one_too_many")
 _FORGET = sql("devices.forget")
+_FORGET_TOKENS_OF_NO_DEVICE = sql("tokens.forget_of_no_device")
+_FORGET_TOKENS_OF_DEVICE = sql("tokens.forget_of_device")
+_FORGET_TOKENS = sql("tokens.forget_all")
 _ALL = sql("devices.all")
 _ENROL = sql("devices.enrol")
 _SET_CREDENTIAL = sql("devices.set_credential")
@@ -29,13 +34,37 @@ class SqliteDevices:
         self._writer = writer
         self._readers = readers
 
-    async def seen(self, account_id: int, resource: str, name: str, address: str, now: int, *, keep: int = 100) -> None:
-        """Record that the device signed in; forget all but the `keep` last seen. An empty name keeps the known one."""
-        values = {"account": account_id, "resource": resource, "name": name, "address": address, "now": now}
+    async def seen(
+        self,
+        account_id: int,
+        resource: str,
+        name: str,
+        address: str,
+        now: int,
+        *,
+        software: str = "",
+        client: bytes = b"",
+        keep: int = 100,
+        is_refusing: bool = False,
+    ) -> None:
+        """Record that the device signed in; see the port."""
+        values = {
+            "account": account_id,
+            "resource": resource,
+            "name": name,
+            "address": address,
+            "now": now,
+            "software": software,
+            "client": client,
+            "keep": keep,
+        }
 
         def change(connection: sqlite3.Connection) -> None:
+            if is_refusing and connection.execute(_IS_ONE_TOO_MANY, values).fetchone()[0]:
+                raise LimitReached("too-many-devices")
             connection.execute(_SEEN, values)
-            connection.execute(_FORGET, {"account": account_id, "keep": keep})
+            connection.execute(_FORGET, values)
+            connection.execute(_FORGET_TOKENS_OF_NO_DEVICE, values)
 
         await self._writer.run(change)
 
@@ -62,17 +91,21 @@ class SqliteDevices:
         return None if row is None else credential_from(row)
 
     async def revoke(self, account_id: int, resource: str) -> bool:
-        """Forget the device and its credential; False if there was none."""
-        return await self._writer.run(
-            lambda connection: connection.execute(_DELETE, (account_id, resource)).rowcount > 0
-        )
+        """Forget the device, its credential and its installation's tokens; False if there was none."""
+
+        def change(connection: sqlite3.Connection) -> bool:
+            connection.execute(_FORGET_TOKENS_OF_DEVICE, {"account": account_id, "resource": resource})
+            return connection.execute(_DELETE, (account_id, resource)).rowcount > 0
+
+        return await self._writer.run(change)
 
     async def revoke_all(self, account_id: int) -> list[str]:
-        """Forget all devices and credentials of the account; returns their resources, sorted."""
+        """Forget all devices, credentials and tokens of the account; returns the devices' resources, sorted."""
 
         def change(connection: sqlite3.Connection) -> list[str]:
             resources = [row[0] for row in connection.execute(_RESOURCES, (account_id,)).fetchall()]
             connection.execute(_DELETE_ALL, (account_id,))
+            connection.execute(_FORGET_TOKENS, (account_id,))
             return resources
 
         return await self._writer.run(change)
@@ -87,6 +120,9 @@ def _device_from(row: Row) -> Device:
         last_seen=row[4],
         last_address=row[5],
         has_credential=bool(row[6]),
+        has_token=bool(row[7]),
+        software=row[8],
+        client=row[9],
     )
 
 

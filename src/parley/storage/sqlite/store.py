@@ -30,6 +30,7 @@ from parley.storage.sqlite.personal import SqlitePersonal
 from parley.storage.sqlite.readers import Readers
 from parley.storage.sqlite.rooms import SqliteRooms
 from parley.storage.sqlite.rosters import SqliteRosters
+from parley.storage.sqlite.tokens import SqliteTokens
 from parley.storage.sqlite.uploads import SqliteUploads
 from parley.storage.sqlite.work import CommitReport
 from parley.storage.sqlite.writer import Writer
@@ -92,6 +93,7 @@ class SqliteStorage:
     messages: SqliteMessages
     conversations: SqliteConversations
     nodes: SqliteNodes
+    tokens: SqliteTokens
     uploads: SqliteUploads
     rooms: SqliteRooms
     blocks: SqliteBlocks
@@ -127,6 +129,7 @@ class SqliteStorage:
         self.messages = SqliteMessages(self._writer, self._readers)
         self.conversations = SqliteConversations(self._readers)
         self.nodes = SqliteNodes(self._writer, self._readers)
+        self.tokens = SqliteTokens(self._writer, self._readers)
         self.uploads = SqliteUploads(self._writer, self._readers)
         self.rooms = SqliteRooms(self._writer, self._readers)
         self.blocks = SqliteBlocks(self._writer, self._readers)

@@ -18,6 +18,10 @@ SELECT iterations, count(*) FROM credential GROUP BY iterations;
 -- name: add_credential
 INSERT INTO credential (account_id, mechanism, salt, iterations, stored_key, server_key) VALUES (?, ?, ?, ?, ?, ?);
 
+-- name: add_missing_credential
+INSERT INTO credential (account_id, mechanism, salt, iterations, stored_key, server_key) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (account_id, mechanism) DO NOTHING;
+
 -- name: delete_credentials
 DELETE FROM credential WHERE account_id = ?;
 

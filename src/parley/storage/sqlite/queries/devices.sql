@@ -1,10 +1,15 @@
 -- name: seen
-INSERT INTO device (account_id, resource, name, first_seen, last_seen, last_address)
-VALUES (:account, :resource, :name, :now, :now, :address)
+INSERT INTO device (account_id, resource, name, first_seen, last_seen, last_address, software, client)
+VALUES (:account, :resource, :name, :now, :now, :address, :software, :client)
 ON CONFLICT (account_id, resource) DO UPDATE SET
     name = CASE WHEN excluded.name = '' THEN name ELSE excluded.name END,
     last_seen = excluded.last_seen,
-    last_address = excluded.last_address;
+    last_address = excluded.last_address,
+    software = CASE WHEN excluded.software = '' THEN software ELSE excluded.software END,
+    client = CASE WHEN excluded.client = X'' THEN client ELSE excluded.client END;
+
+-- name: is_one_too_many
+SELECT count(*) >= :keep AND NOT coalesce(max(resource = :resource), 0) FROM device WHERE account_id = :account;
 
 -- name: forget
 DELETE FROM device WHERE account_id = :account AND resource IN (
@@ -12,7 +17,8 @@ DELETE FROM device WHERE account_id = :account AND resource IN (
 );
 
 -- name: all
-SELECT d.account_id, d.resource, d.name, d.first_seen, d.last_seen, d.last_address, c.resource IS NOT NULL
+SELECT d.account_id, d.resource, d.name, d.first_seen, d.last_seen, d.last_address, c.resource IS NOT NULL,
+    EXISTS (SELECT 1 FROM token AS t WHERE t.account_id = d.account_id AND t.client = d.client), d.software, d.client
 FROM device AS d
 LEFT JOIN device_credential AS c ON c.account_id = d.account_id AND c.resource = d.resource
 WHERE d.account_id = ? ORDER BY d.last_seen DESC, d.resource;
