@@ -6,7 +6,7 @@ from pathlib import Path
 from parley.base.config import Settings
 
 SOURCES = Path(__file__).resolve().parents[2] / "src" / "parley"
-FOR_LATER_RELEASES = {"sip", "media", "xmpp.s2s"}
+FOR_LATER_RELEASES = {"sip", "media"}
 
 
 def test_every_setting_is_read_somewhere():

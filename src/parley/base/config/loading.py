@@ -68,12 +68,11 @@ def unused_settings(settings: Settings) -> list[str]:
     """Return paths of settings that are not at their defaults, and are for later releases: they change nothing here."""
     unused = [f"sip.{name}" for name in ("udp", "tcp", "tls") if getattr(settings.sip, name)]
     defaults = type(settings.media)()
-    unused += [
+    return unused + [
         f"media.{name}"
         for name in type(defaults).model_fields
         if getattr(settings.media, name) != getattr(defaults, name)
     ]
-    return unused + (["xmpp.s2s"] if settings.xmpp.s2s else [])
 
 
 def _merge(running: M, read: M, prefix: str) -> tuple[M, list[str]]:

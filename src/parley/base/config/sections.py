@@ -11,6 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from parley.base.config.admission import ComponentSettings, InvitationSettings
 from parley.base.config.people import ContactSettings, PersonalSettings, TurnSettings
+from parley.base.config.federation import FederationSettings
 from parley.base.config.section import Section
 from parley.base.config.section import setting as _setting
 from parley.base.config.values import (
@@ -127,8 +128,9 @@ class XmppSettings(Section):
         (parse_listen_address("127.0.0.1:5223"),), "Where clients connect with TLS from the first byte (XEP-0368)."
     )
     s2s: tuple[Address, ...] = _setting(
-        (), "Where other servers connect; empty turns federation off. This release does not federate."
+        (), "Where other servers connect and then start TLS; without this and `s2s_tls` federation is off."
     )
+    s2s_tls: tuple[Address, ...] = _setting((), "Where other servers connect with TLS from the first byte (XEP-0368).")
     require_tls: bool = _setting(
         True,
         "Whether clients must start TLS before they sign in. `false` also offers plain streams, and SCRAM on them;"
@@ -220,10 +222,17 @@ class LimitSettings(Section):
     )
     max_devices_per_account: int = _setting(
         100,
-        "Most devices remembered for an account; the one not seen for longest is forgotten, with its credential.",
+        "Most devices remembered for an account; `device_policy` says what happens to a further one.",
         reload=True,
         ge=1,
         le=10000,
+    )
+    device_policy: Literal["forget-oldest", "refuse"] = _setting(
+        "forget-oldest",
+        "What a device beyond `max_devices_per_account` brings about: the one not seen for longest is forgotten, with"
+        " its credential and tokens, or the new one is refused until another one is revoked. Clients that name no"
+        " resource and no installation are a new device at each sign-in.",
+        reload=True,
     )
     # RFC 6120 §13.12: the limit on a stanza's size MUST NOT be smaller than 10000 bytes.
     max_stanza_bytes: int = _setting(
@@ -299,6 +308,14 @@ class LimitSettings(Section):
     sm_resume_timeout_s: int = _setting(
         600, "How long a lost session can be resumed (XEP-0198).", unit="seconds", reload=True, ge=0, le=86400
     )
+    session_journal_bytes: int = _setting(
+        32 * _MIB,
+        "Size of each of the two files that let sessions be resumed after a restart of the server; they grow when that"
+        " is too small. 0 for none: then a restart ends all sessions, and the archive has what was missed.",
+        unit="bytes",
+        ge=0,
+        le=4096 * _MIB,
+    )
     sm_max_unacked: int = _setting(
         1000, "Most stanzas kept for a session that does not acknowledge them.", unit="stanzas", reload=True, ge=10
     )
@@ -331,7 +348,7 @@ class LimitSettings(Section):
 
 
 class LoginSettings(Section):
-    """Sign-in by password."""
+    """Sign-in by password, and by the tokens that clients get for it (XEP-0484)."""
 
     scram_iterations: int = _setting(
         32768,
@@ -348,6 +365,18 @@ class LoginSettings(Section):
         50, "Failures within the window after which an IP address is refused for a while.", reload=True, ge=1
     )
     failure_window_s: int = _setting(600, "How long a failure counts.", unit="seconds", reload=True, ge=1, le=86400)
+    token_lifetime_days: int = _setting(
+        30,
+        "How long a client may sign in with a token instead of the password; each sign-in may bring a new one. After"
+        " that it needs the password again. 0 gives no tokens, and takes none.",
+        unit="days",
+        reload=True,
+        ge=0,
+        le=3650,
+    )
+    token_rotation_hours: int = _setting(
+        24, "Age of a token from which on its client gets a new one.", unit="hours", reload=True, ge=0, le=24 * 3650
+    )
 
 
 class UploadSettings(Section):
@@ -384,6 +413,48 @@ class PepSettings(Section):
     max_answer_bytes: int = _setting(
         _MIB, "Items in one answer take so much at most; a client pages for more.", unit="bytes", reload=True, ge=1024
     )
+
+
+class RoomSettings(Section):
+    """Rooms for conversations of many (XEP-0045)."""
+
+    creation: Literal["local", "admins", "anyone"] = _setting(
+        "local",
+        "Who may make rooms: people of this server, only those in `admins`, or also people of other servers.",
+        reload=True,
+    )
+    max_rooms: int = _setting(100_000, "Most rooms in all.", reload=True, ge=1)
+    max_rooms_per_account: int = _setting(100, "Most rooms that one address has made.", reload=True, ge=1)
+    max_occupants: int = _setting(
+        1000, "Most occupants of a room; its owner may choose fewer.", reload=True, ge=2, le=100_000
+    )
+    max_affiliations: int = _setting(
+        5000, "Most addresses that are owner, admin, member or banned in a room.", reload=True, ge=10, le=1_000_000
+    )
+    max_nick_bytes: int = _setting(128, "Longest nickname.", unit="bytes", reload=True, ge=16, le=1023)
+    max_subject_bytes: int = _setting(
+        4096, "Longest subject, name, description or reason.", unit="bytes", reload=True, ge=64, le=65536
+    )
+    messages_per_s: int = _setting(
+        10,
+        "Messages and changes of presence that one occupant may send for long.",
+        unit="per second",
+        reload=True,
+        ge=1,
+    )
+    burst_messages: int = _setting(
+        100, "Messages and changes of presence at once before `messages_per_s` holds.", reload=True, ge=1
+    )
+    history: int = _setting(
+        20, "Messages shown to who enters a new room; its owner may choose another number.", reload=True, ge=0, le=1000
+    )
+    max_history: int = _setting(100, "Most messages shown to who enters.", reload=True, ge=0, le=1000)
+    persistent: bool = _setting(
+        False,
+        "Whether new rooms stay when the last occupant leaves, unless their owner chooses otherwise.",
+        reload=True,
+    )
+    public: bool = _setting(True, "Whether new rooms are named in the list of rooms.", reload=True)
 
 
 class PolicySettings(Section):
@@ -423,6 +494,7 @@ class Settings(Section):
     xmpp: XmppSettings = Field(default_factory=XmppSettings)
     services: ServicesSettings = Field(default_factory=ServicesSettings)
     invitations: InvitationSettings = Field(default_factory=InvitationSettings)
+    federation: FederationSettings = Field(default_factory=FederationSettings)
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
     sip: SipSettings = Field(default_factory=SipSettings)
     media: MediaSettings = Field(default_factory=MediaSettings)
@@ -434,6 +506,7 @@ class Settings(Section):
     personal: PersonalSettings = Field(default_factory=PersonalSettings)
     contact: ContactSettings = Field(default_factory=ContactSettings)
     turn: TurnSettings = Field(default_factory=TurnSettings)
+    rooms: RoomSettings = Field(default_factory=RoomSettings)
     policy: PolicySettings = Field(default_factory=PolicySettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     components: tuple[ComponentSettings, ...] = _setting((), "External components; see `[[components]]`.")
@@ -467,6 +540,11 @@ class Settings(Section):
                 raise ValueError(f"{component.name} is the name of another component, or of ours")
             taken.add(component.name)
         return value
+
+    @property
+    def is_federated(self) -> bool:
+        """Whether there are streams to and from other servers."""
+        return bool(self.xmpp.s2s or self.xmpp.s2s_tls)
 
     @property
     def primary_domain(self) -> str:
