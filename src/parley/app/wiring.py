@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 import parley
+from parley.app.administration import Administrators
 from parley.app.backup.creating import remove_stale_staging
 from parley.app.contents import Contents, open_contents
 from parley.app.data_folder import CLOCK, SOCKET, DataFolder
@@ -52,6 +53,7 @@ from parley.identity.directory import Directory
 from parley.identity.sign_in import SignIn
 from parley.ops.health import Health
 from parley.ops.metrics import Metrics
+from parley.storage.journal import FileJournal
 from parley.storage.sqlite.inbox import WriterLimits
 from parley.storage.sqlite.store import CommitObserver, SqliteStorage, StorageOptions
 
@@ -189,6 +191,7 @@ class Server:
             slots,
             storage.blocks,
             storage.personal,
+            storage.rooms,
         )
         return build_host(
             settings,
@@ -199,11 +202,17 @@ class Server:
             extensions=extensions.load(settings),
             new_id=Uuid7(self._clock).text,
             rules={},
+            journal=self._session_journal(),
         )
+
+    def _session_journal(self) -> FileJournal | None:
+        size_bytes = self.settings.limits.session_journal_bytes
+        return FileJournal(self.settings.data_dir, Boot().id, size_bytes) if size_bytes else None
 
     def _build_admin(self) -> AdminServer:
         live = LiveServer(self.host, self.directory, self.contents)
         operations = Operations(self.storage, self._clock, self.settings.domains, live)
+        self.host.administration = Administrators(operations, self.storage, lambda: self.settings, self._clock)
 
         async def answer(line: bytes) -> Document:
             return await operations.answer(decode(line))

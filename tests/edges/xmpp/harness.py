@@ -18,6 +18,9 @@ from typing import Any, Self
 
 from lxml import etree
 
+from parley.app.administration import Administrators
+from parley.app.live import LiveServer
+from parley.app.operations import Operations
 from parley.base.clock import VirtualClock
 from parley.base.config import Settings, TlsSettings
 from parley.base.supervise import Supervisor
@@ -89,6 +92,13 @@ class FakeSlots:
         return self.slot
 
 
+class NoContents:
+    """Stands for the files of uploads."""
+
+    async def drop_unreferenced(self) -> int:
+        return 0
+
+
 class Client:
     """One session, seen from the client."""
 
@@ -152,11 +162,16 @@ class Harness:
                 slots=self.slots,
                 blocks=self.storage.blocks,
                 personal=self.storage.personal,
+                rooms=self.storage.rooms,
             ),
             extensions=load(self.settings),
             new_id=lambda: f"00000000-0000-7000-8000-{next(self._numbers):012x}",
             rules={},
         )
+
+        live = LiveServer(self.host, self.host.stores.directory, NoContents())  # type: ignore[arg-type]
+        operations = Operations(self.storage, self.clock, self.settings.domains, live)
+        self.host.administration = Administrators(operations, self.storage, lambda: self.host.settings, self.clock)
 
     async def __aenter__(self) -> Self:
         await self.supervisor.__aenter__()
@@ -189,6 +204,7 @@ class Harness:
         jid = JID.parse(address(name))
         account = await self.host.stores.directory.find(str(jid.bare))
         assert account is not None, f"there is no account {jid.bare}"
+        await self.host.blocking.get(account.id)
         connection = RecordingConnection()
         session = Session(self.host, account, jid, connection)  # type: ignore[arg-type]
         self.host.sessions.opened(session)

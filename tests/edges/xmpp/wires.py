@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from parley.base.clock import VirtualClock
 from parley.base.config.loading import parse
 from parley.base.ids import Uuid7
 from parley.base.supervise import Supervisor
+from parley.domain.ports import Journal
 from parley.domain.uploads import Slot
 from parley.edges.xmpp.connection import Connection
 from parley.edges.xmpp.extensions import load
@@ -54,6 +55,7 @@ class FakeWire:
         self.is_closed = False
         self.unsent_bytes = 0
         self.receiver: Connection | None = None
+        self.before_write: Callable[[], None] | None = None
 
     def send(self, items: Sequence[bytes]) -> None:
         self.out += items
@@ -82,6 +84,8 @@ class FakeWire:
 
     def take(self) -> str:
         """What was sent since the last call."""
+        if self.out and self.before_write is not None:
+            self.before_write()
         text = b"".join(self.out).decode()
         self.out.clear()
         return text
@@ -99,6 +103,7 @@ class Edge:
     def open(self, kind: str = "tls", peer: str = "192.0.2.1") -> FakeWire:
         """A new connection."""
         wire = FakeWire(kind, peer)
+        wire.before_write = self.host.journal.flush
         connection = self.server.listener(kind).receiver(peer)
         if connection is None:
             wire.is_closed = True
@@ -145,8 +150,10 @@ class Edge:
 
 
 @asynccontextmanager
-async def an_edge(**sections: Mapping[str, object]) -> AsyncIterator[Edge]:
-    """An edge for `example.org` with alice, bob and carol."""
+async def an_edge(
+    *, storage: MemoryStorage | None = None, journal: Journal | None = None, **sections: Mapping[str, object]
+) -> AsyncIterator[Edge]:
+    """An edge for `example.org` with alice, bob and carol, or with who is in the storage of an earlier one."""
     clock = VirtualClock()
     document = {
         "domains": ["example.org"],
@@ -155,9 +162,10 @@ async def an_edge(**sections: Mapping[str, object]) -> AsyncIterator[Edge]:
         **sections,
     }
     settings = parse(document, Path("/nonexistent"))
-    storage = MemoryStorage()
+    is_new = storage is None
+    storage = storage or MemoryStorage()
     async with Supervisor(clock) as supervisor, storage:
-        for name in ("alice", "bob", "carol"):
+        for name in ("alice", "bob", "carol") if is_new else ():
             await storage.accounts.add(f"{name}@example.org", credentials_for(PASSWORD, 4096, bytes), clock.now_us())
         sign_in = SignIn(storage.accounts, storage.devices, settings.login, b"k" * 32, clock.monotonic)
         stores = Stores(
@@ -170,6 +178,7 @@ async def an_edge(**sections: Mapping[str, object]) -> AsyncIterator[Edge]:
             Slots(),
             storage.blocks,
             storage.personal,
+            storage.rooms,
         )
         host = build_host(
             settings,
@@ -180,6 +189,8 @@ async def an_edge(**sections: Mapping[str, object]) -> AsyncIterator[Edge]:
             extensions=load(),
             new_id=Uuid7(clock).text,
             rules={},
+            journal=journal,
         )
         server = XmppServer(host, sign_in, Credentials())  # type: ignore[arg-type]
+        await host.journal.restore()
         yield Edge(host, server, storage, clock)

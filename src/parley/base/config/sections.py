@@ -10,8 +10,9 @@ from typing import Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from parley.base.config.admission import ComponentSettings, InvitationSettings
-from parley.base.config.people import ContactSettings, PersonalSettings, TurnSettings
 from parley.base.config.federation import FederationSettings
+from parley.base.config.people import ContactSettings, PersonalSettings, TurnSettings
+from parley.base.config.rooms import RoomSettings
 from parley.base.config.section import Section
 from parley.base.config.section import setting as _setting
 from parley.base.config.values import (
@@ -413,48 +414,6 @@ class PepSettings(Section):
     max_answer_bytes: int = _setting(
         _MIB, "Items in one answer take so much at most; a client pages for more.", unit="bytes", reload=True, ge=1024
     )
-
-
-class RoomSettings(Section):
-    """Rooms for conversations of many (XEP-0045)."""
-
-    creation: Literal["local", "admins", "anyone"] = _setting(
-        "local",
-        "Who may make rooms: people of this server, only those in `admins`, or also people of other servers.",
-        reload=True,
-    )
-    max_rooms: int = _setting(100_000, "Most rooms in all.", reload=True, ge=1)
-    max_rooms_per_account: int = _setting(100, "Most rooms that one address has made.", reload=True, ge=1)
-    max_occupants: int = _setting(
-        1000, "Most occupants of a room; its owner may choose fewer.", reload=True, ge=2, le=100_000
-    )
-    max_affiliations: int = _setting(
-        5000, "Most addresses that are owner, admin, member or banned in a room.", reload=True, ge=10, le=1_000_000
-    )
-    max_nick_bytes: int = _setting(128, "Longest nickname.", unit="bytes", reload=True, ge=16, le=1023)
-    max_subject_bytes: int = _setting(
-        4096, "Longest subject, name, description or reason.", unit="bytes", reload=True, ge=64, le=65536
-    )
-    messages_per_s: int = _setting(
-        10,
-        "Messages and changes of presence that one occupant may send for long.",
-        unit="per second",
-        reload=True,
-        ge=1,
-    )
-    burst_messages: int = _setting(
-        100, "Messages and changes of presence at once before `messages_per_s` holds.", reload=True, ge=1
-    )
-    history: int = _setting(
-        20, "Messages shown to who enters a new room; its owner may choose another number.", reload=True, ge=0, le=1000
-    )
-    max_history: int = _setting(100, "Most messages shown to who enters.", reload=True, ge=0, le=1000)
-    persistent: bool = _setting(
-        False,
-        "Whether new rooms stay when the last occupant leaves, unless their owner chooses otherwise.",
-        reload=True,
-    )
-    public: bool = _setting(True, "Whether new rooms are named in the list of rooms.", reload=True)
 
 
 class PolicySettings(Section):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from parley.base.clock import Clock
     from parley.base.config import Settings
     from parley.base.supervise import Supervisor
+    from parley.domain.administration import Administration
     from parley.domain.conversations import Conversations
     from parley.domain.people.ports import BlockStore, PersonalStore
     from parley.domain.pipeline import Pipeline
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
         RosterStore,
         UploadSlots,
     )
+    from parley.domain.rooms.ports import RoomStore
+    from parley.edges.xmpp.blocking import Blocking
     from parley.edges.xmpp.extension import Extension
     from parley.edges.xmpp.mail import Mail
     from parley.edges.xmpp.messages import Messages
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from parley.edges.xmpp.rosters import Rosters
     from parley.edges.xmpp.router import Router
     from parley.edges.xmpp.services import Services
+    from parley.edges.xmpp.session_journal import SessionJournal
     from parley.edges.xmpp.sessions import Sessions
     from parley.ops.metrics import Metrics
 
@@ -55,6 +59,7 @@ class Stores:
     slots: UploadSlots
     blocks: BlockStore
     personal: PersonalStore
+    rooms: RoomStore
 
 
 class Host:
@@ -71,7 +76,9 @@ class Host:
     extensions: tuple[Extension, ...]
     router: Router
     sessions: Sessions
+    journal: SessionJournal
     rosters: Rosters
+    blocking: Blocking
     messages: Messages
     mail: Mail
     presences: Presences
@@ -79,6 +86,7 @@ class Host:
     services: Services
     post: Post
     queries: Queries
+    administration: Administration
     federation: Abroad | None = None
     """The way to other servers, where there is one."""
     components: Mapping[str, Abroad] = MappingProxyType({})
