@@ -10,7 +10,7 @@ more to remember than there is room for) is delivered again from the log; that i
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable
 from enum import Enum
 from typing import Final, Generic, TypeVar
 
@@ -45,10 +45,13 @@ class Mailbox(Generic[Holder]):
         self._known = 0
         self._high = 0
 
-    def restore(self, on_way: Mapping[int, Iterable[Holder]], delivered: Iterable[int]) -> None:
-        """Know again, before anybody takes mail, what an earlier process knew of what the log says is waiting."""
+    def restore(self, holder: Holder, on_way: Iterable[int], delivered: Iterable[int]) -> None:
+        """Know again what an earlier process knew of what the log says is waiting; before anybody takes mail."""
         self._aside.update((seq, None) for seq in delivered)
-        self._aside.update((seq, set(holders)) for seq, holders in on_way.items())
+        for seq in on_way:
+            holders = self._aside.setdefault(seq, set())
+            if holders is not None:
+                holders.add(holder)
 
     def wake(self) -> bool:
         """Somebody can take mail. True when catching up is to begin now."""

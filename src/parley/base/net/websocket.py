@@ -28,7 +28,14 @@ class WebSocketDriver:
 
     kind = "websocket"
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, subprotocol: str, before_write: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        subprotocol: str,
+        before_write: Callable[[], None] | None = None,
+    ) -> None:
         client = scope.get("client")
         self.peer = str(client[0]) if client else ""
         self.channel_bindings: Mapping[str, bytes] = {}

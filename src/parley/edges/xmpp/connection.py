@@ -231,6 +231,8 @@ class Connection:
             log.error("a device's sign-in was not noted", code=error.code)
         except NotFound:
             return False
+        # The session is to know whom its account blocks before anything reaches it.
+        await self._host.blocking.get(account.id)
         known = await stores.directory.find(account.address)
         return known is not None and known.id == account.id and not known.is_suspended
 
@@ -340,9 +342,15 @@ class Connection:
 
     def shut_down(self) -> None:
         """End the stream because the server stops; the client learns how far it came (XEP-0198 §4)."""
-        if self.session is not None and self.session.sm is not None:
-            self.send(acknowledgement(self.session.sm.h))
-        self.fail(StreamCondition.SYSTEM_SHUTDOWN)
+        session = self.session
+        if session is not None and session.sm is not None:
+            self.send(acknowledgement(session.sm.h))
+        if session is None or not session.is_journaled:
+            self.fail(StreamCondition.SYSTEM_SHUTDOWN)
+            return
+        # The next process goes on with it.
+        self.release(StreamCondition.SYSTEM_SHUTDOWN)
+        self._host.sessions.connection_lost(session)
 
     def close(self) -> None:
         """End the stream without an error; the session ends with it."""

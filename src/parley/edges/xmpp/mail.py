@@ -11,6 +11,8 @@ from parley.edges.xmpp.decoration import delayed, with_stanza_id
 from parley.edges.xmpp.traits import is_archived
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from parley.domain.accounts import Account
     from parley.domain.messages import StoredMessage
     from parley.edges.xmpp.host import Host
@@ -41,6 +43,11 @@ class Mail:
         box = self._box(session.account.id)
         if box.wake():
             self._start(session.account, box)
+
+    def restored(self, session: Session, delivered: Iterable[int]) -> None:
+        """A session of an earlier process was made anew; the log may not know that what is at `delivered` was."""
+        unacked = () if session.sm is None else session.sm.unacked()
+        self._box(session.account.id).restore(session, (sent.seq for sent in unacked if sent.seq), delivered)
 
     def arrived(self, account_id: int, seq: int) -> bool:
         """A message for the account was committed. True when it is to be sent now."""

@@ -73,6 +73,9 @@ class Messages:
         if not traits.is_mailed and origin.is_waiting_for_log:
             return False
         letter = Letter(origin, sender, element, to, kind, traits)
+        if origin.expected_again and traits.is_mailed and origin.is_again(self._stamped(letter)):
+            origin.handled(token)
+            return True
         if not host.router.is_account(to):
             return self._elsewhere(letter, origin, token)
         if kind == "normal" and to.is_full and host.router.find(to) is None:
@@ -139,6 +142,7 @@ class Messages:
         outcome = await done
         if isinstance(outcome, StorageUnavailable):
             raise outcome
+        self._host.journal.committed(outcome.seq)
         self._host.metrics.delivered(self._host.clock.monotonic() - started)
 
     def _accept(self, letter: Letter, origin: Origin, token: int, recipient: Account | None) -> None:
@@ -154,6 +158,7 @@ class Messages:
                 origin.reply_error(letter.element, stanza_error(outcome))
             else:
                 self._host.metrics.delivered(self._host.clock.monotonic() - started)
+                self._host.journal.committed(outcome.seq)
             origin.committed(token)
 
         origin.in_flight()

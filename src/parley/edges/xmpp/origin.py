@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Awaitable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Collection
+from typing import TYPE_CHECKING, Final
 
 from parley.base import log as logs
 from parley.domain.errors import DomainError
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from parley.protocols.xmpp.jid import JID
 
 log = logs.get(__name__)
+
+_NONE: Final[deque[bytes]] = deque(maxlen=0)
 
 
 class Origin(ABC):
@@ -39,6 +41,7 @@ class Origin(ABC):
         self._in_flight = 0
         self._is_busy = False
         self._backlog: deque[tuple[Element, int]] = deque()
+        self._repeats = _NONE
 
     # What kinds of origins differ in.
 
@@ -93,6 +96,24 @@ class Origin(ABC):
                 self.hold("backlog")
         elif not self._process(element, token):
             self._backlog.append((element, token))
+
+    def expect_again(self, content: bytes) -> None:
+        """The log has this message already, and the peer does not know it: it will send it again."""
+        self._repeats = self._repeats or deque()
+        self._repeats.append(content)
+
+    @property
+    def expected_again(self) -> Collection[bytes]:
+        """The messages that may come although the log has them already."""
+        return self._repeats
+
+    def is_again(self, content: bytes) -> bool:
+        """Whether this message is the next of those that the log has already; behind another one there are none."""
+        if self._repeats and self._repeats[0] == content:
+            self._repeats.popleft()
+            return True
+        self._repeats = _NONE
+        return False
 
     def in_flight(self) -> None:
         """One more message is on its way to the log; the peer is read no further when there are very many."""

@@ -16,6 +16,7 @@ from parley.base.net.stream import StreamDriver
 from parley.base.net.websocket import Receive, Scope, Send, WebSocketDriver
 from parley.domain.conversations import Conversations
 from parley.domain.pipeline import Pipeline, Rule, Stage
+from parley.edges.xmpp.blocking import Blocking
 from parley.edges.xmpp.extension import Extension
 from parley.edges.xmpp.host import Host, Stores
 from parley.edges.xmpp.listener import Doorkeeper, Listener, Nonza
@@ -28,6 +29,7 @@ from parley.edges.xmpp.requests import Requests
 from parley.edges.xmpp.rosters import Rosters
 from parley.edges.xmpp.router import Router
 from parley.edges.xmpp.services import Services
+from parley.edges.xmpp.session_journal import SessionJournal
 from parley.edges.xmpp.sessions import Sessions
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from parley.base.config import ListenAddress, Settings
     from parley.base.net.tls import TlsCredentials
     from parley.base.supervise import Supervisor
+    from parley.domain.ports import Journal
     from parley.identity.sign_in import SignIn
     from parley.ops.metrics import Metrics
 
@@ -54,6 +57,7 @@ def build_host(
     extensions: Sequence[Extension],
     new_id: Callable[[], str],
     rules: dict[Stage, Sequence[Rule]],
+    journal: Journal | None = None,
 ) -> Host:
     """Put the parts of the edge together."""
     host = Host()
@@ -74,7 +78,9 @@ def build_host(
     services = {labels[name]: name for name in declared if labels[name]}
     host.router = Router(settings.domains, services)
     host.sessions = Sessions(host)
+    host.journal = SessionJournal(host, journal)
     host.rosters = Rosters(host)
+    host.blocking = Blocking(host)
     host.mail = Mail(host)
     host.messages = Messages(host)
     host.presences = Presences(host)
@@ -124,6 +130,9 @@ class XmppServer:
             ConfigError: an address cannot be listened at.
         """
         settings = self._host.settings.xmpp
+        count = await self._host.journal.restore()
+        if count:
+            log.info("sessions of the last run may be resumed", count=count)
         for address in settings.c2s:
             await self._listen("xmpp.c2s", address, self._listeners["tcp"], is_tls=False)
         for address in settings.c2s_tls:
@@ -136,6 +145,7 @@ class XmppServer:
     ) -> None:
         """Stop listening and end every stream."""
         await self.drain()
+        self._host.journal.close()
 
     async def _listen(self, setting: str, address: ListenAddress, listener: Listener, *, is_tls: bool) -> None:
         loop = asyncio.get_running_loop()
@@ -146,7 +156,9 @@ class XmppServer:
                 return
             for bound in sockets:
                 server = await loop.create_server(
-                    lambda: StreamDriver(listener.receiver, self._credentials), sock=bound, backlog=_BACKLOG
+                    lambda: StreamDriver(listener.receiver, self._credentials, self._host.journal.flush),
+                    sock=bound,
+                    backlog=_BACKLOG,
                 )
                 self._servers.append(server)
         except OSError as error:
@@ -161,6 +173,7 @@ class XmppServer:
             door=self._doorkeeper,
             timeout_s=lambda: host.settings.limits.handshake_timeout_s,
             spawn=host.supervisor.spawn,
+            before_write=host.journal.flush,
         )
 
     def listener(self, kind: str) -> Listener:
@@ -169,7 +182,8 @@ class XmppServer:
 
     async def websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a WebSocket that asked for the subprotocol `xmpp`: an ASGI application."""
-        await WebSocketDriver(scope, receive, send, "xmpp").run(self._listeners["websocket"].receiver)
+        before_write = self._host.journal.flush
+        await WebSocketDriver(scope, receive, send, "xmpp", before_write).run(self._listeners["websocket"].receiver)
 
     def reload(self, settings: Settings) -> None:
         """Go on with other settings."""

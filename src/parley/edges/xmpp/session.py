@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from parley.domain.people.blocking import NOBODY
+from parley.edges.xmpp.blocking import check_outbound, is_from_blocked
+from parley.edges.xmpp.holding import Held
 from parley.edges.xmpp.origin import Origin
 from parley.protocols.xmpp.element import Element, restamp
 from parley.protocols.xmpp.errors import (
@@ -50,11 +53,11 @@ class Session(Origin):
 
     is_ended = False
 
-    def __init__(self, host: Host, account: Account, jid: JID, connection: Connection) -> None:
+    def __init__(self, host: Host, account: Account, jid: JID, connection: Connection | None) -> None:
         super().__init__(host, account)
         self.account = account
         self.jid = jid
-        self.connection: Connection | None = connection
+        self.connection = connection
         self.sm: StreamManagement[Sent] | None = None
         self.sm_id = ""
         self.lang = ""
@@ -65,7 +68,14 @@ class Session(Origin):
         self.is_roster_requested = False
         self.notify_nodes: frozenset[str] = frozenset()
         """Nodes whose events the client asked for by `+notify` (XEP-0163 §3)."""
+        self.blocks = host.blocking.known(account.id) or NOBODY
+        """Whom the account blocks (XEP-0191)."""
+        self.is_blocklist_requested = False
+        self.held: Held | None = None
+        """What waits while the client is inactive (XEP-0352); None while it is active."""
         self.detached_at = 0.0
+        self.is_journaled = False
+        """Whether the session can be resumed after a restart: what changes it is written down."""
         self.is_leaving = False
         """The client has said its last; what it said is being done still."""
         self._resumption: Callable[[bool], None] | None = None
@@ -76,12 +86,16 @@ class Session(Origin):
         """Send a stanza in canonical outer form; with `seq` it is a message of the log, delivered when acknowledged."""
         if self.is_leaving:
             return
+        if (self.held is not None or self.blocks is not NOBODY) and self._is_withheld(stanza, seq):
+            return
         sm = self.sm
         if sm is not None:
             if not sm.sent(Sent(stanza, seq)):
                 self._overflowed()
                 return
             self.host.mail.sent(self, seq)
+            if self.is_journaled:
+                self.host.journal.sent(self, stanza, seq)
             if self.connection is not None:
                 self.host.metrics.stanza_out(_KINDS[stanza[1]])
                 self.connection.send(stanza)
@@ -92,6 +106,41 @@ class Session(Origin):
             self.connection.send(stanza)
             # Without stream management nobody ever says that a stanza arrived: given to the socket must do.
             self.host.mail.delivered(self.account, seq)
+
+    def _is_withheld(self, stanza: bytes, seq: int) -> bool:
+        """Whether a stanza does not go out now: never, for it is from somebody blocked, or not yet."""
+        if is_from_blocked(self.blocks, self.account, stanza):
+            # A message of the log was accepted before: it is done with.
+            self.host.mail.sent(self, seq)
+            self.host.mail.delivered(self.account, seq)
+            return True
+        held = self.held
+        if held is None:
+            return False
+        if not seq and held.keep(stanza):
+            if held.is_full:
+                self._release(held)
+            return True
+        self._release(held)
+        return False
+
+    def _release(self, held: Held) -> None:
+        self.held = None
+        for stanza in held.release():
+            self.send(stanza)
+        self.held = held
+
+    def rest(self) -> None:
+        """The client is inactive: what may wait does (XEP-0352)."""
+        if self.held is None:
+            limits = self.host.settings.personal
+            self.held = Held(limits.max_held_stanzas, limits.max_held_bytes)
+
+    def wake(self) -> None:
+        """The client is active: what waited goes out."""
+        if self.held is not None:
+            self._release(self.held)
+            self.held = None
 
     @property
     def has_room(self) -> bool:
@@ -171,8 +220,11 @@ class Session(Origin):
     def acknowledged(self, h: int) -> None:
         """The client has handled `h` stanzas; raises HandledCountTooHigh."""
         if self.sm is not None:
-            for sent in self.sm.acked(h):
+            acked = self.sm.acked(h)
+            for sent in acked:
                 self.host.mail.delivered(self.account, sent.seq)
+            if self.is_journaled:
+                self.host.journal.acked(self, [sent.seq for sent in acked if sent.seq])
 
     # From the client.
 
@@ -189,6 +241,8 @@ class Session(Origin):
         if self.sm is not None and token:
             for h in self.sm.handled(token):
                 self.send_nonza(acknowledgement(h))
+            if self.is_journaled:
+                self.host.journal.handled(self)
             if self.is_leaving:
                 self.host.sessions.handled_late(self)
             if not self.sm.in_flight:
@@ -212,15 +266,20 @@ class Session(Origin):
             resumption(is_settled)
 
     def admits(self, element: Element) -> bool:
-        """RFC 6120 §8.1.2.1: a client may name itself, bare or full, and nobody else."""
+        """RFC 6120 §8.1.2.1: a client may name itself, bare or full, and nobody else.
+
+        Raises:
+            StanzaError: it is for somebody blocked; JIDError: its address is none.
+        """
         given = element.from_
-        if given is None:
-            return True
         try:
-            if JID.parse(given) in (self.jid, self.jid.bare):
-                return True
+            is_own = given is None or JID.parse(given) in (self.jid, self.jid.bare)
         except JIDError:
-            pass
+            is_own = False
+        if is_own:
+            if self.blocks is not NOBODY and element.to:
+                check_outbound(self.blocks, self.account, JID.parse(element.to))
+            return True
         # Also where the stream is gone already: nothing behind such a stanza is handled, so there is nothing to resume.
         self.close(StreamCondition.INVALID_FROM)
         return False

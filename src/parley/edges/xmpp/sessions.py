@@ -46,6 +46,7 @@ class Sessions:
                 self._ended.popitem(last=False)
         self._detached.pop(session, None)
         self._host.router.remove(session)
+        self._host.journal.ended(session)
 
     def closed(self, session: Session) -> None:
         """The session is over."""
@@ -67,7 +68,15 @@ class Sessions:
         """Give the session an id by which it can be resumed."""
         session.sm_id = secrets.token_urlsafe(18)
         self._resumable[session.sm_id] = session
+        self._host.journal.opened(session)
         return session.sm_id
+
+    def restored(self, session: Session) -> None:
+        """A session of an earlier process was made anew: it waits to be resumed."""
+        self.opened(session)
+        self._resumable[session.sm_id] = session
+        session.detached_at = self._host.clock.monotonic()
+        self._detached[session] = None
 
     def resumable(self, sm_id: str, account_id: int) -> Session | None:
         """The session with that id, if it is the account's."""
@@ -85,6 +94,8 @@ class Sessions:
     def connection_lost(self, session: Session) -> None:
         """The session's connection broke: it waits to be resumed, or is over."""
         session.connection = None
+        # XEP-0352 §5: a stream begins active; what waited is part of what is to be resumed.
+        session.wake()
         if session.sm_id and not session.is_leaving and self._host.settings.limits.sm_resume_timeout_s > 0:
             session.detached_at = self._host.clock.monotonic()
             self._detached[session] = None
