@@ -14,11 +14,14 @@ from .people import append, between, two_people
 PAGE_BYTES = 4096
 
 
-def opened(path: Path, *, is_checked: bool = True, is_migrated: bool = True, **limits: float) -> SqliteStorage:
+def opened(
+    path: Path, *, is_checked: bool = True, is_migrated: bool = True, has_text_index: bool = False, **limits: float
+) -> SqliteStorage:
     """A storage on `path`, to be entered; `limits` are those of the writer."""
     options = StorageOptions(
         is_checked=is_checked,
         is_migrated=is_migrated,
+        has_text_index=has_text_index,
         writer=WriterLimits(**limits),  # type: ignore[arg-type]
     )
     return SqliteStorage(path, SystemClock(), options)

@@ -10,8 +10,8 @@ import pytest
 
 from parley.domain.messages import ArchiveQuery
 from parley.storage.sqlite import database
-from parley.storage.sqlite.messages import _page
 from parley.storage.sqlite.migrate import migrate
+from parley.storage.sqlite.pages import read_page
 from parley.storage.sqlite.sql import sql
 from parley.storage.sqlite.times import bounds_by_time, note_times
 
@@ -26,6 +26,8 @@ VALUES = {
     "end": 2**62,
     "limit": 51,
     "counted": 5001,
+    "device": "",
+    "skipped": 0,
     "first": 1,
     "id": b"i" * 16,
     "seq": 7,
@@ -73,7 +75,8 @@ def test_a_page_of_everything_walks_the_mailbox_in_order(connection: sqlite3.Con
 @pytest.mark.parametrize("name", ["page_forward_by_peer", "page_backward_by_peer"])
 def test_a_page_by_peer_walks_the_peers_index(connection: sqlite3.Connection, name: str) -> None:
     plan = _plan(connection, f"messages.{name}")
-    assert plan[0].startswith("SEARCH b USING INDEX mailbox_by_peer (account_id=? AND peer=? AND seq>? AND seq<?)")
+    walk = "SEARCH b USING COVERING INDEX mailbox_by_peer (account_id=? AND peer=? AND seq>? AND seq<?)"
+    assert plan[0].startswith(walk)
     assert not any("TEMP B-TREE" in step or step.startswith("SCAN") for step in plan)
 
 
@@ -133,7 +136,7 @@ def test_a_page_takes_as_long_as_its_messages_not_as_the_archive(
     connection: sqlite3.Connection, query: ArchiveQuery
 ) -> None:
     # 1,024 messages of a block at either end, at some 25 virtual instructions each; all 50,000 are above a million.
-    assert _steps(connection, lambda: _page(connection, query)) < 100_000
+    assert _steps(connection, lambda: read_page(connection, query)) < 100_000
 
 
 def test_old_messages_are_found_without_a_look_at_the_others(connection: sqlite3.Connection) -> None:
@@ -161,6 +164,6 @@ def _steps(connection: sqlite3.Connection, work: Callable[[], object]) -> int:
 
 
 def test_the_last_page_is_right(connection: sqlite3.Connection) -> None:
-    page = _page(connection, ArchiveQuery(1, peer="peer7@example.org", is_backward=True, limit=10, counted=None))
+    page = read_page(connection, ArchiveQuery(1, peer="peer7@example.org", is_backward=True, limit=10, counted=None))
     assert (page.total, page.index, page.is_complete) == (MESSAGES // PEERS, MESSAGES // PEERS - 10, False)
     assert [message.seq % PEERS for message in page.messages] == [7] * 10

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from parley.domain.messages import ArchiveQuery
 from parley.storage.sqlite import database
-from parley.storage.sqlite.messages import _page
 from parley.storage.sqlite.migrate import migrate, migrations
+from parley.storage.sqlite.pages import read_page
 from parley.storage.sqlite.times import BLOCK, END, bounds_by_time, note_times
 
 MESSAGES = 6 * BLOCK
@@ -25,7 +25,10 @@ async def test_whatever_the_clock_did_a_search_by_time_finds_the_same(tmp_path: 
     connection.execute("INSERT INTO account (address, created_at) VALUES ('alice@example.org', 1)")
     connection.execute("INSERT INTO address (id, text) VALUES (1, 'bob@example.org')")
     rows = [(seq, seq.to_bytes(16, "big"), at) for seq, at in enumerate(times) if seq]
-    add = "INSERT INTO message VALUES (?, ?, ?, 1, 1, 2, 1, NULL, x'')"
+    add = (
+        "INSERT INTO message (seq, id, received_at, sender, recipient, confidentiality, holders, content)"
+        " VALUES (?, ?, ?, 1, 1, 2, 1, x'')"
+    )
     connection.execute("BEGIN")
     connection.executemany(add, rows[: MESSAGES // 2])
     connection.execute("COMMIT")
@@ -34,11 +37,11 @@ async def test_whatever_the_clock_did_a_search_by_time_finds_the_same(tmp_path: 
     for start in range(MESSAGES // 2, MESSAGES, 100):
         connection.executemany(add, rows[start : start + 100])
         note_times(connection, [(seq, at) for seq, _, at in rows[start : start + 100]])
-    connection.execute("INSERT INTO mailbox SELECT 1, seq, 1, 0, 1, 1, received_at FROM message")
+    connection.execute("INSERT INTO mailbox SELECT 1, seq, 1, 0, 1, 1, received_at, 1 FROM message")
     connection.execute("COMMIT")
     for _ in range(200):
         start, end = (chance.choice((None, chance.choice(times) + chance.randrange(-1, 2))) for _ in range(2))
-        found = _page(connection, ArchiveQuery(1, start=start, end=end, limit=MESSAGES, counted=None))
+        found = read_page(connection, ArchiveQuery(1, start=start, end=end, limit=MESSAGES, counted=None))
         wanted = [seq for seq, _, at in rows if (start is None or at >= start) and (end is None or at <= end)]
         assert [message.seq for message in found.messages] == wanted
         assert found.total == len(wanted)

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from parley.domain.messages import StoredMessage
+
+LOOKED_AT: Final = 10_000
+"""Latest messages of a conversation that are looked at to count the unread; what lies before them is not counted."""
 
 
 @dataclass(frozen=True, slots=True)

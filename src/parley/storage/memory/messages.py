@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+import unicodedata
+from dataclasses import replace
 
 from parley.domain.errors import NotFound
 from parley.domain.messages import (
+    LOOKED_BACK,
     Appended,
     ArchivePage,
     ArchiveQuery,
@@ -14,6 +17,7 @@ from parley.domain.messages import (
     Direction,
     MailboxEntry,
     NewMessage,
+    Retraction,
     StoredMessage,
 )
 from parley.domain.ports import AppendDone
@@ -37,28 +41,31 @@ class MemoryMessages:
 
     async def page(self, query: ArchiveQuery) -> ArchivePage:
         """One page of an archive."""
-        archive = self._archive(query.account_id)
+        archive = self.archive(query.account_id)
         place = {message.id: message.seq for message in archive}
-        named = [*query.ids, *(end for end in (query.after_id, query.before_id) if end is not None)]
-        if any(name not in place for name in named):
+        ends = (query.newer_than, query.older_than, query.after_id, query.before_id)
+        if any(name not in place for name in (*query.ids, *(end for end in ends if end is not None))):
             raise NotFound("item-not-found")
-        matching = [message for message in archive if _fits(message, query)]
-        after = 0 if query.after_id is None else place[query.after_id]
-        before = self._tables.last_seq + 1 if query.before_id is None else place[query.before_id]
-        inside = [message for message in matching if after < message.seq < before]
+        low = 0 if query.newer_than is None else place[query.newer_than]
+        high = self._tables.last_seq + 1 if query.older_than is None else place[query.older_than]
+        matching = [message for message in archive if low < message.seq < high and self._fits(message, query)]
+        after = low if query.after_id is None else place[query.after_id]
+        before = high if query.before_id is None else place[query.before_id]
+        inside = [message for message in matching[query.index or 0 :] if after < message.seq < before]
         start = max(len(inside) - query.limit, 0) if query.is_backward else 0
         page = inside[start : start + query.limit]
-        empty = before if query.is_backward else after + 1
-        first = page[0].seq if page else empty
-        is_complete = len(page) == len(inside)
+        is_complete, is_stable = len(page) == len(inside), not query.words or self._is_indexed
         if query.counted is not None and len(matching) > query.counted:
-            return ArchivePage(tuple(page), is_complete, None, None)
+            return ArchivePage(tuple(page), is_complete, None, None, is_stable)
+        first = page[0].seq if page else before if query.is_backward else after + 1
         index = sum(message.seq < first for message in matching)
-        return ArchivePage(tuple(page), is_complete, len(matching), index)
+        if query.index is not None and not page:
+            index = min(query.index, len(matching))
+        return ArchivePage(tuple(page), is_complete, len(matching), index, is_stable)
 
     async def bounds(self, account_id: int) -> tuple[StoredMessage, StoredMessage] | None:
         """The first and the last archived message."""
-        archive = self._archive(account_id)
+        archive = self.archive(account_id)
         return (archive[0], archive[-1]) if archive else None
 
     async def pending(self, account_id: int, after: int, limit: int) -> list[StoredMessage]:
@@ -135,7 +142,47 @@ class MemoryMessages:
             self._dedup[message.dedup_key] = seq
         if message.raises is not None:
             self._raise(message.raises)
+        self._work_back(seq, message)
         return Appended(seq, message.id)
+
+    def _work_back(self, seq: int, message: NewMessage) -> None:
+        tables, displays, retracts = self._tables, message.displays, message.retracts
+        if displays is not None and displays.account_id in tables.accounts:
+            key = (displays.account_id, displays.peer)
+            found = self._called(displays.target, *key, Direction.IN, seq)
+            if found:
+                tables.displayed[key] = max(found, tables.displayed.get(key, 0))
+        if retracts is not None:
+            self._retract(seq, message, retracts)
+
+    def _retract(self, seq: int, message: NewMessage, retracts: Retraction) -> None:
+        tables = self._tables
+        for entry in message.entries:
+            found = self._called(retracts.target, entry.account_id, entry.peer, entry.direction, seq)
+            if found:
+                first = tables.messages[found]
+                tables.messages[found] = replace(first, content=retracts.tombstone(first.content))
+                tables.words.pop(found, None)
+                break
+
+    def _called(self, target: str, account_id: int, peer: str, direction: Direction, before: int) -> int:
+        """The latest message that its author calls `target`, 0 for none."""
+        entries = self._tables.mailboxes.get(account_id, {}).items()
+        of_author = [
+            seq
+            for seq, entry in entries
+            if entry.is_archived and entry.peer == peer and entry.direction is direction and seq < before
+        ]
+        said = [seq for seq in of_author if self._tables.messages[seq].has_content]
+        for seq in said[: -LOOKED_BACK - 1 : -1]:
+            message = self._tables.messages[seq]
+            if target in (message.client_id, message.origin_id):
+                return seq
+        return 0
+
+    @property
+    def _is_indexed(self) -> bool:
+        return self._tables.indexed_to >= max(self._tables.messages, default=0)
 
     def _raise(self, raised: ConversationClass) -> None:
         pair = (raised.first, raised.second)
@@ -147,7 +194,8 @@ class MemoryMessages:
         seq = None if message.dedup_key is None else self._dedup.get(message.dedup_key)
         return seq if seq in self._tables.messages else None
 
-    def _archive(self, account_id: int) -> list[StoredMessage]:
+    def archive(self, account_id: int) -> list[StoredMessage]:
+        """All archived messages of an account."""
         entries = self._tables.mailboxes.get(account_id, {}).items()
         return [self._stored(seq, entry) for seq, entry in entries if entry.is_archived]
 
@@ -163,6 +211,7 @@ class MemoryMessages:
             direction=entry.direction,
             confidentiality=message.confidentiality,
             content=message.content,
+            is_archived=entry.is_archived,
         )
 
     def _is_over(self, account_id: int, seq: int, entry: MailboxEntry) -> bool:
@@ -176,11 +225,24 @@ class MemoryMessages:
         for account_id, seq in entries:
             self._tables.delete_entry(account_id, seq)
 
+    def _fits(self, message: StoredMessage, query: ArchiveQuery) -> bool:
+        words = words_of(query.words)
+        if query.words and not (words and words <= self._tables.words.get(message.seq, frozenset())):
+            return False
+        return _fits(message, query)
+
+
+def words_of(text: str) -> frozenset[str]:
+    """The words of a text without case and accents."""
+    plain = "".join(each for each in unicodedata.normalize("NFD", text.casefold()) if not unicodedata.combining(each))
+    return frozenset(re.findall(r"[^\W_]+", plain))
+
 
 def _fits(message: StoredMessage, query: ArchiveQuery) -> bool:
     return (
         (not query.ids or message.id in query.ids)
         and (query.peer is None or message.peer == query.peer)
+        and (not query.device or query.device in (message.sender, message.recipient))
         and (query.start is None or message.received_at >= query.start)
         and (query.end is None or message.received_at <= query.end)
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from parley.domain.accounts import Account, Credential
+from parley.domain.archive.preferences import Preferences
 from parley.domain.contacts import Contact
 from parley.domain.devices import Device
 from parley.domain.errors import NotFound
@@ -51,6 +52,7 @@ class AccountTable:
     nodes: dict[str, NodeTable] = field(default_factory=dict)
     tokens: list[Token] = field(default_factory=list)
     cursor: int = 0
+    preferences: Preferences | None = None
     blocked: list[str] = field(default_factory=list)
     private: dict[tuple[str, str], bytes] = field(default_factory=dict)
     card: Card | None = None
@@ -68,6 +70,9 @@ class Tables:
     mailboxes: dict[int, dict[int, MailboxEntry]] = field(default_factory=dict)
     holders: dict[int, int] = field(default_factory=dict)
     conversations: dict[tuple[str, str], Confidentiality] = field(default_factory=dict)
+    displayed: dict[tuple[int, str], int] = field(default_factory=dict)
+    words: dict[int, frozenset[str]] = field(default_factory=dict)
+    indexed_to: int = 0
     uploads: dict[str, Upload] = field(default_factory=dict)
     reports: dict[int, tuple[int, int, Complaint]] = field(default_factory=dict)
     last_report_id: int = 0
@@ -94,3 +99,4 @@ class Tables:
         """Delete a message that no mailbox holds."""
         del self.messages[seq]
         del self.holders[seq]
+        self.words.pop(seq, None)

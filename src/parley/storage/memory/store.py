@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+from parley.storage.memory.archive import MemoryInbox, MemoryPreferences, MemoryTextIndex
 from parley.storage.memory.blocks import MemoryBlocks
 from parley.storage.memory.invitations import MemoryInvitations
 from parley.storage.memory.messages import MemoryMessages
@@ -30,6 +31,9 @@ class MemoryStorage:
         self.rosters = MemoryRosters(tables)
         self.messages = MemoryMessages(tables)
         self.conversations = MemoryConversations(tables)
+        self.inbox = MemoryInbox(tables)
+        self.preferences = MemoryPreferences(tables)
+        self.text_index = MemoryTextIndex(tables)
         self.nodes = MemoryNodes(tables)
         self.tokens = MemoryTokens(tables)
         self.uploads = MemoryUploads(tables)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from parley.domain.errors import StorageUnavailable
-from parley.domain.messages import Appended, ConversationClass, MailboxEntry, NewMessage
+from parley.domain.messages import LOOKED_BACK, Appended, ConversationClass, MailboxEntry, NewMessage
 from parley.storage.sqlite import failures
 from parley.storage.sqlite.addresses import AddressBook
 from parley.storage.sqlite.rows import CONFIDENTIALITY_CODE, DIRECTION_CODE, blob_to_id
@@ -21,6 +21,9 @@ _ADD_ENTRY = sql("messages.add_entry")
 _FIND_DUPLICATE = sql("messages.find_duplicate")
 _ACCOUNT_EXISTS = sql("messages.account_exists")
 _RAISE_CONFIDENTIALITY = sql("conversations.raise_confidentiality")
+_DISPLAYED = sql("archive.displayed")
+_RETRACTED = sql("archive.retracted")
+_REPLACE_CONTENT = sql("archive.replace_content")
 
 AppendResult = Appended | StorageUnavailable
 
@@ -44,8 +47,12 @@ def append_run(connection: sqlite3.Connection, book: AddressBook, run: Sequence[
         # A message sent again, an id used twice or an account just removed: find out which, message by message.
         connection.execute("ROLLBACK TO run")
         results = [_append_guarded(connection, book, item) for item in run]
-    note_times(connection, ((seq, message.received_at) for seq, message in _new(run, results)))
-    _raise_classes(connection, [message.raises for _, message in _new(run, results) if message.raises is not None])
+    new = list(_new(run, results))
+    note_times(connection, ((seq, message.received_at) for seq, message in new))
+    _raise_classes(connection, [message.raises for _, message in new if message.raises is not None])
+    for seq, message in new:
+        if message.displays is not None or message.retracts is not None:
+            _work_back(connection, book, seq, message)
     connection.execute("RELEASE run")
     return results
 
@@ -62,6 +69,24 @@ def _raise_classes(connection: sqlite3.Connection, raised: Sequence[Conversation
         connection.executemany(_RAISE_CONFIDENTIALITY, rows)
 
 
+def _work_back(connection: sqlite3.Connection, book: AddressBook, seq: int, message: NewMessage) -> None:
+    """Do what a message just added does to earlier ones."""
+    values: dict[str, Any] = {"before": seq, "looked_back": LOOKED_BACK}
+    displays, retracts = message.displays, message.retracts
+    if displays is not None:
+        values |= {"account": displays.account_id, "target": displays.target}
+        connection.execute(_DISPLAYED, {**values, "peer": book.id_of(connection, displays.peer)})
+    if retracts is not None:
+        values["target"] = retracts.target
+        for entry in message.entries:
+            values |= {"account": entry.account_id, "direction": DIRECTION_CODE[entry.direction]}
+            row = connection.execute(_RETRACTED, {**values, "peer": book.id_of(connection, entry.peer)}).fetchone()
+            if row is not None:
+                # Both mailboxes hold the one message.
+                connection.execute(_REPLACE_CONTENT, (retracts.tombstone(row[1]), row[0]))
+                break
+
+
 def _intern(connection: sqlite3.Connection, book: AddressBook, item: Append) -> None:
     # Before the savepoint: what the cache knows must not be rolled back with a single message.
     message = item.message
@@ -69,6 +94,8 @@ def _intern(connection: sqlite3.Connection, book: AddressBook, item: Append) -> 
     book.id_of(connection, message.recipient)
     for entry in message.entries:
         book.id_of(connection, entry.peer)
+    if message.displays is not None:
+        book.id_of(connection, message.displays.peer)
 
 
 def _append_together(
@@ -134,6 +161,8 @@ def _message_row(
         holders,
         message.dedup_key,
         message.content,
+        message.client_id or None,
+        message.origin_id if message.origin_id not in ("", message.client_id) else None,
     )
 
 
@@ -148,4 +177,5 @@ def _entry_row(
         entry.is_archived,
         entry.is_mailed,
         item.message.received_at,
+        item.message.has_content,
     )

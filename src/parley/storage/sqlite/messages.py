@@ -6,27 +6,16 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from parley.domain.errors import NotFound
 from parley.domain.messages import ArchivePage, ArchiveQuery, NewMessage, StoredMessage
 from parley.domain.ports import AppendDone
 from parley.storage.sqlite.forgetting import AddressSweep
+from parley.storage.sqlite.pages import read_entry, read_page
 from parley.storage.sqlite.readers import Readers
-from parley.storage.sqlite.rows import Row, id_to_blob, message_from
+from parley.storage.sqlite.rows import Row, message_from
 from parley.storage.sqlite.sql import sql
 from parley.storage.sqlite.times import END, bounds_by_time
 from parley.storage.sqlite.writer import Writer
 
-_FIND_ARCHIVED = sql("messages.find_archived")
-# By whether the query is for all peers, and whether it pages backward.
-_PAGE = {
-    (True, False): sql("messages.page_forward"),
-    (True, True): sql("messages.page_backward"),
-    (False, False): sql("messages.page_forward_by_peer"),
-    (False, True): sql("messages.page_backward_by_peer"),
-}
-_COUNT = sql("messages.count")
-_COUNT_BY_PEER = sql("messages.count_by_peer")
-_ENTRY = sql("messages.entry")
 _FIRST_AND_LAST = (sql("messages.first"), sql("messages.last"))
 _PENDING = sql("messages.pending")
 _SENT_SINCE = sql("messages.sent_since")
@@ -57,7 +46,7 @@ class SqliteMessages:
 
     async def page(self, query: ArchiveQuery) -> ArchivePage:
         """One page of an archive; see the port."""
-        return await self._readers.run(lambda connection: _page(connection, query))
+        return await self._readers.run(lambda connection: read_page(connection, query))
 
     async def bounds(self, account_id: int) -> tuple[StoredMessage, StoredMessage] | None:
         """The first and the last archived message."""
@@ -66,7 +55,7 @@ class SqliteMessages:
             first, last = (connection.execute(end, (account_id,)).fetchone() for end in _FIRST_AND_LAST)
             if first is None or last is None:
                 return None
-            return _entry(connection, account_id, first[0]), _entry(connection, account_id, last[0])
+            return read_entry(connection, account_id, first[0]), read_entry(connection, account_id, last[0])
 
         return await self._readers.run(query)
 
@@ -131,94 +120,3 @@ class SqliteMessages:
 
     async def _delete_entries(self, keys: Sequence[Row]) -> int:
         return await self._writer.run(lambda connection: connection.executemany(_DELETE_ENTRY, keys).rowcount)
-
-
-def _page(connection: sqlite3.Connection, query: ArchiveQuery) -> ArchivePage:
-    bounds = _seq_bounds(connection, query)
-    if query.ids:
-        return _page_of_ids(connection, query, bounds)
-    # What matches lies between these; the page is inside.
-    earliest, latest = bounds_by_time(connection, query.start, query.end)
-    values: dict[str, Any] = {
-        "account": query.account_id,
-        "peer": query.peer,
-        "after": max(bounds[0], earliest),
-        "before": min(bounds[1], latest),
-        "start": -END if query.start is None else query.start,
-        "end": END if query.end is None else query.end,
-        # One more than asked for tells whether the page is the last one.
-        "limit": query.limit + 1,
-    }
-    rows = connection.execute(_PAGE[query.peer is None, query.is_backward], values).fetchall()
-    messages = _cut([message_from(row) for row in rows], query)
-    values |= {"after": earliest, "before": latest, "first": _first_seq(messages, query, bounds)}
-    values["counted"] = END if query.counted is None else query.counted + 1
-    total, index = connection.execute(_COUNT if query.peer is None else _COUNT_BY_PEER, values).fetchone()
-    return _counted(messages, query, is_complete=len(rows) <= query.limit, total=total, index=index)
-
-
-def _page_of_ids(connection: sqlite3.Connection, query: ArchiveQuery, bounds: tuple[int, int]) -> ArchivePage:
-    """A page of the messages that the query names: few, so they are read one by one and filtered here."""
-    seqs = sorted({_archived_seq(connection, query.account_id, text) for text in query.ids})
-    matching = [
-        message for message in (_entry(connection, query.account_id, seq) for seq in seqs) if _fits(message, query)
-    ]
-    after, before = bounds
-    inside = [message for message in matching if after < message.seq < before]
-    if query.is_backward:
-        inside.reverse()
-    messages = _cut(inside[: query.limit + 1], query)
-    first = _first_seq(messages, query, bounds)
-    index = sum(message.seq < first for message in matching)
-    return _counted(messages, query, is_complete=len(inside) <= query.limit, total=len(matching), index=index)
-
-
-def _counted(
-    messages: tuple[StoredMessage, ...], query: ArchiveQuery, *, is_complete: bool, total: int, index: int
-) -> ArchivePage:
-    if query.counted is not None and total > query.counted:
-        return ArchivePage(messages, is_complete, None, None)
-    return ArchivePage(messages, is_complete, total, index)
-
-
-def _fits(message: StoredMessage, query: ArchiveQuery) -> bool:
-    return (
-        (query.peer is None or message.peer == query.peer)
-        and (query.start is None or message.received_at >= query.start)
-        and (query.end is None or message.received_at <= query.end)
-    )
-
-
-def _cut(messages: list[StoredMessage], query: ArchiveQuery) -> tuple[StoredMessage, ...]:
-    """The page out of what was read in paging order, in log order."""
-    page = messages[: query.limit]
-    return tuple(reversed(page) if query.is_backward else page)
-
-
-def _first_seq(messages: tuple[StoredMessage, ...], query: ArchiveQuery, bounds: tuple[int, int]) -> int:
-    """Where the page begins; an empty one begins where its first message would be."""
-    if messages:
-        return messages[0].seq
-    after, before = bounds
-    return before if query.is_backward else after + 1
-
-
-def _seq_bounds(connection: sqlite3.Connection, query: ArchiveQuery) -> tuple[int, int]:
-    after = 0 if query.after_id is None else _archived_seq(connection, query.account_id, query.after_id)
-    before = END if query.before_id is None else _archived_seq(connection, query.account_id, query.before_id)
-    return after, before
-
-
-def _archived_seq(connection: sqlite3.Connection, account_id: int, text: str) -> int:
-    try:
-        values = {"id": id_to_blob(text), "account": account_id}
-    except ValueError as error:
-        raise NotFound("item-not-found") from error
-    row = connection.execute(_FIND_ARCHIVED, values).fetchone()
-    if row is None:
-        raise NotFound("item-not-found")
-    return int(row[0])
-
-
-def _entry(connection: sqlite3.Connection, account_id: int, seq: int) -> StoredMessage:
-    return message_from(connection.execute(_ENTRY, {"account": account_id, "seq": seq}).fetchone())

@@ -52,7 +52,7 @@ def credential_row(credential: Credential) -> Row:
 
 
 def message_from(row: Row) -> StoredMessage:
-    """From seq, id, received_at, sender, recipient, peer, direction, confidentiality, content."""
+    """From seq, id, received_at, sender, recipient, peer, direction, confidentiality, content, is_archived."""
     return StoredMessage(
         seq=row[0],
         id=blob_to_id(row[1]),
@@ -63,4 +63,5 @@ def message_from(row: Row) -> StoredMessage:
         direction=DIRECTION_OF[row[6]],
         confidentiality=CONFIDENTIALITY_OF[row[7]],
         content=row[8],
+        is_archived=bool(row[9]),
     )

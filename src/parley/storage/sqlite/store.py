@@ -16,6 +16,7 @@ from parley.domain.errors import StorageUnavailable
 from parley.storage.errors import DatabaseUnusable
 from parley.storage.sqlite import database
 from parley.storage.sqlite.accounts import SqliteAccounts
+from parley.storage.sqlite.archive import SqliteInbox, SqlitePreferences
 from parley.storage.sqlite.backup import VerifyReport, create_backup, verify_database
 from parley.storage.sqlite.blocks import SqliteBlocks
 from parley.storage.sqlite.checkpoints import CheckpointLimits, Checkpoints
@@ -30,6 +31,7 @@ from parley.storage.sqlite.personal import SqlitePersonal
 from parley.storage.sqlite.readers import Readers
 from parley.storage.sqlite.rooms import SqliteRooms
 from parley.storage.sqlite.rosters import SqliteRosters
+from parley.storage.sqlite.search import SqliteTextIndex, prepare
 from parley.storage.sqlite.tokens import SqliteTokens
 from parley.storage.sqlite.uploads import SqliteUploads
 from parley.storage.sqlite.work import CommitReport
@@ -47,6 +49,8 @@ class StorageOptions:
     Attributes:
         is_checked: read the whole file at the start and check its structure (about a second per GiB).
         is_migrated: bring an older schema up to date; otherwise `SchemaOutdated` is raised for one.
+        has_text_index: keep an index of the words that the server may read, as far as this SQLite can; without, one
+            that there was is removed.
         readers: reading threads.
         queued_reads: reads that may run and wait at once; more fail with `storage-overloaded`.
         writer: bounds of the writer.
@@ -55,6 +59,7 @@ class StorageOptions:
 
     is_checked: bool = True
     is_migrated: bool = True
+    has_text_index: bool = False
     readers: int = 2
     queued_reads: int = 2_000
     writer: WriterLimits = field(default_factory=WriterLimits)
@@ -92,6 +97,9 @@ class SqliteStorage:
     rosters: SqliteRosters
     messages: SqliteMessages
     conversations: SqliteConversations
+    inbox: SqliteInbox
+    preferences: SqlitePreferences
+    text_index: SqliteTextIndex
     nodes: SqliteNodes
     tokens: SqliteTokens
     uploads: SqliteUploads
@@ -112,6 +120,7 @@ class SqliteStorage:
         self._options = options or StorageOptions()
         self._on_commit = on_commit
         self._stats = StorageStats()
+        self._has_text_index = False
         self._writer: Writer
         self._readers: Readers
 
@@ -128,6 +137,9 @@ class SqliteStorage:
         self.rosters = SqliteRosters(self._writer, self._readers)
         self.messages = SqliteMessages(self._writer, self._readers)
         self.conversations = SqliteConversations(self._readers)
+        self.inbox = SqliteInbox(self._readers)
+        self.preferences = SqlitePreferences(self._writer, self._readers)
+        self.text_index = SqliteTextIndex(self._writer, self._readers, is_available=self._has_text_index)
         self.nodes = SqliteNodes(self._writer, self._readers)
         self.tokens = SqliteTokens(self._writer, self._readers)
         self.uploads = SqliteUploads(self._writer, self._readers)
@@ -200,6 +212,7 @@ class SqliteStorage:
                     log.info("migrated the database", version=version)
             else:
                 check_version(connection, self._path)
+            self._has_text_index = prepare(connection, is_wanted=self._options.has_text_index)
         return connection
 
     def _observe(self, report: CommitReport) -> None:

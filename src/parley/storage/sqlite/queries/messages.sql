@@ -2,13 +2,15 @@
 SELECT seq FROM sqlite_sequence WHERE name = 'message';
 
 -- name: add
-INSERT INTO message (seq, id, received_at, sender, recipient, confidentiality, holders, dedup_key, content)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO message (
+    seq, id, received_at, sender, recipient, confidentiality, holders, dedup_key, content, client_id, origin_id
+)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (dedup_key) WHERE dedup_key IS NOT NULL DO NOTHING;
 
 -- name: add_entry
-INSERT INTO mailbox (account_id, seq, peer, direction, is_archived, is_mailed, received_at)
-VALUES (?, ?, ?, ?, ?, ?, ?);
+INSERT INTO mailbox (account_id, seq, peer, direction, is_archived, is_mailed, received_at, has_content)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: find_duplicate
 SELECT seq, id FROM message WHERE dedup_key = ?;
@@ -26,7 +28,7 @@ SELECT b.seq FROM message AS m CROSS JOIN mailbox AS b
 WHERE m.id = :id AND b.account_id = :account AND b.seq = m.seq AND b.is_archived = 1;
 
 -- name: page_forward
-SELECT b.seq, m.id, b.received_at, s.text, r.text, p.text, b.direction, m.confidentiality, m.content
+SELECT b.seq, m.id, b.received_at, s.text, r.text, p.text, b.direction, m.confidentiality, m.content, b.is_archived
 FROM mailbox AS b
 CROSS JOIN message AS m ON m.seq = b.seq
 CROSS JOIN address AS s ON s.id = m.sender
@@ -34,10 +36,10 @@ CROSS JOIN address AS r ON r.id = m.recipient
 CROSS JOIN address AS p ON p.id = b.peer
 WHERE b.account_id = :account AND b.is_archived = 1 AND b.seq > :after AND b.seq < :before
     AND b.received_at BETWEEN :start AND :end
-ORDER BY b.seq LIMIT :limit;
+ORDER BY b.seq LIMIT :limit OFFSET :skipped;
 
 -- name: page_backward
-SELECT b.seq, m.id, b.received_at, s.text, r.text, p.text, b.direction, m.confidentiality, m.content
+SELECT b.seq, m.id, b.received_at, s.text, r.text, p.text, b.direction, m.confidentiality, m.content, b.is_archived
 FROM mailbox AS b
 CROSS JOIN message AS m ON m.seq = b.seq
 CROSS JOIN address AS s ON s.id = m.sender
@@ -48,7 +50,7 @@ WHERE b.account_id = :account AND b.is_archived = 1 AND b.seq > :after AND b.seq
 ORDER BY b.seq DESC LIMIT :limit;
 
 -- name: page_forward_by_peer
-SELECT b.seq, m.id, b.received_at, s.text, r.text, p.text, b.direction, m.confidentiality, m.content
+SELECT b.seq, m.id, b.received_at, s.text, r.text, p.text, b.direction, m.confidentiality, m.content, b.is_archived
 FROM mailbox AS b INDEXED BY mailbox_by_peer
 CROSS JOIN message AS m ON m.seq = b.seq
 CROSS JOIN address AS s ON s.id = m.sender
@@ -57,10 +59,11 @@ CROSS JOIN address AS p ON p.id = b.peer
 WHERE b.account_id = :account AND b.peer = (SELECT id FROM address WHERE text = :peer)
     AND b.is_archived = 1 AND b.seq > :after AND b.seq < :before
     AND b.received_at BETWEEN :start AND :end
-ORDER BY b.seq LIMIT :limit;
+    AND (:device = '' OR :device IN (s.text, r.text))
+ORDER BY b.seq LIMIT :limit OFFSET :skipped;
 
 -- name: page_backward_by_peer
-SELECT b.seq, m.id, b.received_at, s.text, r.text, p.text, b.direction, m.confidentiality, m.content
+SELECT b.seq, m.id, b.received_at, s.text, r.text, p.text, b.direction, m.confidentiality, m.content, b.is_archived
 FROM mailbox AS b INDEXED BY mailbox_by_peer
 CROSS JOIN message AS m ON m.seq = b.seq
 CROSS JOIN address AS s ON s.id = m.sender
@@ -69,6 +72,7 @@ CROSS JOIN address AS p ON p.id = b.peer
 WHERE b.account_id = :account AND b.peer = (SELECT id FROM address WHERE text = :peer)
     AND b.is_archived = 1 AND b.seq > :after AND b.seq < :before
     AND b.received_at BETWEEN :start AND :end
+    AND (:device = '' OR :device IN (s.text, r.text))
 ORDER BY b.seq DESC LIMIT :limit;
 
 -- name: count
@@ -85,6 +89,17 @@ SELECT count(*), count(*) FILTER (WHERE seq < :first) FROM (
     WHERE account_id = :account AND peer = (SELECT id FROM address WHERE text = :peer)
         AND is_archived = 1 AND seq > :after AND seq < :before
         AND received_at BETWEEN :start AND :end
+    LIMIT :counted
+);
+
+-- name: count_by_device
+SELECT count(*), count(*) FILTER (WHERE seq < :first) FROM (
+    SELECT b.seq FROM mailbox AS b INDEXED BY mailbox_by_peer
+    CROSS JOIN message AS m ON m.seq = b.seq
+    WHERE b.account_id = :account AND b.peer = (SELECT id FROM address WHERE text = :peer)
+        AND b.is_archived = 1 AND b.seq > :after AND b.seq < :before
+        AND b.received_at BETWEEN :start AND :end
+        AND (SELECT id FROM address WHERE text = :device) IN (m.sender, m.recipient)
     LIMIT :counted
 );
 
@@ -105,7 +120,7 @@ DELETE FROM message_block
 WHERE block < (SELECT coalesce(min(seq), 9223372036854775807) / 1024 FROM message);
 
 -- name: entry
-SELECT b.seq, m.id, b.received_at, s.text, r.text, p.text, b.direction, m.confidentiality, m.content
+SELECT b.seq, m.id, b.received_at, s.text, r.text, p.text, b.direction, m.confidentiality, m.content, b.is_archived
 FROM mailbox AS b
 CROSS JOIN message AS m ON m.seq = b.seq
 CROSS JOIN address AS s ON s.id = m.sender
@@ -118,7 +133,7 @@ SELECT s.text, m.content FROM message AS m CROSS JOIN address AS s ON s.id = m.s
 WHERE m.seq > ? ORDER BY m.seq LIMIT ?;
 
 -- name: pending
-SELECT b.seq, m.id, b.received_at, s.text, r.text, p.text, b.direction, m.confidentiality, m.content
+SELECT b.seq, m.id, b.received_at, s.text, r.text, p.text, b.direction, m.confidentiality, m.content, b.is_archived
 FROM mailbox AS b
 CROSS JOIN message AS m ON m.seq = b.seq
 CROSS JOIN address AS s ON s.id = m.sender
