@@ -70,7 +70,7 @@ EXTENSION = Extension(
     spec="XEP-0198",
     name="Stream Management",
     version="1.6.1",
-    status="complete; a session is resumed within one run of the server, after a restart the log delivers what waits",
+    status="complete; sessions are resumed over restarts and crashes of the server, not of its machine",
     stream_features=_features,
     nonzas={
         (NS_SM, "enable"): _enable,
