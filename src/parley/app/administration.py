@@ -14,11 +14,12 @@ from parley.app.errors import Unwilling
 from parley.base import log as logs
 from parley.domain.administration import AccountReport, AccountSummary, Issued, Wish
 from parley.domain.errors import Conflict, Refused
+from parley.domain.invitations import digest_of
 from parley.identity.sign_in import credentials_for
 from parley.protocols.xmpp.errors import PayloadError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from parley.app.operations import Operations, Stores
     from parley.app.requests import Document, Request
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from parley.base.config import Settings
     from parley.domain.accounts import Account, Credential
     from parley.domain.invitations import Invitation
+
+    Hashing = Callable[[str, int], Awaitable[tuple[Credential, ...]]]
 
 log = logs.get(__name__)
 
@@ -40,15 +43,23 @@ class Administrators:
         stores: where accounts are opened.
         settings: returns those in force.
         clock: for the times of new accounts.
+        hashing: makes credentials of a password and a number of rounds, without blocking; raises PayloadError.
     """
 
-    def __init__(self, operations: Operations, stores: Stores, settings: Callable[[], Settings], clock: Clock) -> None:
+    def __init__(
+        self,
+        operations: Operations,
+        stores: Stores,
+        settings: Callable[[], Settings],
+        clock: Clock,
+        hashing: Hashing | None = None,
+    ) -> None:
         self._operations = operations
         self._accounts = stores.accounts
         self._invitations = stores.invitations
         self._settings = settings
         self._clock = clock
-        self._turns = asyncio.Semaphore(_HASHED_AT_ONCE)
+        self._hashing = hashing or _Threads().hashed
 
     async def add_account(self, address: str, password: str, by: str) -> None:
         """Create an account."""
@@ -128,6 +139,15 @@ class Administrators:
         log.info("an account was opened", invitation=used, pii={"address": address})
         return account
 
+    async def invitation(self, token: str) -> Invitation | None:
+        """The invitation with this token."""
+        found = await self._invitations.find(digest_of(token))
+        return found if found is not None and found.is_valid(self._clock.now_us()) else None
+
+    async def take_up(self, invitation: Invitation) -> bool:
+        """Use an invitation to become a contact."""
+        return await self._invitations.use(invitation.id)
+
     async def _do(self, request: Request, by: str, address: str) -> Document:
         """Do what changes something, and say so in the log."""
         document = await self._answer(request)
@@ -141,12 +161,21 @@ class Administrators:
             raise Refused(error.code, str(error)) from error
 
     async def _hashed(self, password: str) -> tuple[Credential, ...]:
-        iterations = self._settings().login.scram_iterations
+        try:
+            return await self._hashing(password, self._settings().login.scram_iterations)
+        except PayloadError as error:
+            raise Refused("password-unusable", str(error)) from error
+
+
+class _Threads:
+    """Hashes in threads, a few at a time: many new accounts wait their turn and leave others the machine."""
+
+    def __init__(self) -> None:
+        self._turns = asyncio.Semaphore(_HASHED_AT_ONCE)
+
+    async def hashed(self, password: str, iterations: int) -> tuple[Credential, ...]:
         async with self._turns:
-            try:
-                return await asyncio.to_thread(credentials_for, password, iterations, secrets.token_bytes)
-            except PayloadError as error:
-                raise Refused("password-unusable", str(error)) from error
+            return await asyncio.to_thread(credentials_for, password, iterations, secrets.token_bytes)
 
 
 def _time_us(stamp: str) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import secrets
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -51,6 +52,7 @@ from parley.edges.xmpp.host import Host, Stores
 from parley.edges.xmpp.server import XmppServer, build_host
 from parley.identity.directory import Directory
 from parley.identity.sign_in import SignIn
+from parley.identity.tokens import Tokens
 from parley.ops.health import Health
 from parley.ops.metrics import Metrics
 from parley.storage.journal import FileJournal
@@ -159,15 +161,18 @@ class Server:
         self.contents = open_contents(settings, self.storage.uploads, pool, self._clock, self.metrics)
         self.supervisor = await stack.enter_async_context(Supervisor(self._clock, _TASKS_STOP_S))
         self.directory = Directory(self.storage.accounts)
+        secret = folder.secret()
+        tokens = Tokens(self.storage.tokens, settings.login, secret, self._clock.now_us, secrets.token_bytes)
         self.sign_in = SignIn(
-            self.storage.accounts, self.storage.devices, settings.login, folder.secret(), self._clock.monotonic
+            self.storage.accounts, self.storage.devices, tokens, settings.login, secret, self._clock.monotonic
         )
         self.host = self._build_host()
+        operations = self._build_operations()
         self.xmpp = XmppServer(self.host, self.sign_in, self.credentials)
         self._watch()
         async with _listening():
             await stack.enter_async_context(self.xmpp)
-        await stack.enter_async_context(self._build_admin())
+        await stack.enter_async_context(self._build_admin(operations))
         async with _listening():
             self.http = await self._http_stack.enter_async_context(self._build_http())
         stack.push_async_callback(self._http_stack.aclose)
@@ -209,11 +214,13 @@ class Server:
         size_bytes = self.settings.limits.session_journal_bytes
         return FileJournal(self.settings.data_dir, Boot().id, size_bytes) if size_bytes else None
 
-    def _build_admin(self) -> AdminServer:
+    def _build_operations(self) -> Operations:
         live = LiveServer(self.host, self.directory, self.contents)
         operations = Operations(self.storage, self._clock, self.settings.domains, live)
         self.host.administration = Administrators(operations, self.storage, lambda: self.settings, self._clock)
+        return operations
 
+    def _build_admin(self, operations: Operations) -> AdminServer:
         async def answer(line: bytes) -> Document:
             return await operations.answer(decode(line))
 

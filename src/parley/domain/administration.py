@@ -102,3 +102,11 @@ class Administration(Protocol):
         NotFound("invitation-not-found") when the invitation was used up or revoked meanwhile.
         """
         ...
+
+    async def invitation(self, token: str) -> Invitation | None:
+        """The invitation with this token, None for one that is over."""
+        ...
+
+    async def take_up(self, invitation: Invitation) -> bool:
+        """Use an invitation to become a contact; False when it was used up or revoked meanwhile."""
+        ...

@@ -24,7 +24,7 @@ from parley.app.operations import Operations
 from parley.base.clock import VirtualClock
 from parley.base.config import Settings, TlsSettings
 from parley.base.supervise import Supervisor
-from parley.domain.accounts import Account
+from parley.domain.accounts import Account, Credential
 from parley.domain.contacts import Contact
 from parley.domain.subscriptions import SubscriptionState
 from parley.domain.uploads import Slot
@@ -33,6 +33,7 @@ from parley.edges.xmpp.host import Host, Stores
 from parley.edges.xmpp.server import build_host
 from parley.edges.xmpp.session import Session
 from parley.identity.directory import Directory
+from parley.identity.sign_in import credentials_for
 from parley.ops.metrics import Metrics
 from parley.protocols.xmpp.element import Element
 from parley.protocols.xmpp.errors import StreamCondition
@@ -97,6 +98,11 @@ class NoContents:
 
     async def drop_unreferenced(self) -> int:
         return 0
+
+
+async def hashed(password: str, iterations: int) -> tuple[Credential, ...]:
+    """Credentials, made without a thread."""
+    return credentials_for(password, iterations, lambda size: b"s" * size)
 
 
 class Client:
@@ -171,7 +177,9 @@ class Harness:
 
         live = LiveServer(self.host, self.host.stores.directory, NoContents())  # type: ignore[arg-type]
         operations = Operations(self.storage, self.clock, self.settings.domains, live)
-        self.host.administration = Administrators(operations, self.storage, lambda: self.host.settings, self.clock)
+        self.host.administration = Administrators(
+            operations, self.storage, lambda: self.host.settings, self.clock, hashed
+        )
 
     async def __aenter__(self) -> Self:
         await self.supervisor.__aenter__()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from parley.base.config import Settings
     from parley.domain.accounts import Account
+    from parley.edges.xmpp.commands.command import Command
     from parley.edges.xmpp.host import Host
     from parley.edges.xmpp.origin import Origin
     from parley.protocols.xmpp.dataforms import Form
@@ -179,6 +180,8 @@ class Extension:
     secret_namespaces: tuple[str, ...] = ()
     """Namespaces whose elements hold credentials: transcripts leave out stanzas that name them."""
     iq: tuple[IqHandler, ...] = ()
+    commands: tuple[Command, ...] = ()
+    """Ad-hoc commands of the server (XEP-0050)."""
     stream_features: Callable[[Host, bool], bytes] | None = None
     """XML for the stream's features; the flag says whether the client has signed in."""
     nonzas: Mapping[tuple[str, str], Callable[[Host, Session, Element], None]] = field(default_factory=dict)

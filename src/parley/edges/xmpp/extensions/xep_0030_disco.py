@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from parley.domain.nodes import Node
+from parley.edges.xmpp.commands.running import Commands
 from parley.edges.xmpp.extension import ANY_SERVICE, Extension, IqHandler, IqRequest, Service, Target
 from parley.edges.xmpp.extension import Identity as DeclaredIdentity
 from parley.edges.xmpp.extensions.pubsub.nodes import Nodes, check_readable, is_visible, why_not
@@ -54,6 +55,8 @@ async def _info(request: IqRequest) -> bytes:
     if service is not None:
         _check_no_node(node)
         return _service_info(request.host, service).to_bytes()
+    if node and request.host.memory(Commands).has_node(node):
+        return request.host.memory(Commands).info(node, request.sender)
     # XEP-0115 §6.2: the node that our own capabilities name.
     if node != f"{known.caps.node}#{known.caps.ver}":
         _check_no_node(node)
@@ -121,6 +124,8 @@ async def _items(request: IqRequest) -> bytes:
     attrs = {"xmlns": NS_DISCO_ITEMS, "node": node}
     if request.account is not None:
         return xml("query", attrs, *await _account_items(request, request.account, node))
+    if node and _service(request) is None and request.host.memory(Commands).has_node(node):
+        return xml("query", attrs, *request.host.memory(Commands).items(node, request.sender, request.to))
     _check_no_node(node)
     if _service(request) is not None:
         return xml("query", attrs)
