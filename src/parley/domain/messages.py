@@ -46,6 +46,14 @@ class Retraction:
 
 
 @dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message goes to a partner's server: from which domain of ours to which of theirs."""
+
+    local: str
+    remote: str
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
     """A message as an edge hands it to the pipeline.
 
@@ -58,6 +66,7 @@ class Submission:
     receipt. `is_sealed`: the content is end-to-end encrypted. `client_id`: what the sender's software calls it, beside
     `origin_id`. `displays`: what the recipient's software calls the message up to which the sender has seen all; empty
     for none. `is_kept_by_sender` and `is_kept_by_recipient`: what their archives' preferences say of it.
+    `outgoing`: it waits for a partner until that has it; None for one that stays here.
     """
 
     sender: str
@@ -79,6 +88,7 @@ class Submission:
     retracts: Retraction | None = None
     is_kept_by_sender: bool = True
     is_kept_by_recipient: bool = True
+    outgoing: Outgoing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +130,8 @@ class NewMessage:
 
     `has_content`: somebody says something. `client_id` and `origin_id` are what later messages may call it by.
     `displays` and `retracts` are what it does to earlier ones; both look for them among the conversation's latest
-    `LOOKED_BACK` messages of the author that they are about, and do nothing when there is none.
+    `LOOKED_BACK` messages of the author that they are about, and do nothing when there is none. With
+    `outgoing` it is queued for a partner's server too, whether or not a mailbox holds it.
     """
 
     id: str
@@ -137,18 +148,21 @@ class NewMessage:
     origin_id: str = ""
     displays: Displayed | None = None
     retracts: Retraction | None = None
+    outgoing: Outgoing | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Appended:
     """The log's answer: the message is committed and synced at `seq`.
 
-    With `is_duplicate` it had been before, under `id`, and must not be routed again.
+    With `is_duplicate` it had been before, under `id`, and must not be routed again. `outgoing` is its number among
+    what waits for partners, 0 when it does not.
     """
 
     seq: int
     id: str
     is_duplicate: bool = False
+    outgoing: int = 0
 
 
 @dataclass(frozen=True, slots=True)

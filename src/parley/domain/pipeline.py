@@ -89,8 +89,8 @@ class Pipeline:
         for rule in self._rules:
             rule(submission)
         message = self._new_message(submission, classify(submission))
-        if not message.entries:
-            # Nobody's mailbox is to hold it: there is nothing to commit.
+        if not message.entries and message.outgoing is None:
+            # Nobody's mailbox is to hold it, nobody abroad waits for it: there is nothing to commit.
             self._follow(submission, Appended(seq=0, id=""))
             done(Appended(seq=0, id=""))
             return
@@ -128,6 +128,7 @@ class Pipeline:
             origin_id=submission.origin_id,
             displays=displays,
             retracts=submission.retracts,
+            outgoing=submission.outgoing,
         )
 
     def _entries(self, submission: Submission) -> tuple[MailboxEntry, ...]:

@@ -143,7 +143,9 @@ class MemoryMessages:
         if message.raises is not None:
             self._raise(message.raises)
         self._work_back(seq, message)
-        return Appended(seq, message.id)
+        way = message.outgoing
+        number = 0 if way is None else tables.queue(way.local, way.remote, message.received_at, message.content)
+        return Appended(seq, message.id, outgoing=number)
 
     def _work_back(self, seq: int, message: NewMessage) -> None:
         tables, displays, retracts = self._tables, message.displays, message.retracts

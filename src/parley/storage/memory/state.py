@@ -11,6 +11,7 @@ from parley.domain.devices import Device
 from parley.domain.errors import NotFound
 from parley.domain.messages import Confidentiality, MailboxEntry, NewMessage
 from parley.domain.nodes import Affiliation, NodeConfig, NodeItem
+from parley.domain.partners.ports import QueuedStanza
 from parley.domain.people.blocking import Complaint
 from parley.domain.people.personal import Card, Departure
 from parley.domain.tokens import Token
@@ -76,6 +77,8 @@ class Tables:
     uploads: dict[str, Upload] = field(default_factory=dict)
     reports: dict[int, tuple[int, int, Complaint]] = field(default_factory=dict)
     last_report_id: int = 0
+    outgoing: dict[int, QueuedStanza] = field(default_factory=dict)
+    last_outgoing_id: int = 0
 
     def account(self, account_id: int) -> AccountTable:
         """An account that exists; raises NotFound("account-not-found")."""
@@ -87,6 +90,12 @@ class Tables:
     def by_address(self, address: str) -> AccountTable | None:
         """The account of an address."""
         return next((table for table in self.accounts.values() if table.account.address == address), None)
+
+    def queue(self, local: str, remote: str, now: int, stanza: bytes) -> int:
+        """Let a stanza wait for a partner; returns its number."""
+        self.last_outgoing_id += 1
+        self.outgoing[self.last_outgoing_id] = QueuedStanza(self.last_outgoing_id, local, remote, now, stanza)
+        return self.last_outgoing_id
 
     def delete_entry(self, account_id: int, seq: int) -> None:
         """Delete a mailbox entry, and its message with the last one."""

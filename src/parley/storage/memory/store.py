@@ -10,6 +10,7 @@ from parley.storage.memory.blocks import MemoryBlocks
 from parley.storage.memory.invitations import MemoryInvitations
 from parley.storage.memory.messages import MemoryMessages
 from parley.storage.memory.nodes import MemoryNodes
+from parley.storage.memory.partners import MemoryOutgoing, MemoryPartners
 from parley.storage.memory.people import MemoryAccounts, MemoryConversations, MemoryDevices, MemoryRosters
 from parley.storage.memory.personal import MemoryPersonal
 from parley.storage.memory.rooms import MemoryRooms
@@ -41,6 +42,8 @@ class MemoryStorage:
         self.blocks = MemoryBlocks(tables)
         self.personal = MemoryPersonal(tables)
         self.invitations = MemoryInvitations(tables)
+        self.partners = MemoryPartners()
+        self.outgoing = MemoryOutgoing(tables)
 
     async def __aenter__(self) -> Self:
         return self

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from parley.domain.errors import StorageUnavailable
@@ -24,6 +25,7 @@ _RAISE_CONFIDENTIALITY = sql("conversations.raise_confidentiality")
 _DISPLAYED = sql("archive.displayed")
 _RETRACTED = sql("archive.retracted")
 _REPLACE_CONTENT = sql("archive.replace_content")
+_QUEUE = sql("outgoing.put")
 
 AppendResult = Appended | StorageUnavailable
 
@@ -53,6 +55,8 @@ def append_run(connection: sqlite3.Connection, book: AddressBook, run: Sequence[
     for seq, message in new:
         if message.displays is not None or message.retracts is not None:
             _work_back(connection, book, seq, message)
+    if any(message.outgoing is not None for _, message in new):
+        results = [_queued(connection, item.message, result) for item, result in zip(run, results, strict=True)]
     connection.execute("RELEASE run")
     return results
 
@@ -61,6 +65,15 @@ def _new(run: Sequence[Append], results: Sequence[AppendResult]) -> Iterator[tup
     for item, result in zip(run, results, strict=True):
         if isinstance(result, Appended) and not result.is_duplicate:
             yield result.seq, item.message
+
+
+def _queued(connection: sqlite3.Connection, message: NewMessage, result: AppendResult) -> AppendResult:
+    """Let a message just added wait for a partner, if it is for one."""
+    way = message.outgoing
+    if way is None or not isinstance(result, Appended) or result.is_duplicate:
+        return result
+    cursor = connection.execute(_QUEUE, (way.local, way.remote, message.received_at, message.content))
+    return replace(result, outgoing=cursor.lastrowid or 0)
 
 
 def _raise_classes(connection: sqlite3.Connection, raised: Sequence[ConversationClass]) -> None:

@@ -27,6 +27,8 @@ from parley.storage.sqlite.invitations import SqliteInvitations
 from parley.storage.sqlite.messages import SqliteMessages
 from parley.storage.sqlite.migrate import check_version, migrate
 from parley.storage.sqlite.nodes import SqliteNodes
+from parley.storage.sqlite.outgoing import SqliteOutgoing
+from parley.storage.sqlite.partners import SqlitePartners
 from parley.storage.sqlite.personal import SqlitePersonal
 from parley.storage.sqlite.readers import Readers
 from parley.storage.sqlite.rooms import SqliteRooms
@@ -107,6 +109,8 @@ class SqliteStorage:
     blocks: SqliteBlocks
     personal: SqlitePersonal
     invitations: SqliteInvitations
+    partners: SqlitePartners
+    outgoing: SqliteOutgoing
 
     def __init__(
         self,
@@ -147,6 +151,8 @@ class SqliteStorage:
         self.blocks = SqliteBlocks(self._writer, self._readers)
         self.personal = SqlitePersonal(self._writer, self._readers)
         self.invitations = SqliteInvitations(self._writer, self._readers)
+        self.partners = SqlitePartners(self._writer, self._readers)
+        self.outgoing = SqliteOutgoing(self._writer, self._readers)
         try:
             finished = await self.accounts.finish_removals()
         except StorageUnavailable as error:

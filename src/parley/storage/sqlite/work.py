@@ -34,10 +34,11 @@ class Refused:
 
 @dataclass(slots=True)
 class Change:
-    """Any other write; `settle` gets the operation's value or its error."""
+    """Any other write; `settle` gets the value or the error, `size_bytes` is what it counts in the queue."""
 
     operation: Operation
     settle: Callable[[Any, BaseException | None], None]
+    size_bytes: int
 
 
 Item = Append | Refused | Change

@@ -124,8 +124,37 @@ class Writer:
             else:
                 future.set_exception(failure)
 
-        self._change(Change(operation, settle))
+        self._change(Change(operation, settle, _ITEM_OVERHEAD_BYTES))
         return await future
+
+    def submit(
+        self,
+        operation: Callable[[sqlite3.Connection], T],
+        done: Callable[[T | StorageUnavailable], None],
+        size_bytes: int,
+    ) -> None:
+        """Queue a change as `append` queues a message: never blocks, `done` is called in the order of the calls.
+
+        Args:
+            operation: as for `run`, but it raises nothing but sqlite3.Error.
+            done: called on the loop.
+            size_bytes: what it keeps in memory while it waits.
+        """
+        size_bytes += _ITEM_OVERHEAD_BYTES
+
+        def settle(value: Any, failure: BaseException | None) -> None:
+            if failure is None:
+                done(value)
+            else:
+                done(failure if isinstance(failure, StorageUnavailable) else StorageUnavailable("storage-defect"))
+
+        error = self._refusal(size_bytes)
+        if error is None:
+            self._change(Change(operation, settle, size_bytes))
+        elif self._is_closed:
+            self._running_loop().call_soon(done, error)
+        else:
+            self._stage(Refused(lambda answer: settle(None, _error_of(answer)), error))
 
     def delivered(self, account_id: int, seq: int) -> None:
         """Move a delivery cursor forward in memory; it is written with the next commit, at the latest in a second."""
@@ -173,7 +202,7 @@ class Writer:
         return None
 
     def _change(self, change: Change) -> None:
-        self._queued_bytes += _ITEM_OVERHEAD_BYTES
+        self._queued_bytes += change.size_bytes
         self.queued += 1
         self._stage(change)
 
@@ -227,7 +256,7 @@ class Writer:
                 self._queued_bytes -= item.size_bytes
             elif isinstance(item, Change):
                 changes += 1
-                self._queued_bytes -= _ITEM_OVERHEAD_BYTES
+                self._queued_bytes -= item.size_bytes
         self.queued -= appends + changes
         self._give_way.batch_resolved(is_more=self.queued > 0)
         self._note_outcome(batch, outcome)
@@ -263,7 +292,7 @@ class Writer:
         if not self.trouble:
             return
         if self._refusal(_ITEM_OVERHEAD_BYTES) is None:
-            self._change(Change(_touch, _unheard))
+            self._change(Change(_touch, _unheard, _ITEM_OVERHEAD_BYTES))
         else:
             # What waits will show.
             self._try_again_later()
@@ -295,6 +324,11 @@ def _append_answer(result: Result) -> Appended | StorageUnavailable:
         return failures.again(error) if isinstance(error, StorageUnavailable) else StorageUnavailable("storage-defect")
     answer: Appended | StorageUnavailable = result
     return answer
+
+
+def _error_of(answer: Appended | StorageUnavailable) -> StorageUnavailable:
+    # Who is refused hears of nothing but its error.
+    return answer if isinstance(answer, StorageUnavailable) else StorageUnavailable("storage-defect")
 
 
 def _settle(item: Change, result: Result) -> None:
