@@ -10,6 +10,8 @@ from parley.base.clock import VirtualClock
 from parley.base.config import LoginSettings
 from parley.domain.accounts import Account, Credential
 from parley.identity.sign_in import HASHES, SignIn, Throttled, credentials_for, fits
+from parley.identity.tokens import Tokens
+from parley.storage.memory import MemoryStorage
 
 ADDRESS = "alice@example.org"
 
@@ -48,7 +50,15 @@ def sign_in(
     settings = LoginSettings(
         scram_iterations=rounds, failures_per_account=3, failures_per_address=5, failure_window_s=60
     )
-    return SignIn(accounts or Accounts(), devices or Devices(), settings, b"k" * 32, clock.monotonic)  # type: ignore[arg-type]
+    tokens = Tokens(MemoryStorage().tokens, settings, b"k" * 32, clock.now_us, bytes)
+    return SignIn(
+        accounts or Accounts(),  # type: ignore[arg-type]
+        devices or Devices(),  # type: ignore[arg-type]
+        tokens,
+        settings,
+        secret=b"k" * 32,
+        monotonic=clock.monotonic,
+    )
 
 
 @pytest.mark.parametrize("mechanism", sorted(HASHES))

@@ -164,7 +164,12 @@ class Server:
         secret = folder.secret()
         tokens = Tokens(self.storage.tokens, settings.login, secret, self._clock.now_us, secrets.token_bytes)
         self.sign_in = SignIn(
-            self.storage.accounts, self.storage.devices, tokens, settings.login, secret, self._clock.monotonic
+            self.storage.accounts,
+            self.storage.devices,
+            tokens,
+            settings.login,
+            secret=secret,
+            monotonic=self._clock.monotonic,
         )
         self.host = self._build_host()
         operations = self._build_operations()
@@ -197,6 +202,8 @@ class Server:
             storage.blocks,
             storage.personal,
             storage.rooms,
+            storage.preferences,
+            storage.inbox,
         )
         return build_host(
             settings,

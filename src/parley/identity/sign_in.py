@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from parley.base.config import LoginSettings
     from parley.domain.ports import AccountStore, DeviceStore
+    from parley.identity.tokens import Tokens
 
 HASHES: Final = {"SHA-1": "sha1", "SHA-256": "sha256", "SHA-512": "sha512"}
 """Names of hashes as SCRAM writes them, with those of hashlib."""
@@ -68,6 +69,7 @@ class SignIn:
         accounts: where passwords' credentials are.
         devices: where devices' own credentials are.
         settings: limits of the throttle, rounds of new credentials.
+        tokens: what installations may have in place of a password.
         secret: key of the salts and rounds of names that do not exist; kept over restarts, so that they never change.
         monotonic: seconds of a clock that never goes back.
     """
@@ -76,10 +78,13 @@ class SignIn:
         self,
         accounts: AccountStore,
         devices: DeviceStore,
+        tokens: Tokens,
         settings: LoginSettings,
+        *,
         secret: bytes,
         monotonic: Callable[[], float],
     ) -> None:
+        self.tokens = tokens
         self._accounts = accounts
         self._devices = devices
         self._secret = secret
@@ -89,7 +94,8 @@ class SignIn:
         self._by_peer = Throttle(settings.failures_per_address, window_s, monotonic)
 
     def configure(self, settings: LoginSettings) -> None:
-        """Take over changed limits of the throttle."""
+        """Take over changed limits of the throttle and of tokens."""
+        self.tokens.configure(settings)
         self._by_account.configure(settings.failures_per_account, settings.failure_window_s)
         self._by_peer.configure(settings.failures_per_address, settings.failure_window_s)
 
@@ -123,6 +129,22 @@ class SignIn:
         credential = await self._credential(claim.address, claim.resource, claim.credential.mechanism)
         account = await self._accounts.find(claim.address)
         return account if credential == claim.credential else None
+
+    async def account(self, address: str) -> Account | None:
+        """The account of an address, whatever anybody claims."""
+        return await self._accounts.find(address)
+
+    async def mechanisms(self, address: str) -> list[str]:
+        """The hashes that there are credentials of the password for."""
+        return [each.mechanism for each in await self._accounts.credentials(address)]
+
+    async def add_credential(self, account: Account, credential: Credential) -> None:
+        """Keep the password's credential for a hash that there was none for; one that is there stays."""
+        await self._accounts.add_credential(account.id, credential)
+
+    async def is_revoked(self, address: str, resource: str) -> bool:
+        """Whether a device has no credential of its own any more."""
+        return await self._devices.credential(address, resource) is None
 
     async def _credential(self, address: str, resource: str, mechanism: str) -> Credential | None:
         if resource:

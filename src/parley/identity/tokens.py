@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from parley.domain.errors import StorageUnavailable
 from parley.domain.tokens import Token
 from parley.protocols.xmpp.fast import initiator_proof
 
@@ -43,11 +44,6 @@ class TokenClaim:
     address: str
     client: bytes
     tokens: tuple[Token, ...]
-
-    @property
-    def name(self) -> str:
-        """What was claimed, as the throttle counts it."""
-        return f"{self.address} {self.client.hex()}"
 
 
 class Tokens:
@@ -81,10 +77,19 @@ class Tokens:
         self._lifetime = settings.token_lifetime_days * _DAY
         self._rotation = settings.token_rotation_hours * _HOUR
 
+    def random_resource(self) -> str:
+        """A resource for an installation that does not say which it is."""
+        return base64.urlsafe_b64encode(self._random(RESOURCE_BYTES)).decode()
+
     @property
     def are_given(self) -> bool:
         """Whether there are tokens at all."""
         return self._lifetime > 0
+
+    @staticmethod
+    def name_of(address: str, client: bytes) -> str:
+        """What is claimed, as the throttle counts it: guesses at tokens shut nobody out who has the password."""
+        return f"{address} {client.hex()}"
 
     @staticmethod
     def client_of(agent_id: str) -> bytes:
@@ -123,9 +128,21 @@ class Tokens:
         """Whether its installation should get another one in its place."""
         return self._now_us() - token.created_at >= self._rotation
 
-    async def use(self, token: Token, count: int | None) -> bool:
-        """Note that a token was used; False when it was revoked meanwhile, or its count came before."""
-        return await self._store.use(token, count)
+    async def use(self, token: Token, address: str, count: int | None) -> bool:
+        """Note that a token was used; False when it was revoked meanwhile, or its count came before.
+
+        A full disk lets people in: what cannot be noted of a use without a count is noted with the next one.
+        """
+        try:
+            return await self._store.use(token, count)
+        except StorageUnavailable:
+            if count is not None:
+                raise
+            return await self.is_known(token, address)
+
+    async def is_known(self, token: Token, address: str) -> bool:
+        """Whether a token of the account at `address` has not been revoked."""
+        return any(each.nonce == token.nonce for each in await self._store.find(address, token.client))
 
     async def issue(self, account_id: int, client: bytes, mechanism: str, resource: str) -> tuple[str, int] | None:
         """A new token and when it ends, in microseconds since the epoch; None when there is no device to give it to.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import itertools
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ from parley.edges.xmpp.host import Host, Stores
 from parley.edges.xmpp.server import XmppServer, build_host
 from parley.identity.directory import Directory
 from parley.identity.sign_in import SignIn, credentials_for
+from parley.identity.tokens import Tokens
 from parley.ops.metrics import Metrics
 from parley.storage.memory.store import MemoryStorage
 
@@ -167,7 +169,13 @@ async def an_edge(
     async with Supervisor(clock) as supervisor, storage:
         for name in ("alice", "bob", "carol") if is_new else ():
             await storage.accounts.add(f"{name}@example.org", credentials_for(PASSWORD, 4096, bytes), clock.now_us())
-        sign_in = SignIn(storage.accounts, storage.devices, settings.login, b"k" * 32, clock.monotonic)
+        numbers = itertools.count(1)
+        tokens = Tokens(
+            storage.tokens, settings.login, b"k" * 32, clock.now_us, lambda size: next(numbers).to_bytes(size, "big")
+        )
+        sign_in = SignIn(
+            storage.accounts, storage.devices, tokens, settings.login, secret=b"k" * 32, monotonic=clock.monotonic
+        )
         stores = Stores(
             storage.devices,
             storage.rosters,
@@ -179,6 +187,8 @@ async def an_edge(
             storage.blocks,
             storage.personal,
             storage.rooms,
+            storage.preferences,
+            storage.inbox,
         )
         host = build_host(
             settings,

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from parley.base import log as logs
 from parley.base.throttle import TokenBucket
-from parley.domain.errors import DomainError, NotFound, StorageUnavailable
+from parley.domain.errors import DomainError
 from parley.edges.xmpp.authentication import Authentication, SignedIn
+from parley.edges.xmpp.binding import UNKNOWN, AccountClosed, Installation, bind
+from parley.edges.xmpp.inline import InlineSignIn
 from parley.edges.xmpp.resumption import resume
-from parley.edges.xmpp.session import Session
 from parley.protocols.xmpp import c2s
 from parley.protocols.xmpp.c2s import ClientStream, StreamState
 from parley.protocols.xmpp.element import xml
@@ -22,9 +23,9 @@ from parley.protocols.xmpp.stream_management import REQUEST, acknowledgement
 
 if TYPE_CHECKING:
     from parley.base.net.wire import Wire
-    from parley.domain.accounts import Account
     from parley.edges.xmpp.host import Host
     from parley.edges.xmpp.listener import Listener
+    from parley.edges.xmpp.session import Session
     from parley.protocols.xmpp.element import Element
 
 log = logs.get(__name__)
@@ -47,7 +48,7 @@ class Connection:
         self._wire: Wire | None = None
         self._stream: ClientStream
         self._authentication: Authentication
-        self._signed_in: SignedIn | None = None
+        self._inline: InlineSignIn | None = None
         self._pauses: set[str] = set()
         self._sent_bytes = 0
         self._is_request_owed = False
@@ -55,9 +56,16 @@ class Connection:
         limits = host.settings.limits
         self._bucket = TokenBucket(limits.bytes_per_s, limits.burst_bytes, host.clock.monotonic)
         self.session: Session | None = None
+        self.signed_in: SignedIn | None = None
+        self.installation: Installation = UNKNOWN
         self.opened_at = self.heard_at = host.clock.monotonic()
         self.asked_at: float | None = None
         self.counted_peer = ""
+
+    @property
+    def host(self) -> Host:
+        """The XMPP edge."""
+        return self._host
 
     @property
     def is_open(self) -> bool:
@@ -72,7 +80,7 @@ class Connection:
     @property
     def account_id(self) -> int | None:
         """The account that has signed in, whether or not a resource is bound yet."""
-        return self._signed_in.account.id if self._signed_in is not None else None
+        return self.signed_in.account.id if self.signed_in is not None else None
 
     @property
     def peer(self) -> str:
@@ -143,10 +151,22 @@ class Connection:
         if isinstance(event, c2s.TlsRequested):
             self._wait("tls", self._start_tls())
         elif isinstance(event, c2s.AuthRequested):
+            self._inline = None
             self._wait("sasl", self._authenticate(self._authentication.begin(event.mechanism, event.initial)))
+        elif isinstance(event, c2s.AuthenticateRequested):
+            self._inline = InlineSignIn(self, self._stream, self._authentication, self._listener.sign_in, event.request)
+            self._wait("sasl", self._in_one(self._inline.begin()))
         elif isinstance(event, c2s.AuthResponded):
-            self._wait("sasl", self._authenticate(self._authentication.respond(event.data)))
+            if self._inline is not None:
+                self._wait("sasl", self._in_one(self._inline.respond(event.data)))
+            else:
+                self._wait("sasl", self._authenticate(self._authentication.respond(event.data)))
+        elif isinstance(event, c2s.TaskChosen) and self._inline is not None:
+            self._wait("task", self._in_one(self._inline.choose(event.name)))
+        elif isinstance(event, c2s.TaskAnswered) and self._inline is not None:
+            self._wait("task", self._in_one(self._inline.answer(event.element)))
         elif isinstance(event, c2s.AuthAborted):
+            self._inline = None
             self._authentication.failures += 1
             self._check_attempts()
         elif isinstance(event, c2s.BindRequested):
@@ -182,7 +202,14 @@ class Connection:
             self._stream.tls_established(self._wire.channel_bindings)
 
     async def _authenticate(self, step: Awaitable[SignedIn | None]) -> None:
-        self._signed_in = await step or self._signed_in
+        signed_in = await step
+        if signed_in is not None:
+            self.signed_in = signed_in
+            self._stream.auth_succeeded(signed_in.data or b"")
+        self._check_attempts()
+
+    async def _in_one(self, step: Awaitable[None]) -> None:
+        await step
         self._check_attempts()
 
     def _check_attempts(self) -> None:
@@ -191,7 +218,7 @@ class Connection:
             self.fail(StreamCondition.POLICY_VIOLATION, "too many attempts to sign in")
 
     async def _bind(self, request_id: str, wanted: str) -> None:
-        signed_in = self._signed_in
+        signed_in = self.signed_in
         if signed_in is None:
             raise LocalProtocolError("a resource is bound before anybody signed in")
         account = signed_in.account
@@ -202,39 +229,15 @@ class Connection:
         except JIDError:
             self._stream.bind_refused(request_id, StanzaError(StanzaCondition.BAD_REQUEST))
             return
-        if not await self._may_bind(account, jid.resource):
-            self.fail(StreamCondition.NOT_AUTHORIZED, "the account is closed")
-            return
-        if not self.is_open:
-            return
-        held = self._host.router.of(account.address)
-        if jid.resource not in held and len(held) >= self._host.settings.limits.max_resources_per_account:
-            self._stream.bind_refused(request_id, StanzaError(StanzaCondition.RESOURCE_CONSTRAINT))
-            return
-        before = self._host.router.find(jid)
-        if before is not None:
-            # RFC 6120 §7.7.2.2, first way: the new stream takes the resource over.
-            before.close(StreamCondition.CONFLICT, "replaced by a new connection")
-        self.session = Session(self._host, account, jid, self)
-        self.session.lang = self._stream.lang
-        self._host.sessions.opened(self.session)
-        self._stream.bound(request_id, jid)
-
-    async def _may_bind(self, account: Account, resource: str) -> bool:
-        """Note that the device is here; False when the account was suspended or removed since the client signed in."""
-        stores = self._host.stores
         try:
-            keep = self._host.settings.limits.max_devices_per_account
-            await stores.devices.seen(account.id, resource, "", self.peer, self._host.clock.now_us(), keep=keep)
-        except StorageUnavailable as error:
-            # Who is there can be told later; people can still read, and are told what cannot be stored.
-            log.error("a device's sign-in was not noted", code=error.code)
-        except NotFound:
-            return False
-        # The session is to know whom its account blocks before anything reaches it.
-        await self._host.blocking.get(account.id)
-        known = await stores.directory.find(account.address)
-        return known is not None and known.id == account.id and not known.is_suspended
+            session = await bind(self, self._listener.sign_in, signed_in, jid, self.installation)
+        except StanzaError as error:
+            self._stream.bind_refused(request_id, error)
+        except AccountClosed:
+            self.fail(StreamCondition.NOT_AUTHORIZED, "the account is closed")
+        else:
+            if session is not None:
+                self._stream.bound(request_id, jid)
 
     def _nonza(self, element: Element) -> None:
         if self.session is not None:
@@ -242,8 +245,8 @@ class Connection:
             if handler is not None:
                 handler(self._host, self.session, element)
                 return
-        elif element.namespace == NS_SM and self._signed_in is not None:
-            resume(self._host, self, self._signed_in.account, element)
+        elif element.namespace == NS_SM and self.signed_in is not None:
+            resume(self, self.signed_in.account, element)
             return
         self.fail(StreamCondition.UNSUPPORTED_STANZA_TYPE)
 
@@ -253,7 +256,7 @@ class Connection:
             log.info("stream ended", condition=event.condition.value, text=event.text, pii={"peer": self.peer})
         session, self.session = self.session, None
         # What came in with the end of the stream is nobody's.
-        self._signed_in = None
+        self.signed_in = None
         if session is not None and event.condition is None:
             session.finish()
         elif session is not None:
@@ -264,11 +267,15 @@ class Connection:
 
     # For sessions.
 
+    def begin(self, session: Session) -> None:
+        """A session of this stream was made."""
+        self.session = session
+        session.lang = self._stream.lang
+
     def resumed(self, session: Session) -> None:
         """The stream carries on a session that was begun on another one."""
-        self.session = session
+        self.begin(session)
         session.connection = self
-        session.lang = self._stream.lang
         self._stream.resumed()
 
     def send(self, data: bytes) -> None:

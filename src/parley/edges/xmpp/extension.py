@@ -182,6 +182,14 @@ class Extension:
     iq: tuple[IqHandler, ...] = ()
     commands: tuple[Command, ...] = ()
     """Ad-hoc commands of the server (XEP-0050)."""
+    inline_features: Callable[[Host, Mapping[str, bytes]], bytes] | None = None
+    """XML for what can go with signing in (`<inline/>` of XEP-0388), for the channel bindings of a connection."""
+    authentication_features: Callable[[Host], bytes] | None = None
+    """XML for the offer of the newer SASL profile itself (`<authentication/>` of XEP-0388)."""
+    bind_features: Mapping[tuple[str, str], Callable[[Host, Session, Element], bytes | None]] = field(
+        default_factory=dict
+    )
+    """Elements in the `<bind/>` of XEP-0386 by namespace and name: each enables something, and returns the answer."""
     stream_features: Callable[[Host, bool], bytes] | None = None
     """XML for the stream's features; the flag says whether the client has signed in."""
     nonzas: Mapping[tuple[str, str], Callable[[Host, Session, Element], None]] = field(default_factory=dict)

@@ -13,6 +13,8 @@ from parley.base.net.peers import network_of
 from parley.edges.xmpp.authentication import mechanisms
 from parley.edges.xmpp.connection import Connection
 from parley.protocols.xmpp.c2s import StreamConfig
+from parley.protocols.xmpp.element import xml
+from parley.protocols.xmpp.fast import offered
 from parley.protocols.xmpp.framing import FramingLimits
 
 if TYPE_CHECKING:
@@ -103,6 +105,10 @@ class Listener:
             is_tls_required=kind == "tcp" and self._host.settings.xmpp.require_tls,
             mechanisms=mechanisms,
             features=self._features,
+            token_mechanisms=self._token_mechanisms,
+            inside=self._inside,
+            # A web server in front does TLS; the way to it without TLS is closed where TLS is required.
+            is_private=kind == "websocket" and self._host.settings.xmpp.require_tls,
             limits=replace(framing, max_stanza_bytes=limits.max_stanza_bytes_unauthenticated),
             authenticated_limits=framing,
         )
@@ -124,6 +130,15 @@ class Listener:
         counts[connection.counted_peer] -= 1
         if counts[connection.counted_peer] <= 0:
             del counts[connection.counted_peer]
+
+    def _token_mechanisms(self, channel_bindings: Mapping[str, bytes]) -> tuple[str, ...]:
+        return offered(channel_bindings) if self.sign_in.tokens.are_given else ()
+
+    def _inside(self, channel_bindings: Mapping[str, bytes]) -> bytes:
+        host = self._host
+        inline = [each.inline_features(host, channel_bindings) for each in host.extensions if each.inline_features]
+        offers = [each.authentication_features(host) for each in host.extensions if each.authentication_features]
+        return xml("inline", None, *inline) + b"".join(offers)
 
     def _features(self, is_authenticated: bool) -> bytes:
         offers = (extension.stream_features for extension in self._host.extensions)

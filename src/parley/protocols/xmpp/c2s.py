@@ -238,10 +238,12 @@ class ClientStream:
     def send(self, data: bytes) -> None:
         """Queue a stanza or other first-level element in the form of a TCP stream.
 
-        While the client signs in nothing but that may be said (XEP-0388 §2.5): the rest goes out behind the success.
+        While the client signs in nothing but that may be said (XEP-0388 §2.5), and while it binds a resource nothing
+        may come to it before it knows: the rest goes out behind the success.
         """
-        is_late = self.state in (StreamState.AUTHENTICATING, StreamState.CONTINUING)
-        (self._late if is_late else self._out).append(to_frame(data) if self._config.is_framed else data)
+        is_late = self._is_waiting and self.state is not StreamState.ESTABLISHED
+        is_late |= self.state in (StreamState.AUTHENTICATING, StreamState.CONTINUING)
+        (self._late if is_late else self._out).append(self._framed_as(data))
 
     def fail(self, condition: StreamCondition, reason: str = "", application: bytes = b"") -> list[Event]:
         """End the stream with a stream error (RFC 6120 §4.9); a header is sent first if none was.
@@ -305,9 +307,7 @@ class ClientStream:
         self._framer.allow(self._config.authenticated_limits)
         self._send_features(is_bound=is_bound)
         self.state = StreamState.ESTABLISHED if is_bound else StreamState.NEGOTIATING
-        self._is_waiting = False
-        late, self._late = self._late, []
-        self._out += late
+        self._send_late()
 
     def continue_with(self, task: str, data: bytes | None) -> None:
         """Answer `AuthenticateRequested`: the client has proved who it is and is to do `task` before it is let in."""
@@ -338,21 +338,30 @@ class ClientStream:
         if self.state is StreamState.CLOSED:
             return
         bind = xml("bind", {"xmlns": ns.NS_BIND}, xml("jid", None, str(jid)))
-        self.send(xml("iq", {"type": "result", "id": request_id}, bind))
-        self._is_waiting = False
+        self._out.append(self._framed_as(xml("iq", {"type": "result", "id": request_id}, bind)))
         self.state = StreamState.ESTABLISHED
+        self._send_late()
 
     def bind_refused(self, request_id: str, error: StanzaError) -> None:
         """Answer resource binding with an error; the client may try again."""
         if self.state is StreamState.CLOSED:
             return
-        self.send(xml("iq", {"type": "error", "id": request_id}, error.to_bytes()))
+        self._out.append(self._framed_as(xml("iq", {"type": "error", "id": request_id}, error.to_bytes())))
         self._is_waiting = False
+        self._late.clear()
 
     def resumed(self) -> None:
         """A session was resumed instead of a resource being bound (XEP-0198 §5), after signing in."""
         if self.state is StreamState.NEGOTIATING:
             self.state = StreamState.ESTABLISHED
+
+    def _framed_as(self, data: bytes) -> bytes:
+        return to_frame(data) if self._config.is_framed else data
+
+    def _send_late(self) -> None:
+        self._is_waiting = False
+        late, self._late = self._late, []
+        self._out += late
 
     def _new_framer(self) -> Framer:
         limits = self._config.authenticated_limits if self.is_authenticated else self._config.limits

@@ -18,6 +18,8 @@ from parley.protocols.xmpp.stream_management import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from parley.edges.xmpp.host import Host
     from parley.edges.xmpp.session import Session
     from parley.protocols.xmpp.element import Element
@@ -27,17 +29,23 @@ def _features(_host: Host, is_authenticated: bool) -> bytes:
     return xml("sm", {"xmlns": NS_SM}) if is_authenticated else b""
 
 
+def _inline_features(_host: Host, _channel_bindings: Mapping[str, bytes]) -> bytes:
+    return xml("sm", {"xmlns": NS_SM})
+
+
 def _enable(host: Host, session: Session, element: Element) -> None:
+    session.send_nonza(_enabled(host, session, element))
+
+
+def _enabled(host: Host, session: Session, element: Element) -> bytes:
     if session.sm is not None:
-        session.send_nonza(failed(StanzaCondition.UNEXPECTED_REQUEST))
-        return
+        return failed(StanzaCondition.UNEXPECTED_REQUEST)
     limits = host.settings.limits
     session.sm = StreamManagement(limits.sm_max_unacked)
     if is_resume_asked(element) and limits.sm_resume_timeout_s > 0:
         sm_id = host.sessions.make_resumable(session)
-        session.send_nonza(enabled(sm_id, max_s=limits.sm_resume_timeout_s))
-    else:
-        session.send_nonza(enabled())
+        return enabled(sm_id, max_s=limits.sm_resume_timeout_s)
+    return enabled()
 
 
 def _requested(_host: Host, session: Session, _element: Element) -> None:
@@ -71,6 +79,8 @@ EXTENSION = Extension(
     name="Stream Management",
     version="1.6.1",
     status="complete; sessions are resumed over restarts and crashes of the server, not of its machine",
+    inline_features=_inline_features,
+    bind_features={(NS_SM, "enable"): _enabled},
     stream_features=_features,
     nonzas={
         (NS_SM, "enable"): _enable,

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from parley.edges.xmpp.extension import Extension, IqHandler, IqRequest, Target
 from parley.protocols.xmpp.namespaces import NS_CARBONS
+
+if TYPE_CHECKING:
+    from parley.edges.xmpp.host import Host
+    from parley.edges.xmpp.session import Session
+    from parley.protocols.xmpp.element import Element
 
 _NS_RULES: Final = "urn:xmpp:carbons:rules:0"
 
@@ -20,6 +25,10 @@ async def _disable(request: IqRequest) -> bytes:
     return b""
 
 
+def _enable_at_bind(_host: Host, session: Session, _element: Element) -> None:
+    session.is_carbons_enabled = True
+
+
 _ACCOUNT: Final = frozenset({Target.ACCOUNT})
 
 EXTENSION = Extension(
@@ -28,6 +37,7 @@ EXTENSION = Extension(
     version="1.0.1",
     server_features=(NS_CARBONS, _NS_RULES),
     account_features=(NS_CARBONS,),
+    bind_features={(NS_CARBONS, "enable"): _enable_at_bind},
     iq=(
         IqHandler("set", NS_CARBONS, "enable", _ACCOUNT, _enable),
         IqHandler("set", NS_CARBONS, "disable", _ACCOUNT, _disable),

@@ -1,0 +1,12 @@
+"""The newer profile of SASL: `protocols/xmpp/c2s.py` speaks it, `edges/xmpp/inline.py` does what is asked with it."""
+
+from __future__ import annotations
+
+from parley.edges.xmpp.extension import Extension
+
+EXTENSION = Extension(
+    spec="XEP-0388",
+    name="Extensible SASL Profile",
+    version="1.0.4",
+    status="complete; the mechanisms offered do not depend on the account, so that nobody learns who has one",
+)
