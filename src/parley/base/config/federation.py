@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from parley.base.config.section import Section, setting
 from parley.base.config.values import Address, OptionalPath
 
@@ -11,6 +13,18 @@ _MIB = 1024 * 1024
 class FederationSettings(Section):
     """Streams to and from other servers. They are there when `xmpp.s2s` or `xmpp.s2s_tls` has an address."""
 
+    mode: Literal["closed", "agreement", "open"] = setting(
+        "open",
+        "Which servers to talk with: none; partners with whom an agreement is in force (`parley partner`); or all, but"
+        " for those that an agreement shuts out. Agreements hold in open federation too.",
+        reload=True,
+    )
+    dialback: bool = setting(
+        False,
+        "Whether the domain name system may vouch for servers without an agreement whose certificate does not"
+        " (XEP-0220); an agreement says so for its own partner.",
+        reload=True,
+    )
     ca_file: OptionalPath = setting(
         "", "PEM file with authorities to trust beside the machine's own, for a private one.", reload=True
     )
@@ -87,4 +101,74 @@ class FederationSettings(Section):
         unit="bytes",
         reload=True,
         ge=16384,
+    )
+    partner_stanzas_per_s: int = setting(
+        200,
+        "Stanzas that one partner may send for long; above it all its connections are read more slowly. An agreement"
+        " may say otherwise, as for the three settings behind it.",
+        unit="stanzas per second",
+        reload=True,
+        ge=1,
+    )
+    partner_burst_stanzas: int = setting(
+        2000, "Stanzas that one partner may send at once before that holds.", unit="stanzas", reload=True, ge=1
+    )
+    partner_bytes_per_s: int = setting(
+        524288, "What one partner may send for long.", unit="bytes per second", reload=True, ge=1024
+    )
+    partner_burst_bytes: int = setting(
+        4 * _MIB, "What one partner may send at once before that holds.", unit="bytes", reload=True, ge=16384
+    )
+    flood_after_s: int = setting(
+        60,
+        "A partner that has more to send than it may for so long on end is cut off.",
+        unit="seconds",
+        reload=True,
+        ge=1,
+        le=86400,
+    )
+    cut_min_s: int = setting(
+        30,
+        "How long it is cut off for the first time; each further time twice as long.",
+        unit="seconds",
+        reload=True,
+        ge=1,
+        le=86400,
+    )
+    cut_max_s: int = setting(3600, "How long it is cut off at most.", unit="seconds", reload=True, ge=1, le=30 * 86400)
+    forgive_after_s: int = setting(
+        3600,
+        "After so long without a cut, one of a partner's cuts is forgotten.",
+        unit="seconds",
+        reload=True,
+        ge=1,
+        le=30 * 86400,
+    )
+    queue_lifetime_s: int = setting(
+        86400,
+        "How long a message waits on the disk for a partner that cannot be reached; then it goes back to its sender.",
+        unit="seconds",
+        reload=True,
+        ge=1,
+        le=30 * 86400,
+    )
+    queue_max_stanzas: int = setting(
+        20_000, "Most messages that wait on the disk for one partner; more are refused.", reload=True, ge=1
+    )
+    queue_max_bytes: int = setting(
+        64 * _MIB,
+        "What may wait on the disk for one partner; more is refused.",
+        unit="bytes",
+        reload=True,
+        ge=_MIB,
+    )
+    strangers_per_account_per_hour: int = setting(
+        20,
+        "Messages and requests of strangers that one account gets for long. A stranger is somebody of another server"
+        " whom the account neither has as a contact nor wrote to; people here are none. Half of it at once.",
+        reload=True,
+        ge=2,
+    )
+    strangers_per_partner_per_hour: int = setting(
+        120, "Messages and requests of one partner's strangers for long. Half of it at once.", reload=True, ge=2
     )
