@@ -12,7 +12,7 @@ from parley.base.clock import VirtualClock
 from parley.domain.accounts import Account, Credential
 from parley.domain.contacts import Contact
 from parley.domain.errors import Conflict, NotFound
-from parley.domain.nodes import AccessModel, Affiliation, NodeConfig
+from parley.domain.pubsub.nodes import AccessModel, Affiliation, Node, NodeConfig, PubsubService
 from parley.domain.subscriptions import SubscriptionState
 from parley.storage.memory.store import MemoryStorage
 
@@ -130,10 +130,11 @@ async def test_whoever_knew_a_removed_account_is_told_before_it_goes(office: Off
 
 async def test_whoever_gets_a_removed_address_is_nothing_to_anybodys_nodes(office: Office):
     bob = await office.stores.accounts.add("bob@example.org", [CREDENTIAL], 0)
-    await office.stores.nodes.create(bob.id, "urn:x", NodeConfig(AccessModel.WHITELIST), 10)
-    await office.stores.nodes.affiliate(bob.id, "urn:x", {ALICE: Affiliation.MEMBER}, 10)
+    service = PubsubService(bob.address, bob.id)
+    await office.stores.nodes.create(Node(service, "urn:x", NodeConfig(AccessModel.WHITELIST)), 10)
+    await office.stores.nodes.affiliate(service, "urn:x", {ALICE: Affiliation.MEMBER}, 10)
     await office.ask(requests.RemoveUser(ALICE))
-    (node,) = await office.stores.nodes.nodes(bob.id)
+    (node,) = await office.stores.nodes.nodes(service)
     assert node.affiliations == {}
     told = [note for note in office.live.told if note[0] in ("nodes_changed", "removed")]
     assert told == [("nodes_changed", bob.id), ("removed", ALICE)]

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from parley.domain.accounts import Account
     from parley.domain.devices import Device
     from parley.domain.invitations import Invitation, InvitationStore
-    from parley.domain.ports import AccountStore, DeviceStore, NodeStore, RosterStore, UploadStore
+    from parley.domain.ports import AccountStore, DeviceStore, RosterStore, UploadStore
+    from parley.domain.pubsub.ports import NodeStore
 
 
 _NO_LIMIT: Final = sys.maxsize

@@ -7,7 +7,7 @@ account that does not exist raise NotFound("account-not-found"); those that read
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from typing import Protocol
 
 from parley.domain.accounts import Account, Credential
@@ -22,7 +22,6 @@ from parley.domain.messages import (
     NewMessage,
     StoredMessage,
 )
-from parley.domain.nodes import Affiliation, Node, NodeConfig, NodeItem
 from parley.domain.uploads import Slot, Upload, UploadState
 
 AppendDone = Callable[[Appended | StorageUnavailable], None]
@@ -217,87 +216,6 @@ class ConversationStore(Protocol):
 
     async def confidentiality(self, a: str, b: str) -> Confidentiality | None:
         """The class of the conversation between two addresses (in any order)."""
-        ...
-
-
-class NodeStore(Protocol):
-    """Personal event nodes."""
-
-    async def nodes(self, account_id: int) -> list[Node]:
-        """All nodes of an account, by name."""
-        ...
-
-    async def node(self, account_id: int, name: str) -> Node | None:
-        """One node."""
-        ...
-
-    async def create(self, account_id: int, name: str, config: NodeConfig, limit: int) -> Node:
-        """Raises Conflict("node-exists"), LimitReached("too-many-nodes")."""
-        ...
-
-    async def configure(self, account_id: int, name: str, config: NodeConfig) -> None:
-        """Raises NotFound("node-not-found"). A smaller max_items drops the oldest items."""
-        ...
-
-    async def affiliate(self, account_id: int, name: str, changes: Mapping[str, Affiliation], limit: int) -> None:
-        """Change what addresses are to a node: MEMBER, OUTCAST, or NONE to forget them.
-
-        Raises NotFound("node-not-found"), LimitReached("too-many-affiliations"): a node has at most `limit`.
-        """
-        ...
-
-    async def disaffiliate(self, address: str) -> list[int]:
-        """Forget what an address is to anybody's nodes; returns the ids of the accounts whose nodes changed.
-
-        For an account that goes: who gets its address later is somebody else.
-        """
-        ...
-
-    async def publish(self, account_id: int, name: str, item: NodeItem) -> None:
-        """Add or replace an item and drop the oldest over max_items; raises NotFound("node-not-found")."""
-        ...
-
-    async def items(self, account_id: int, name: str, limit: int | None, ids: Sequence[str] = ()) -> list[NodeItem]:
-        """The newest `limit` items (None: all) or those with the given ids, oldest first; none of an unknown node."""
-        ...
-
-    async def retract(self, account_id: int, name: str, ids: Sequence[str]) -> list[str]:
-        """Delete items; returns the ids that existed."""
-        ...
-
-    async def purge(self, account_id: int, name: str) -> int:
-        """Delete all items of a node; returns how many."""
-        ...
-
-    async def delete(self, account_id: int, name: str) -> bool:
-        """Delete the node; False if there was none."""
-        ...
-
-
-class Journal(Protocol):
-    """What outlives a crash of the process, though not one of the machine. Its methods do not wait for a disk.
-
-    Those that write raise OSError: then nothing more can be written.
-    """
-
-    def read(self, newer_than: float) -> list[bytes]:
-        """What an earlier process wrote, in order; nothing when it wrote last before `newer_than` (epoch seconds)."""
-        ...
-
-    def begin(self, payloads: Sequence[bytes]) -> None:
-        """Forget everything, and start with these."""
-        ...
-
-    def write(self, payload: bytes) -> bool:
-        """Add a payload. False, and nothing written, when there is no room: `begin` makes some."""
-        ...
-
-    def close(self) -> None:
-        """Stop writing; what was written stays."""
-        ...
-
-    def remove(self) -> None:
-        """Stop writing, and forget everything."""
         ...
 
 

@@ -16,9 +16,9 @@ from parley.base.config import LimitSettings
 from parley.domain.contacts import Contact, Roster, RosterEdit
 from parley.domain.errors import StorageUnavailable
 from parley.domain.messages import StoredMessage
-from parley.domain.nodes import NodeConfig, NodeItem
+from parley.domain.pubsub.nodes import Node, NodeConfig, NodeItem, PubsubService
 from parley.domain.subscriptions import SubscriptionState
-from parley.edges.xmpp.extensions.pubsub.events import send_last_items
+from parley.edges.xmpp.extensions.pubsub.personal import send_last_items_to
 from parley.edges.xmpp.session import Presence, Session
 from parley.protocols.xmpp.element import Element
 from parley.protocols.xmpp.jid import JID
@@ -490,14 +490,15 @@ async def test_the_last_items_of_many_nodes_wait_for_a_slow_reader() -> None:
         alice = await edge.storage.accounts.find("alice@example.org")
         assert alice is not None
         names = [f"urn:example:{number:02}" for number in range(30)]
+        service = PubsubService(alice.address, alice.id)
         for name in names:
-            await edge.storage.nodes.create(alice.id, name, NodeConfig(), 100)
+            await edge.storage.nodes.create(Node(service, name, NodeConfig()), 100)
             item = NodeItem("1", alice.address, 0, b"<x xmlns='urn:example'/>")
-            await edge.storage.nodes.publish(alice.id, name, item)
+            await edge.storage.nodes.publish(service, name, item)
         wire, _ = await online(edge, "alice")
         (session,) = edge.host.router
         session.notify_nodes = frozenset(names)
-        edge.host.supervisor.spawn("last items", send_last_items(edge.host, session, names))
+        edge.host.supervisor.spawn("last items", send_last_items_to(edge.host, session, names))
         text = await edge.settle(wire)
         assert 0 < text.count("<items ") < 10
         session.acknowledged(1 + text.count("<items "))

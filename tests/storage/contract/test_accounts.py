@@ -8,7 +8,7 @@ from parley.domain.accounts import Account
 from parley.domain.contacts import Contact
 from parley.domain.errors import Conflict, NotFound
 from parley.domain.messages import ArchiveQuery, Direction
-from parley.domain.nodes import NodeConfig
+from parley.domain.pubsub.nodes import Node, NodeConfig, PubsubService
 
 from ..people import (
     ALICE,
@@ -90,7 +90,7 @@ async def test_changes_of_an_unknown_account_are_refused(storage: AnyStorage) ->
         storage.devices.seen(99, "phone", "", "", 1),
         storage.devices.set_credential(99, "phone", credential(), "", 1),
         storage.rosters.put(99, Contact(BOB), 10),
-        storage.nodes.create(99, "urn:x", NodeConfig(), 10),
+        storage.nodes.create(Node(PubsubService("z@example.org", 99), "urn:x", NodeConfig()), 10),
         storage.uploads.add(upload("u", 99), 1000, 9),
     ):
         with pytest.raises(NotFound) as refused:
@@ -105,7 +105,7 @@ async def test_removing_takes_everything_along(storage: AnyStorage) -> None:
     await storage.devices.set_credential(alice, "phone", credential(), "Phone", 1)
     await storage.rosters.put(alice, Contact(BOB), 10)
     await storage.rosters.put(bob, Contact(ALICE), 10)
-    await storage.nodes.create(alice, "urn:x", NodeConfig(), 10)
+    await storage.nodes.create(Node(PubsubService(ALICE, alice), "urn:x", NodeConfig()), 10)
     await storage.uploads.add(upload("u1", alice), 1000, 9)
 
     await storage.accounts.remove(alice)
@@ -118,7 +118,7 @@ async def test_removing_takes_everything_along(storage: AnyStorage) -> None:
     assert (await storage.rosters.load(alice)).contacts == {}
     assert await storage.rosters.watchers(BOB) == []
     assert await storage.rosters.watchers(ALICE) == [bob]
-    assert await storage.nodes.nodes(alice) == []
+    assert await storage.nodes.nodes(PubsubService(ALICE, alice)) == []
     assert await storage.uploads.find("u1") is None
     assert (await storage.messages.page(ArchiveQuery(alice))).total == 0
     kept = await storage.messages.page(ArchiveQuery(bob))

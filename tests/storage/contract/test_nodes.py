@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
 from parley.domain.errors import Conflict, LimitReached, NotFound
-from parley.domain.nodes import AccessModel, Affiliation, Node, NodeConfig, NodeItem
+from parley.domain.pubsub.nodes import AccessModel, Affiliation, Node, NodeConfig, NodeItem
 
 from ..people import ALICE, BOB, CAROL, AnyStorage, two_people
 from .machines import MEMORY, SQLITE, StorageMachine

@@ -6,6 +6,7 @@ the example file and the reference page. To add a setting, add one field to a se
 """
 
 from parley.base.config.loading import apply_reload, load, unused_settings
+from parley.base.config.nodes import PepSettings, PubsubSettings
 from parley.base.config.people import ContactSettings, PersonalSettings, TurnSettings
 from parley.base.config.reference import reference_markdown, render_default
 from parley.base.config.sections import (
@@ -16,7 +17,6 @@ from parley.base.config.sections import (
     LogSettings,
     MediaSettings,
     MetricsSettings,
-    PepSettings,
     Settings,
     SipSettings,
     TlsSettings,
@@ -38,6 +38,7 @@ __all__ = [
     "PepSettings",
     "PersonalSettings",
     "PortRange",
+    "PubsubSettings",
     "Settings",
     "SipSettings",
     "TlsSettings",

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from parley.base.config.admission import ComponentSettings, InvitationSettings
 from parley.base.config.federation import FederationSettings
+from parley.base.config.nodes import PepSettings, PubsubSettings
 from parley.base.config.people import ContactSettings, PersonalSettings, TurnSettings
 from parley.base.config.rooms import RoomSettings
 from parley.base.config.section import Section
@@ -405,17 +406,6 @@ class UploadSettings(Section):
     )
 
 
-class PepSettings(Section):
-    """What accounts publish about themselves (XEP-0163)."""
-
-    max_nodes: int = _setting(256, "Most nodes of one account.", reload=True, ge=10)
-    max_items: int = _setting(256, "Most items of one node.", reload=True, ge=1)
-    max_item_bytes: int = _setting(131072, "Largest item.", unit="bytes", reload=True, ge=1024)
-    max_answer_bytes: int = _setting(
-        _MIB, "Items in one answer take so much at most; a client pages for more.", unit="bytes", reload=True, ge=1024
-    )
-
-
 class PolicySettings(Section):
     """What people here may do."""
 
@@ -462,6 +452,7 @@ class Settings(Section):
     login: LoginSettings = Field(default_factory=LoginSettings)
     upload: UploadSettings = Field(default_factory=UploadSettings)
     pep: PepSettings = Field(default_factory=PepSettings)
+    pubsub: PubsubSettings = Field(default_factory=PubsubSettings)
     personal: PersonalSettings = Field(default_factory=PersonalSettings)
     contact: ContactSettings = Field(default_factory=ContactSettings)
     turn: TurnSettings = Field(default_factory=TurnSettings)

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
         ConversationStore,
         DeviceStore,
         MessageLog,
-        NodeStore,
         RosterStore,
         UploadSlots,
     )
+    from parley.domain.pubsub.ports import NodeStore
     from parley.domain.rooms.ports import RoomStore
     from parley.edges.xmpp.blocking import Blocking
     from parley.edges.xmpp.extension import Extension

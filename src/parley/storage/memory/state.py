@@ -10,10 +10,10 @@ from parley.domain.contacts import Contact
 from parley.domain.devices import Device
 from parley.domain.errors import NotFound
 from parley.domain.messages import Confidentiality, MailboxEntry, NewMessage
-from parley.domain.nodes import Affiliation, NodeConfig, NodeItem
 from parley.domain.partners.ports import QueuedStanza
 from parley.domain.people.blocking import Complaint
 from parley.domain.people.personal import Card, Departure
+from parley.domain.pubsub.nodes import Affiliation, NodeConfig, NodeItem, Subscription
 from parley.domain.tokens import Token
 from parley.domain.uploads import Upload
 
@@ -38,7 +38,13 @@ class NodeTable:
 
     config: NodeConfig
     affiliations: dict[str, Affiliation] = field(default_factory=dict)
+    creator: str = ""
+    created_at: int = 0
     items: dict[str, NodeItem] = field(default_factory=dict)
+    created: dict[str, int] = field(default_factory=dict)
+    """When the id of each item appeared first, as a count of publications."""
+    publications: int = 0
+    subscriptions: dict[str, Subscription] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -51,6 +57,7 @@ class AccountTable:
     device_credentials: dict[str, Credential] = field(default_factory=dict)
     roster: RosterTable = field(default_factory=RosterTable)
     nodes: dict[str, NodeTable] = field(default_factory=dict)
+    moved_nodes: dict[str, str] = field(default_factory=dict)
     tokens: list[Token] = field(default_factory=list)
     cursor: int = 0
     preferences: Preferences | None = None
@@ -75,6 +82,9 @@ class Tables:
     words: dict[int, frozenset[str]] = field(default_factory=dict)
     indexed_to: int = 0
     uploads: dict[str, Upload] = field(default_factory=dict)
+    service_nodes: dict[str, dict[str, NodeTable]] = field(default_factory=dict)
+    """Nodes of services, by the domain of the service and their name."""
+    moved_nodes: dict[str, dict[str, str]] = field(default_factory=dict)
     reports: dict[int, tuple[int, int, Complaint]] = field(default_factory=dict)
     last_report_id: int = 0
     outgoing: dict[int, QueuedStanza] = field(default_factory=dict)

@@ -6,168 +6,282 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Final, NamedTuple
 
 from parley.domain.errors import Conflict, LimitReached, NotFound
-from parley.domain.nodes import AccessModel, Affiliation, Node, NodeConfig, NodeItem, affiliated
+from parley.domain.pubsub.nodes import (
+    AccessModel,
+    Affiliation,
+    Node,
+    NodeConfig,
+    NodeItem,
+    PublishModel,
+    PubsubService,
+    SendLast,
+)
+from parley.domain.pubsub.pages import ItemMark, ItemPage, ItemQuery, choose
+from parley.domain.pubsub.ports import ListedNode
+from parley.domain.pubsub.rules import affiliated
 from parley.storage.sqlite.readers import Readers
 from parley.storage.sqlite.sql import sql
+from parley.storage.sqlite.subscriptions import SqliteSubscriptions
 from parley.storage.sqlite.writer import Writer
 
 _ALL = sql("nodes.all")
 _FIND = sql("nodes.find")
-_BY_ID = sql("nodes.by_id")
-_NAMING = sql("nodes.naming")
+_LISTED = sql("nodes.listed")
 _COUNT = sql("nodes.count")
+_COUNT_CREATED = sql("nodes.count_created")
 _CREATE = sql("nodes.create")
 _CONFIGURE = sql("nodes.configure")
 _DELETE = sql("nodes.delete")
+_MOVE = sql("nodes.move")
+_MOVED = sql("nodes.moved")
+_UNMOVE = sql("nodes.unmove")
+_TRIM_MOVED = sql("nodes.trim_moved")
+_AFFILIATIONS = sql("nodes.affiliations")
+_PUT_AFFILIATION = sql("nodes.put_affiliation")
+_DELETE_AFFILIATION = sql("nodes.delete_affiliation")
+_AFFILIATIONS_OF = sql("nodes.affiliations_of")
+_NAMING = sql("nodes.naming")
+_FORGET_AFFILIATIONS = sql("nodes.forget_affiliations")
+_FORGET_SUBSCRIPTIONS = sql("nodes.forget_subscriptions")
+_DELETE_OWNERLESS = sql("nodes.delete_ownerless")
 _ADD_ITEM = sql("nodes.add_item")
+_STAMP_ITEM = sql("nodes.stamp_item")
+_CREATED = sql("nodes.created")
 _DELETE_ITEM = sql("nodes.delete_item")
 _TRIM = sql("nodes.trim")
-_NEWEST_ITEMS = sql("nodes.newest_items")
+_MARKS = sql("nodes.marks")
 _ITEM = sql("nodes.item")
 _PURGE = sql("nodes.purge")
-# Beside the options in the one JSON object of a node; nodes from before there were any lack it.
-_AFFILIATIONS = "affiliations"
+_EXPIRING = sql("nodes.expiring")
+_EXPIRE = sql("nodes.expire")
+
+_MOVED_KEPT: Final = 1000
+_SECOND: Final = 1_000_000
 
 
-class SqliteNodes:
-    """Personal event nodes."""
+class _Found(NamedTuple):
+    id: int
+    config: NodeConfig
+
+
+class SqliteNodes(SqliteSubscriptions):
+    """Nodes of accounts and of services."""
 
     def __init__(self, writer: Writer, readers: Readers) -> None:
+        super().__init__(writer, readers)
         self._writer = writer
         self._readers = readers
 
-    async def nodes(self, account_id: int) -> list[Node]:
-        """All nodes of an account, by name."""
-        rows = await self._readers.run(lambda connection: connection.execute(_ALL, (account_id,)).fetchall())
-        return [_node(row[0], row[1], row[2]) for row in rows]
+    async def nodes(self, service: PubsubService) -> list[Node]:
+        """All nodes of a service, by name."""
 
-    async def node(self, account_id: int, name: str) -> Node | None:
-        """One node."""
-        found = await self._readers.run(lambda connection: _find(connection, account_id, name))
-        return None if found is None else found[1]
-
-    async def create(self, account_id: int, name: str, config: NodeConfig, limit: int) -> Node:
-        """Create a node; see the port. Raises NotFound("account-not-found")."""
-
-        def change(connection: sqlite3.Connection) -> Node:
-            if _find(connection, account_id, name) is not None:
-                raise Conflict("node-exists")
-            (count,) = connection.execute(_COUNT, (account_id,)).fetchone()
-            if count >= limit:
-                raise LimitReached("too-many-nodes")
-            connection.execute(_CREATE, (account_id, name, _text(config, {})))
-            return Node(account_id, name, config)
-
-        return await self._writer.run(change)
-
-    async def configure(self, account_id: int, name: str, config: NodeConfig) -> None:
-        """Replace the options and drop the items over them; see the port."""
-
-        def change(connection: sqlite3.Connection) -> None:
-            node_id, known = _existing(connection, account_id, name)
-            connection.execute(_CONFIGURE, (_text(config, known.affiliations), node_id))
-            _trim(connection, node_id, config)
-
-        await self._writer.run(change)
-
-    async def affiliate(self, account_id: int, name: str, changes: Mapping[str, Affiliation], limit: int) -> None:
-        """Change what addresses are to a node; see the port."""
-
-        def change(connection: sqlite3.Connection) -> None:
-            node_id, known = _existing(connection, account_id, name)
-            affiliations = affiliated(known.affiliations, changes, limit)
-            connection.execute(_CONFIGURE, (_text(known.config, affiliations), node_id))
-
-        await self._writer.run(change)
-
-    async def disaffiliate(self, address: str) -> list[int]:
-        """Forget what an address is to anybody's nodes; see the port."""
-        # The search reads every node there is, so it does not keep the writer waiting.
-        rows = await self._readers.run(lambda connection: connection.execute(_NAMING, (address,)).fetchall())
-        return await self._writer.run(lambda connection: _disaffiliate(connection, [row[0] for row in rows], address))
-
-    async def publish(self, account_id: int, name: str, item: NodeItem) -> None:
-        """Add or replace an item; see the port."""
-
-        def change(connection: sqlite3.Connection) -> None:
-            node_id, node = _existing(connection, account_id, name)
-            config = node.config
-            if not config.persist_items:
-                return
-            connection.execute(_DELETE_ITEM, (node_id, item.id))
-            connection.execute(_ADD_ITEM, (node_id, item.id, item.publisher, item.published_at, item.payload))
-            _trim(connection, node_id, config)
-
-        await self._writer.run(change)
-
-    async def items(self, account_id: int, name: str, limit: int | None, ids: Sequence[str] = ()) -> list[NodeItem]:
-        """The newest `limit` items, oldest first, or those with the given ids; see the port."""
-
-        def query(connection: sqlite3.Connection) -> list[NodeItem]:
-            found = _find(connection, account_id, name)
-            if found is None:
-                return []
-            if ids:
-                return _items_by_id(connection, found[0], ids)
-            newest = connection.execute(_NEWEST_ITEMS, (found[0], -1 if limit is None else limit)).fetchall()
-            return [NodeItem(*row) for row in reversed(newest)]
+        def query(connection: sqlite3.Connection) -> list[Node]:
+            rows = connection.execute(_ALL, _place(service)).fetchall()
+            return [_node(connection, service, row) for row in rows]
 
         return await self._readers.run(query)
 
-    async def retract(self, account_id: int, name: str, ids: Sequence[str]) -> list[str]:
+    async def node(self, service: PubsubService, name: str) -> Node | None:
+        """One node."""
+
+        def query(connection: sqlite3.Connection) -> Node | None:
+            row = connection.execute(_FIND, _named(service, name)).fetchone()
+            return None if row is None else _node(connection, service, row)
+
+        return await self._readers.run(query)
+
+    async def listed(self, service: PubsubService, address: str, after: str, limit: int) -> list[ListedNode]:
+        """Nodes that an address may know of; see the port."""
+        values = {**_place(service), "address": address, "after": after, "limit": limit}
+        rows = await self._readers.run(lambda connection: connection.execute(_LISTED, values).fetchall())
+        return [ListedNode(*row) for row in rows]
+
+    async def create(self, node: Node, limit: int) -> Node:
+        """Store a new node; see the port. Raises NotFound("account-not-found")."""
+
+        def change(connection: sqlite3.Connection) -> Node:
+            account_id, domain = node.service.key
+            if _find(connection, node.service, node.name) is not None:
+                raise Conflict("node-exists")
+            if _count(connection, node) >= limit:
+                raise LimitReached("too-many-nodes")
+            row = (account_id or None, domain, node.name, node.creator, node.created_at, _text(node.config))
+            node_id = connection.execute(_CREATE, row).lastrowid or 0
+            _put_affiliations(connection, node_id, node.affiliations)
+            connection.execute(_UNMOVE, _named(node.service, node.name))
+            return node
+
+        return await self._writer.run(change)
+
+    async def configure(self, service: PubsubService, name: str, config: NodeConfig) -> None:
+        """Replace the options and drop the items over them; see the port."""
+
+        def change(connection: sqlite3.Connection) -> None:
+            node_id = _existing(connection, service, name).id
+            connection.execute(_CONFIGURE, (_text(config), node_id))
+            _trim(connection, node_id, config)
+
+        await self._writer.run(change)
+
+    async def delete(self, service: PubsubService, name: str, moved_to: str = "") -> bool:
+        """Delete the node; see the port."""
+
+        def change(connection: sqlite3.Connection) -> bool:
+            if connection.execute(_DELETE, _named(service, name)).rowcount == 0:
+                return False
+            if moved_to:
+                account_id, domain = service.key
+                connection.execute(_MOVE, (account_id or None, domain, name, moved_to))
+                connection.execute(_TRIM_MOVED, {**_place(service), "keep": _MOVED_KEPT})
+            return True
+
+        return await self._writer.run(change)
+
+    async def moved(self, service: PubsubService, name: str) -> str:
+        """Where a deleted node went; see the port."""
+        values = _named(service, name)
+        row = await self._readers.run(lambda connection: connection.execute(_MOVED, values).fetchone())
+        return "" if row is None else str(row[0])
+
+    async def affiliate(
+        self, service: PubsubService, name: str, changes: Mapping[str, Affiliation], limit: int
+    ) -> None:
+        """Change what addresses are to a node; see the port."""
+
+        def change(connection: sqlite3.Connection) -> None:
+            node_id = _existing(connection, service, name).id
+            affiliated(_affiliations(connection, node_id), changes, limit)
+            _put_affiliations(connection, node_id, changes)
+
+        await self._writer.run(change)
+
+    async def affiliations_of(self, service: PubsubService, address: str) -> list[tuple[str, Affiliation]]:
+        """What an address is to the nodes of a service."""
+        values = {**_place(service), "address": address}
+        rows = await self._readers.run(lambda connection: connection.execute(_AFFILIATIONS_OF, values).fetchall())
+        return [(name, Affiliation(word)) for name, word in rows]
+
+    async def disaffiliate(self, address: str) -> list[int]:
+        """Forget an address at all nodes; see the port."""
+
+        def change(connection: sqlite3.Connection) -> list[int]:
+            named = connection.execute(_NAMING, {"address": address}).fetchall()
+            connection.execute(_FORGET_AFFILIATIONS, (address,))
+            connection.execute(_FORGET_SUBSCRIPTIONS, (address,))
+            connection.executemany(_DELETE_OWNERLESS, [{"id": node_id} for node_id, _ in named])
+            return sorted({account_id for _, account_id in named})
+
+        return await self._writer.run(change)
+
+    async def publish(self, service: PubsubService, name: str, item: NodeItem) -> None:
+        """Add or replace an item; see the port."""
+
+        def change(connection: sqlite3.Connection) -> None:
+            node_id, config = _existing(connection, service, name)
+            if not config.persist_items:
+                return
+            known = connection.execute(_CREATED, (node_id, item.id)).fetchone()
+            connection.execute(_DELETE_ITEM, (node_id, item.id))
+            created = 0 if known is None else known[0]
+            row = (node_id, item.id, created, item.publisher, item.published_at, item.payload)
+            position = connection.execute(_ADD_ITEM, row).lastrowid
+            if known is None:
+                connection.execute(_STAMP_ITEM, (position,))
+            _trim(connection, node_id, config)
+
+        await self._writer.run(change)
+
+    async def items(self, service: PubsubService, name: str, query: ItemQuery, since: int = 0) -> ItemPage:
+        """A page of items; see the port."""
+
+        def read(connection: sqlite3.Connection) -> ItemPage:
+            found = _find(connection, service, name)
+            if found is None:
+                return ItemPage()
+            marks = [ItemMark(*row) for row in connection.execute(_MARKS, (found.id, since))]
+            choice = choose(marks, query)
+            rows = [connection.execute(_ITEM, (found.id, item)).fetchone() for item in choice.ids]
+            return ItemPage([NodeItem(*row) for row in rows], choice.first_index, choice.count)
+
+        return await self._readers.run(read)
+
+    async def retract(self, service: PubsubService, name: str, ids: Sequence[str]) -> list[str]:
         """Delete items; returns the ids that existed, in the order given."""
 
         def change(connection: sqlite3.Connection) -> list[str]:
-            found = _find(connection, account_id, name)
+            found = _find(connection, service, name)
             if found is None:
                 return []
-            return [item for item in ids if connection.execute(_DELETE_ITEM, (found[0], item)).rowcount > 0]
+            return [item for item in ids if connection.execute(_DELETE_ITEM, (found.id, item)).rowcount > 0]
 
         return await self._writer.run(change)
 
-    async def purge(self, account_id: int, name: str) -> int:
+    async def purge(self, service: PubsubService, name: str) -> int:
         """Delete all items of a node; returns how many."""
 
         def change(connection: sqlite3.Connection) -> int:
-            found = _find(connection, account_id, name)
-            return 0 if found is None else connection.execute(_PURGE, (found[0],)).rowcount
+            found = _find(connection, service, name)
+            return 0 if found is None else connection.execute(_PURGE, (found.id,)).rowcount
 
         return await self._writer.run(change)
 
-    async def delete(self, account_id: int, name: str) -> bool:
-        """Delete the node; False if there was none."""
-        return await self._writer.run(lambda connection: connection.execute(_DELETE, (account_id, name)).rowcount > 0)
+    async def expire(self, now: int) -> int:
+        """Delete items that are too old; see the port."""
+        # The search reads every node there is, so it does not keep the writer waiting.
+        rows = await self._readers.run(lambda connection: connection.execute(_EXPIRING).fetchall())
+        due = [(node_id, now - seconds * _SECOND) for node_id, seconds in rows]
+        if not due:
+            return 0
+        return await self._writer.run(lambda connection: sum(connection.execute(_EXPIRE, row).rowcount for row in due))
 
 
-def _find(connection: sqlite3.Connection, account_id: int, name: str) -> tuple[int, Node] | None:
-    row = connection.execute(_FIND, (account_id, name)).fetchone()
-    return None if row is None else (row[0], _node(account_id, name, row[1]))
+def _place(service: PubsubService) -> dict[str, int | str]:
+    account_id, domain = service.key
+    return {"account": account_id, "service": domain}
 
 
-def _existing(connection: sqlite3.Connection, account_id: int, name: str) -> tuple[int, Node]:
-    found = _find(connection, account_id, name)
+def _named(service: PubsubService, name: str) -> dict[str, int | str]:
+    return {**_place(service), "name": name}
+
+
+def _node(connection: sqlite3.Connection, service: PubsubService, row: tuple[int, str, str, int, str]) -> Node:
+    node_id, name, creator, created_at, config = row
+    return Node(service, name, _config(config), _affiliations(connection, node_id), creator, created_at)
+
+
+def _affiliations(connection: sqlite3.Connection, node_id: int) -> dict[str, Affiliation]:
+    return {address: Affiliation(word) for address, word in connection.execute(_AFFILIATIONS, (node_id,))}
+
+
+def _find(connection: sqlite3.Connection, service: PubsubService, name: str) -> _Found | None:
+    row = connection.execute(_FIND, _named(service, name)).fetchone()
+    return None if row is None else _Found(row[0], _config(row[4]))
+
+
+def _existing(connection: sqlite3.Connection, service: PubsubService, name: str) -> _Found:
+    found = _find(connection, service, name)
     if found is None:
         raise NotFound("node-not-found")
     return found
 
 
-def _disaffiliate(connection: sqlite3.Connection, node_ids: Sequence[int], address: str) -> list[int]:
-    changed = set()
-    for node_id in node_ids:
-        row = connection.execute(_BY_ID, (node_id,)).fetchone()
-        known = None if row is None else _node(*row)
-        if known is not None and address in known.affiliations:
-            affiliations = {key: word for key, word in known.affiliations.items() if key != address}
-            connection.execute(_CONFIGURE, (_text(known.config, affiliations), node_id))
-            changed.add(known.account_id)
-    return sorted(changed)
+def _count(connection: sqlite3.Connection, node: Node) -> int:
+    if node.service.is_personal:
+        row = connection.execute(_COUNT, _place(node.service)).fetchone()
+    else:
+        row = connection.execute(_COUNT_CREATED, (node.service.address, node.creator)).fetchone()
+    return int(row[0])
 
 
-def _items_by_id(connection: sqlite3.Connection, node_id: int, ids: Sequence[str]) -> list[NodeItem]:
-    rows = [connection.execute(_ITEM, (node_id, item)).fetchone() for item in dict.fromkeys(ids)]
-    return [NodeItem(*row[1:]) for row in sorted(row for row in rows if row is not None)]
+def _put_affiliations(connection: sqlite3.Connection, node_id: int, changes: Mapping[str, Affiliation]) -> None:
+    for address, word in changes.items():
+        if word is Affiliation.NONE:
+            connection.execute(_DELETE_AFFILIATION, (node_id, address))
+        else:
+            connection.execute(_PUT_AFFILIATION, (node_id, address, word.value))
 
 
 def _trim(connection: sqlite3.Connection, node_id: int, config: NodeConfig) -> None:
@@ -175,14 +289,17 @@ def _trim(connection: sqlite3.Connection, node_id: int, config: NodeConfig) -> N
     connection.execute(_TRIM, {"node": node_id, "keep": keep})
 
 
-def _text(config: NodeConfig, affiliations: Mapping[str, Affiliation]) -> str:
-    values = {**asdict(config), _AFFILIATIONS: dict(affiliations)}
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+def _text(config: NodeConfig) -> str:
+    return json.dumps(asdict(config), ensure_ascii=False, separators=(",", ":"))
 
 
-def _node(account_id: int, name: str, text: str) -> Node:
+def _config(text: str) -> NodeConfig:
     values = json.loads(text)
-    affiliations = {address: Affiliation(word) for address, word in values.pop(_AFFILIATIONS, {}).items()}
     values["access_model"] = AccessModel(values["access_model"])
-    values["roster_groups_allowed"] = tuple(values["roster_groups_allowed"])
-    return Node(account_id, name, NodeConfig(**values), affiliations)
+    # Nodes from before there were services lack some of the options.
+    if "publish_model" in values:
+        values["publish_model"] = PublishModel(values["publish_model"])
+    values["send_last_published_item"] = SendLast(values["send_last_published_item"])
+    for name in ("roster_groups_allowed", "contact"):
+        values[name] = tuple(values.get(name, ()))
+    return NodeConfig(**values)

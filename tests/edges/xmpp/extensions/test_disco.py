@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from parley.base.config import ArchiveSettings, UploadSettings
-from parley.domain.nodes import NodeConfig
+from parley.domain.pubsub.nodes import Node, NodeConfig, PubsubService
 from parley.edges.xmpp.extensions import load
 
 from ..harness import Client, Harness, parse
@@ -96,7 +96,7 @@ async def test_a_stranger_is_as_unknown_as_nobody(what: str) -> None:
         phone = await host.connect("alice/phone")
         bob = await host.storage.accounts.find("bob@example.org")
         assert bob is not None
-        await host.storage.nodes.create(bob.id, "urn:closed", NodeConfig(), 10)
+        await host.storage.nodes.create(Node(PubsubService(bob.address, bob.id), "urn:closed", NodeConfig()), 10)
         for to in ("bob@example.org", "nobody@example.org"):
             await phone.ask(disco(what, to), UNAVAILABLE.format(to))
             for node in ("urn:closed", "urn:none"):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from parley.domain.nodes import NodeItem
+from parley.domain.pubsub.nodes import NodeItem
 from parley.protocols.xmpp.caps import Caps, DiscoInfo, Identity, verification_string
 from parley.storage.memory.nodes import MemoryNodes
 

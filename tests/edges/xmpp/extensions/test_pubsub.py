@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from parley.base.config import PepSettings
-from parley.domain.nodes import NodeItem
+from parley.domain.pubsub.nodes import NodeItem, PubsubService
 from parley.protocols.xmpp.element import Element
 
 from ..harness import Client, Harness, address, parse
@@ -428,9 +428,9 @@ async def test_who_publishes_sees_what_became_of_the_node_in_the_meantime() -> N
         await phone.send(publish(DEVICES, LIST))
         store, go_on = host.storage.nodes.publish, asyncio.Event()
 
-        async def slow(account_id: int, name: str, item: NodeItem) -> None:
+        async def slow(service: PubsubService, name: str, item: NodeItem) -> None:
             await go_on.wait()
-            await store(account_id, name, item)
+            await store(service, name, item)
 
         host.storage.nodes.publish = slow  # type: ignore[method-assign]
         await phone.send(publish(DEVICES, LIST))

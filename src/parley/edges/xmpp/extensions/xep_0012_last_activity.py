@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from parley.domain.people.personal import Departure
 from parley.edges.xmpp.extension import Extension, IqHandler, IqRequest, Target
-from parley.edges.xmpp.extensions.pubsub.nodes import is_visible
+from parley.edges.xmpp.extensions.pubsub.access import is_visible
 from parley.protocols.xmpp.element import Element, xml
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 from parley.protocols.xmpp.namespaces import NS_CLIENT

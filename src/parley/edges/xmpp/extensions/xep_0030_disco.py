@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from parley.domain.nodes import Node
 from parley.edges.xmpp.commands.running import Commands
 from parley.edges.xmpp.extension import ANY_SERVICE, Extension, IqHandler, IqRequest, Service, Target
 from parley.edges.xmpp.extension import Identity as DeclaredIdentity
-from parley.edges.xmpp.extensions.pubsub.nodes import Nodes, check_readable, is_visible, why_not
+from parley.edges.xmpp.extensions.pubsub.access import check_knowable, is_visible
+from parley.edges.xmpp.extensions.pubsub.asked import service_of
+from parley.edges.xmpp.extensions.pubsub.discovery import account_nodes, node_info, node_items
+from parley.edges.xmpp.extensions.pubsub.nodes import Nodes
 from parley.protocols.xmpp.caps import Caps, DiscoInfo, Identity, verification_string
-from parley.protocols.xmpp.dataforms import Field, Form
 from parley.protocols.xmpp.element import xml
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
-from parley.protocols.xmpp.namespaces import NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PUBSUB
+from parley.protocols.xmpp.namespaces import NS_DISCO_INFO, NS_DISCO_ITEMS
 
 if TYPE_CHECKING:
     from parley.domain.accounts import Account
+    from parley.domain.pubsub.nodes import Node
     from parley.edges.xmpp.host import Host
 
 _CAPS_NODE: Final = "urn:parley:server:0"
-_NS_META_DATA: Final = f"{NS_PUBSUB}#meta-data"
 
 
 class ServerInfo:
@@ -83,8 +84,8 @@ async def _account_info(request: IqRequest, account: Account, name: str | None) 
     if not name:
         await _check_visible(host, account, asker)
         return host.memory(ServerInfo).account.to_bytes()
-    node = await _readable(host, account, name, asker)
-    return _node_info(account, node).to_bytes(name)
+    node = await _known(host, account, name, asker)
+    return (await node_info(host, node)).to_bytes(name)
 
 
 async def _check_visible(host: Host, account: Account, asker: str) -> None:
@@ -93,30 +94,15 @@ async def _check_visible(host: Host, account: Account, asker: str) -> None:
         raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
 
 
-async def _readable(host: Host, account: Account, name: str, asker: str) -> Node:
+async def _known(host: Host, account: Account, name: str, asker: str) -> Node:
     try:
-        node = await host.memory(Nodes).get(account.id, name)
-        await check_readable(host, account, node, asker)
+        node = await host.memory(Nodes).get(service_of(account), name)
+        await check_knowable(host, node, asker)
     except StanzaError:
         # A stranger does not learn which nodes there are not, or are closed to them.
         await _check_visible(host, account, asker)
         raise
     return node
-
-
-def _node_info(account: Account, node: Node) -> DiscoInfo:
-    """A node and its meta-data (XEP-0060 §5.3 and §5.4)."""
-    config = node.config
-    fields = [
-        Field("FORM_TYPE", (_NS_META_DATA,), "hidden"),
-        Field("pubsub#access_model", (config.access_model.value,), "list-single"),
-        Field("pubsub#max_items", (str(config.max_items),), "text-single"),
-        Field("pubsub#owner", (account.address,), "jid-multi"),
-    ]
-    if config.title:
-        fields.append(Field("pubsub#title", (config.title,), "text-single"))
-    form = Form("result", tuple(fields))
-    return DiscoInfo((Identity("pubsub", "leaf", name=config.title),), (NS_PUBSUB,), (form,))
 
 
 async def _items(request: IqRequest) -> bytes:
@@ -141,15 +127,9 @@ def _service_item(service: Service, address: str) -> bytes:
 async def _account_items(request: IqRequest, account: Account, name: str | None) -> list[bytes]:
     host, asker = request.host, str(request.asker)
     if name:
-        node = await _readable(host, account, name, asker)
-        items = await host.stores.nodes.items(account.id, node.name, None)
-        return [xml("item", {"jid": account.address, "name": item.id}) for item in items]
+        return await node_items(host, await _known(host, account, name, asker), asker)
     await _check_visible(host, account, asker)
-    found = await host.memory(Nodes).of(account.id)
-    reader = (await host.rosters.get(account.id)).contacts.get(asker)
-    is_own = asker == account.address
-    shown = [node for node in found.values() if is_own or why_not(node, asker, reader) is None]
-    return [xml("item", {"jid": account.address, "node": n.name, "name": n.config.title or None}) for n in shown]
+    return await account_nodes(host, service_of(account), asker)
 
 
 _EVERYBODY: Final = frozenset(Target)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from parley.base import log as logs
 from parley.edges.xmpp.extension import Extension
-from parley.edges.xmpp.extensions.pubsub.events import send_last_items
+from parley.edges.xmpp.extensions.pubsub.personal import send_last_items_to
 from parley.edges.xmpp.extensions.xep_0030_disco import ServerInfo
 from parley.edges.xmpp.queries import QueryTimeoutError
 from parley.protocols.xmpp.caps import Caps, DiscoInfo, parse_caps, parse_disco_info, verify
@@ -97,7 +97,7 @@ class Capabilities:
         news = nodes - session.notify_nodes
         session.notify_nodes = nodes
         if news:
-            self._host.supervisor.spawn("last items", send_last_items(self._host, session, news))
+            self._host.supervisor.spawn("last items", send_last_items_to(self._host, session, news))
 
 
 def _wanted(info: DiscoInfo) -> frozenset[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from parley.edges.xmpp.extension import Extension, Identity
-from parley.edges.xmpp.extensions.pubsub.events import send_last_items_of
+from parley.edges.xmpp.extensions.pubsub.personal import send_last_items_of
 from parley.protocols.xmpp.namespaces import NS_PUBSUB
 
 if TYPE_CHECKING:

@@ -1,36 +1,37 @@
-"""Affiliations (XEP-0060 §4.1, §5.7, §8.9): the owner lists members and outcasts, others learn what they are."""
+"""Affiliations (XEP-0060 §4.1, §5.7, §8.9): owners say what people are to a node, others learn what they are."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from parley.domain.nodes import Affiliation, Node
-from parley.edges.xmpp.extensions.pubsub.asked import node_of, owner_of
-from parley.edges.xmpp.extensions.pubsub.nodes import Nodes
-from parley.edges.xmpp.extensions.pubsub.refusals import unsupported
+from parley.domain.pubsub.nodes import Affiliation, Node
+from parley.domain.pubsub.rules import is_move, settled
+from parley.edges.xmpp.extensions.pubsub import approval
+from parley.edges.xmpp.extensions.pubsub.asked import Asked, jid_of, node_name
 from parley.protocols.xmpp.element import xml
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
-from parley.protocols.xmpp.jid import JID
 from parley.protocols.xmpp.namespaces import NS_PUBSUB, NS_PUBSUB_OWNER
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lxml.etree import _Element
 
-    from parley.edges.xmpp.extension import IqRequest
-
 _AFFILIATION: Final = f"{{{NS_PUBSUB_OWNER}}}affiliation"
-# XEP-0060 §8.9.2: each has a feature that tells whether it is there.
-_NOT_OFFERED: Final = frozenset({"publisher", "publish-only"})
+_WORDS: Final = frozenset(word.value for word in Affiliation)
 
 
-async def get_own(request: IqRequest, asked: _Element) -> bytes:
-    """What the asking account is to the nodes here, or to the one named (§5.7)."""
-    owner, asker = owner_of(request), str(request.asker)
-    if asked.get("node"):
-        nodes = [await node_of(request, asked)]
+async def get_own(asked: Asked, element: _Element) -> bytes:
+    """What who asks is to the nodes here, or to the one named (§5.7)."""
+    if element.get("node"):
+        node = await asked.node(element)
+        known = [(node.name, node.affiliation(asked.asker))]
+    elif asked.service.is_personal:
+        nodes = (await asked.nodes.of(asked.service)).values()
+        known = [(node.name, node.affiliation(asked.asker)) for node in nodes]
     else:
-        nodes = list((await request.host.memory(Nodes).of(owner.id)).values())
-    known = [(node.name, _affiliation(node, owner.address, asker)) for node in nodes]
+        known = await asked.host.stores.nodes.affiliations_of(asked.service, asked.asker)
     parts = [
         xml("affiliation", {"node": name, "affiliation": affiliation.value})
         for name, affiliation in known
@@ -39,55 +40,65 @@ async def get_own(request: IqRequest, asked: _Element) -> bytes:
     return xml("pubsub", {"xmlns": NS_PUBSUB}, xml("affiliations", None, *parts))
 
 
-async def get_all(request: IqRequest, asked: _Element) -> bytes:
+async def get_all(asked: Asked, element: _Element) -> bytes:
     """All that have an affiliation with the node (§8.9.1)."""
-    node = await node_of(request, asked)
-    known = {owner_of(request).address: Affiliation.OWNER, **node.affiliations}
-    return _list(NS_PUBSUB_OWNER, node.name, known)
+    node = await asked.owned(element)
+    own = {asked.service.address: Affiliation.OWNER} if asked.service.is_personal else {}
+    return _list(node.name, {**own, **node.affiliations})
 
 
-async def change(request: IqRequest, asked: _Element) -> bytes | None:
-    """Make members and outcasts of people, or forget them: all that is asked for or nothing (§8.9.2)."""
-    node = await node_of(request, asked)
-    owner = owner_of(request)
-    entries = [
-        (JID.parse(entry.get("jid", "")), entry.get("affiliation")) for entry in asked.iterchildren(_AFFILIATION)
-    ]
-    addresses = [str(jid.bare) for jid, _ in entries]
-    if not entries or len(set(addresses)) != len(addresses):
-        # §8.9.2.4: nobody is named twice.
-        raise StanzaError(StanzaCondition.BAD_REQUEST, "each affiliation is given once")
-    # An entry without the attribute changes nothing.
-    wanted = {address: word for address, (_, word) in zip(addresses, entries, strict=True) if word is not None}
-    for word in wanted.values():
-        if word in _NOT_OFFERED:
-            raise unsupported(f"{word}-affiliation")
-    if any(not _may_be(owner.address, address, word) for address, word in wanted.items()):
-        _refuse(request, node, {address: _affiliation(node, owner.address, address) for address in addresses})
-        return None
-    changes = {address: Affiliation(word) for address, word in wanted.items() if address != owner.address}
-    await request.host.memory(Nodes).affiliate(owner.id, node.name, changes)
-    return b""
+async def change(asked: Asked, element: _Element) -> bytes | None:
+    """Make people what an owner says, each that is allowed; the others are told back as they are (§8.9.2)."""
+    async with asked.nodes.lock(asked.service, node_name(element)):
+        node = await asked.owned(element)
+        entries = [
+            (str(jid_of(each, "jid-required").bare), each.get("affiliation"))
+            for each in element.iterchildren(_AFFILIATION)
+        ]
+        if not entries or len({address for address, _ in entries}) != len(entries):
+            # §8.9.2.4: nobody is named twice.
+            raise StanzaError(StanzaCondition.BAD_REQUEST, "each affiliation is given once")
+        changes, refused = _sorted(node, entries)
+        if changes:
+            await asked.nodes.affiliate(node, changes)
+            await _settle(asked, node, changes)
+    if not refused:
+        return b""
+    error = StanzaError(StanzaCondition.NOT_ACCEPTABLE, "some affiliations cannot become that")
+    asked.refuse_some(error, _list(node.name, refused))
+    return None
 
 
-def _may_be(owner: str, address: str, word: str) -> bool:
-    # The account is the one owner, for ever.
-    if address == owner:
-        return word == Affiliation.OWNER
-    return word in (Affiliation.MEMBER, Affiliation.OUTCAST, Affiliation.NONE)
+def _sorted(node: Node, entries: list[tuple[str, str | None]]) -> tuple[dict[str, Affiliation], dict[str, Affiliation]]:
+    """What is to be changed, and what cannot be, as it is."""
+    changes: dict[str, Affiliation] = {}
+    refused: dict[str, Affiliation] = {}
+    for address, word in entries:
+        known = node.affiliation(address)
+        if word is None or word == known.value:
+            # An entry without the attribute changes nothing.
+            continue
+        # The one before may have made somebody the last owner.
+        current = replace(node, affiliations={**node.affiliations, **changes})
+        if word in _WORDS and is_move(current, address, Affiliation(word)):
+            changes[address] = Affiliation(word)
+        else:
+            refused[address] = known
+    return changes, refused
 
 
-def _affiliation(node: Node, owner: str, address: str) -> Affiliation:
-    return Affiliation.OWNER if address == owner else node.affiliations.get(address, Affiliation.NONE)
+async def _settle(asked: Asked, node: Node, changes: Mapping[str, Affiliation]) -> None:
+    """Approve and end subscriptions of those who are something else now (§8.7.4)."""
+    for subscription in await asked.nodes.subscriptions(node):
+        word = changes.get(subscription.address)
+        if word is None:
+            continue
+        state = settled(node.config, word, subscription)
+        if state is not subscription.state:
+            changed = await asked.nodes.get(asked.service, node.name)
+            await approval.change(asked.host, changed, replace(subscription, state=state))
 
 
-def _refuse(request: IqRequest, node: Node, unchanged: dict[str, Affiliation]) -> None:
-    # §8.9.2.4: what is not returned counts as changed.
-    error = StanzaError(StanzaCondition.NOT_ACCEPTABLE, "nothing was changed")
-    attrs = {"type": "error", "id": request.element.id, "from": str(request.to), "to": str(request.sender)}
-    request.origin.answer(xml("iq", attrs, _list(NS_PUBSUB_OWNER, node.name, unchanged), error.to_bytes()))
-
-
-def _list(namespace: str, name: str, known: dict[str, Affiliation]) -> bytes:
+def _list(name: str, known: Mapping[str, Affiliation]) -> bytes:
     parts = [xml("affiliation", {"jid": jid, "affiliation": each.value}) for jid, each in known.items()]
-    return xml("pubsub", {"xmlns": namespace}, xml("affiliations", {"node": name}, *parts))
+    return xml("pubsub", {"xmlns": NS_PUBSUB_OWNER}, xml("affiliations", {"node": name}, *parts))

@@ -1,134 +1,205 @@
-"""The nodes of accounts, kept in memory while somebody asks for them, and who may read them."""
+"""The nodes of all services, and who is subscribed to them, kept in memory while somebody asks for them."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from weakref import WeakValueDictionary
 
-from parley.domain.nodes import AccessModel, Affiliation, Node, NodeConfig
-from parley.edges.xmpp.extensions.pubsub.refusals import refusal
+from parley.base.config import PepSettings, PubsubSettings
+from parley.domain.errors import LimitReached
+from parley.domain.pubsub.nodes import (
+    AccessModel,
+    Affiliation,
+    Node,
+    NodeConfig,
+    PubsubService,
+    Subscription,
+)
+from parley.edges.xmpp.extensions.pubsub.refusals import too_many_subscriptions
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 
 if TYPE_CHECKING:
-    from parley.domain.accounts import Account
-    from parley.domain.contacts import Contact
     from parley.edges.xmpp.host import Host
 
 _KEPT: Final = 4096
-_MAX_AFFILIATIONS: Final = 1000
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+Limits = PepSettings | PubsubSettings
+_Key = tuple[int, str]
+
+
+def limits_of(host: Host, service: PubsubService) -> Limits:
+    """The bounds of a service."""
+    return host.settings.pep if service.is_personal else host.settings.pubsub
+
+
+def default_config(host: Host, service: PubsubService) -> NodeConfig:
+    """The options of a node that is created without any (§8.3)."""
+    if service.is_personal:
+        return NodeConfig()
+    # §4.5: open SHOULD be the default of a service that is not about presence.
+    limits = limits_of(host, service)
+    return NodeConfig(AccessModel.OPEN, max_items=limits.max_items, presence_based_delivery=False)
+
+
+class _Latest(Generic[K, V]):
+    """What was asked for latest."""
+
+    def __init__(self) -> None:
+        self._values: OrderedDict[K, V] = OrderedDict()
+
+    def get(self, key: K) -> V | None:
+        value = self._values.get(key)
+        if value is not None:
+            self._values.move_to_end(key)
+        return value
+
+    def put(self, key: K, value: V) -> None:
+        self._values[key] = value
+        while len(self._values) > _KEPT:
+            self._values.popitem(last=False)
+
+    def drop(self, key: K) -> None:
+        self._values.pop(key, None)
+
+    def clear(self) -> None:
+        self._values.clear()
 
 
 class Nodes:
-    """The nodes of accounts by name: most accounts have few, and each presence of a contact asks for them."""
+    """Nodes by service and name.
+
+    Of an account all are kept at once: most have few, and each presence of a contact asks for them. Of a service those
+    that are in use.
+    """
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._cache: OrderedDict[int, Mapping[str, Node]] = OrderedDict()
+        self._accounts: _Latest[_Key, Mapping[str, Node]] = _Latest()
+        self._nodes: _Latest[tuple[_Key, str], Node] = _Latest()
+        self._subscriptions: _Latest[tuple[_Key, str], Sequence[Subscription]] = _Latest()
         self._changes = 0
-        self._locks: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[tuple[_Key, str], asyncio.Lock] = WeakValueDictionary()
 
-    def lock(self, account_id: int, name: str) -> asyncio.Lock:
+    def lock(self, service: PubsubService, name: str) -> asyncio.Lock:
         """To be held while something happens at a node and subscribers are told, so that they hear it in order."""
-        lock = self._locks.get((account_id, name))
+        key = (service.key, name)
+        lock = self._locks.get(key)
         if lock is None:
-            lock = self._locks[account_id, name] = asyncio.Lock()
+            lock = self._locks[key] = asyncio.Lock()
         return lock
 
-    async def of(self, account_id: int) -> Mapping[str, Node]:
-        """The account's nodes by name; not to be changed."""
-        known = self._cache.get(account_id)
+    # Reading.
+
+    async def of(self, service: PubsubService) -> Mapping[str, Node]:
+        """The nodes of an account by name; not to be changed."""
+        known = self._accounts.get(service.key)
         if known is not None:
-            self._cache.move_to_end(account_id)
             return known
         changes = self._changes
-        nodes = {node.name: node for node in await self._host.stores.nodes.nodes(account_id)}
+        nodes = {node.name: node for node in await self._host.stores.nodes.nodes(service)}
         # What was read while something changed may be out of date already.
         if changes == self._changes:
-            self._cache[account_id] = nodes
-            while len(self._cache) > _KEPT:
-                self._cache.popitem(last=False)
+            self._accounts.put(service.key, nodes)
         return nodes
 
-    async def get(self, account_id: int, name: str) -> Node:
-        """One node; raises StanzaError (item-not-found)."""
-        node = (await self.of(account_id)).get(name)
+    async def find(self, service: PubsubService, name: str) -> Node | None:
+        """One node, None if there is none."""
+        if service.is_personal:
+            return (await self.of(service)).get(name)
+        node = self._nodes.get((service.key, name))
         if node is None:
+            changes = self._changes
+            node = await self._host.stores.nodes.node(service, name)
+            if node is not None and changes == self._changes:
+                self._nodes.put((service.key, name), node)
+        return node
+
+    async def get(self, service: PubsubService, name: str) -> Node:
+        """One node; raises StanzaError: item-not-found, or gone for one that has moved (§6.1.3.11)."""
+        node = await self.find(service, name)
+        if node is None:
+            uri = await self._host.stores.nodes.moved(service, name)
+            if uri:
+                raise StanzaError(StanzaCondition.GONE, alternate=uri)
             raise StanzaError(StanzaCondition.ITEM_NOT_FOUND)
         return node
 
-    async def create(self, account_id: int, name: str, config: NodeConfig) -> Node:
+    async def subscriptions(self, node: Node) -> Sequence[Subscription]:
+        """The subscriptions to a node, pending and expired ones too; not to be changed."""
+        key = (node.service.key, node.name)
+        known = self._subscriptions.get(key)
+        if known is not None:
+            return known
+        changes = self._changes
+        found = tuple(await self._host.stores.nodes.subscriptions(node.service, node.name))
+        if changes == self._changes:
+            self._subscriptions.put(key, found)
+        return found
+
+    async def subscription(self, node: Node, jid: str) -> Subscription | None:
+        """The subscription of one address, if it has one that is not over."""
+        now = self._host.clock.now_us()
+        found = (known for known in await self.subscriptions(node) if known.jid == jid)
+        return next((known for known in found if not known.options.is_over(now)), None)
+
+    # Changing.
+
+    async def create(self, node: Node) -> Node:
         """Raises Conflict("node-exists"), LimitReached("too-many-nodes")."""
         try:
-            return await self._host.stores.nodes.create(account_id, name, config, self._host.settings.pep.max_nodes)
+            return await self._host.stores.nodes.create(node, limits_of(self._host, node.service).max_nodes)
         finally:
-            self.forget(account_id)
+            self._forget(node.service, node.name)
 
-    async def configure(self, account_id: int, name: str, config: NodeConfig) -> None:
+    async def configure(self, node: Node, config: NodeConfig) -> None:
         """Raises NotFound("node-not-found")."""
         try:
-            await self._host.stores.nodes.configure(account_id, name, config)
+            await self._host.stores.nodes.configure(node.service, node.name, config)
         finally:
-            self.forget(account_id)
+            self._forget(node.service, node.name)
 
-    async def affiliate(self, account_id: int, name: str, changes: Mapping[str, Affiliation]) -> None:
+    async def affiliate(self, node: Node, changes: Mapping[str, Affiliation]) -> None:
         """Raises NotFound("node-not-found"), LimitReached("too-many-affiliations")."""
+        limit = limits_of(self._host, node.service).max_affiliations
         try:
-            await self._host.stores.nodes.affiliate(account_id, name, changes, _MAX_AFFILIATIONS)
+            await self._host.stores.nodes.affiliate(node.service, node.name, changes, limit)
         finally:
-            self.forget(account_id)
+            self._forget(node.service, node.name)
 
-    async def delete(self, account_id: int, name: str) -> bool:
+    async def subscribe(self, node: Node, changes: Sequence[Subscription]) -> None:
+        """Put and remove subscriptions. Raises NotFound("node-not-found"), StanzaError (too-many-subscriptions)."""
+        limits = limits_of(self._host, node.service)
+        try:
+            await self._host.stores.nodes.subscribe(
+                node.service, node.name, changes, limits.max_subscriptions, limits.max_subscriptions_each
+            )
+        except LimitReached as error:
+            raise too_many_subscriptions() from error
+        finally:
+            self._forget(node.service, node.name)
+
+    async def delete(self, node: Node, moved_to: str = "") -> bool:
         """Delete the node; False if there was none."""
         try:
-            return await self._host.stores.nodes.delete(account_id, name)
+            return await self._host.stores.nodes.delete(node.service, node.name, moved_to)
         finally:
-            self.forget(account_id)
+            self._forget(node.service, node.name)
+
+    def _forget(self, service: PubsubService, name: str) -> None:
+        self._changes += 1
+        self._accounts.drop(service.key)
+        self._nodes.drop((service.key, name))
+        self._subscriptions.drop((service.key, name))
 
     def forget(self, account_id: int) -> None:
-        """The account's nodes are not what they were."""
+        """The nodes of an account, or with 0 those of services, are not what they were."""
         self._changes += 1
-        self._cache.pop(account_id, None)
-
-
-def why_not(node: Node, address: str, reader: Contact | None) -> StanzaError | None:
-    """Why somebody other than the owner may not read the node, None if they may (XEP-0060 §4.5).
-
-    `reader` is what the owner's roster says of `address`.
-    """
-    model, affiliation = node.config.access_model, node.affiliations.get(address)
-    if affiliation is Affiliation.OUTCAST:
-        return StanzaError(StanzaCondition.FORBIDDEN)
-    if model is AccessModel.WHITELIST:
-        is_member = affiliation is Affiliation.MEMBER
-        return None if is_member else refusal(StanzaCondition.NOT_ALLOWED, "closed-node")
-    is_subscribed = reader is not None and reader.state.from_
-    if model is AccessModel.PRESENCE and not is_subscribed:
-        return refusal(StanzaCondition.NOT_AUTHORIZED, "presence-subscription-required")
-    if model is AccessModel.ROSTER and not (is_subscribed and _is_in_group(node, reader)):
-        return refusal(StanzaCondition.NOT_AUTHORIZED, "not-in-roster-group")
-    return None
-
-
-def _is_in_group(node: Node, reader: Contact | None) -> bool:
-    return reader is not None and not set(node.config.roster_groups_allowed).isdisjoint(reader.groups)
-
-
-async def check_readable(host: Host, owner: Account, node: Node, reader: str) -> None:
-    """Raise StanzaError unless the account with the address `reader` may read the node."""
-    if reader == owner.address:
-        return
-    roster = await host.rosters.get(owner.id)
-    error = why_not(node, reader, roster.contacts.get(reader))
-    if error is not None:
-        raise error
-
-
-async def is_visible(host: Host, owner: Account, viewer: str) -> bool:
-    """Whether the account with the address `viewer` may see the presence of `owner`, and so what they publish."""
-    if viewer == owner.address:
-        return True
-    contact = (await host.rosters.get(owner.id)).contacts.get(viewer)
-    return contact is not None and contact.state.from_
+        self._accounts.drop((account_id, ""))
+        self._subscriptions.clear()
+        if not account_id:
+            self._nodes.clear()

@@ -3,49 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from parley.domain.nodes import AccessModel, NodeConfig
+from parley.domain.pubsub.nodes import AccessModel, NodeConfig, PublishModel, SendLast
 from parley.edges.xmpp.extensions.pubsub.refusals import refusal
 from parley.protocols.xmpp.dataforms import Field, Form
-from parley.protocols.xmpp.errors import PayloadError, StanzaCondition, StanzaError
+from parley.protocols.xmpp.errors import PayloadError, RemoteProtocolError, StanzaCondition, StanzaError
+from parley.protocols.xmpp.jid import JID
 from parley.protocols.xmpp.namespaces import NS_PUBSUB_NODE_CONFIG
 
-_SEND_LAST: Final = ("never", "on_sub", "on_sub_and_presence")
+if TYPE_CHECKING:
+    from parley.edges.xmpp.extensions.pubsub.nodes import Limits
+
 _MAX_TEXT: Final = 1000
-_MAX_GROUPS: Final = 100
+_MAX_LIST: Final = 100
+_MAX_DIGITS: Final = 20
+_LONGEST_EXPIRY_S: Final = 10**9
 _TRUE: Final = frozenset({"1", "true"})
 _FALSE: Final = frozenset({"0", "false"})
+_FLAG: Final = ("0", "1")
 
 # Options with one value that everything here is built on; asking for just that is fine.
 _FIXED: Final = MappingProxyType(
     {
-        "pubsub#deliver_notifications": _TRUE,
-        "pubsub#deliver_payloads": _TRUE,
         "pubsub#node_type": frozenset({"leaf"}),
-        "pubsub#notification_type": frozenset({"headline"}),
-        "pubsub#notify_config": _FALSE,
-        "pubsub#notify_sub": _FALSE,
-        "pubsub#presence_based_delivery": _TRUE,
-        "pubsub#publish_model": frozenset({"publishers"}),
+        "pubsub#collection": frozenset({""}),
         "pubsub#purge_offline": _FALSE,
         "pubsub#tempsub": _FALSE,
     }
 )
 
 
-def read_options(form: Form | None, known: NodeConfig, max_items: int) -> NodeConfig:
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """An option of a node: its place in `NodeConfig`, its field in forms, and how a submitted field is read."""
+
+    name: str
+    type: str
+    label: str
+    read: Callable[[Field, Limits], object]
+    values: Callable[[NodeConfig], tuple[str, ...]]
+    choices: tuple[str, ...] = ()
+
+
+def read_options(form: Form | None, known: NodeConfig, limits: Limits, *, is_strict: bool = False) -> NodeConfig:
     """The configuration `known` with what a submitted form changes.
 
     Args:
         form: fields that it lacks stay as they are.
         known: the configuration so far.
-        max_items: the most items that any node may have; "max" and numbers above it mean just that.
+        limits: bounds of the service; "max" and numbers above them mean just that.
+        is_strict: refuse unknown options, which are ignored otherwise (XEP-0004 §3.2).
 
     Raises:
-        StanzaError: an option is unknown, or has a value that is not offered.
+        StanzaError: an option has a value that is not offered.
     """
     if form is None:
         return known
@@ -55,44 +68,22 @@ def read_options(form: Form | None, known: NodeConfig, max_items: int) -> NodeCo
             continue
         option = _OPTIONS.get(field.var)
         if option is not None:
-            name, read = option
-            changes[name] = read(field, max_items)
-        elif field.values != () and not set(field.values) <= _FIXED.get(field.var, frozenset()):
+            changes[option.name] = option.read(field, limits)
+        elif field.var in _FIXED:
+            if not set(field.values) <= _FIXED[field.var]:
+                raise _not_offered(field)
+        elif is_strict and field.values:
             raise _not_offered(field)
     return replace(known, **changes)
 
 
-def options_form(config: NodeConfig) -> Form:
-    """The form that shows `config` and can be sent back changed."""
-    flag = ("0", "1")
-    fields = (
-        Field("FORM_TYPE", (NS_PUBSUB_NODE_CONFIG,), "hidden"),
-        Field("pubsub#title", (config.title,) if config.title else (), "text-single", "Title"),
-        Field(
-            "pubsub#access_model",
-            (config.access_model.value,),
-            "list-single",
-            "Who may read",
-            tuple(("", model.value) for model in AccessModel),
-        ),
-        Field(
-            "pubsub#roster_groups_allowed", config.roster_groups_allowed, "text-multi", "Roster groups that may read"
-        ),
-        Field("pubsub#persist_items", (flag[config.persist_items],), "boolean", "Keep items"),
-        Field("pubsub#max_items", (str(config.max_items),), "text-single", "How many items are kept"),
-        Field(
-            "pubsub#send_last_published_item",
-            (config.send_last_published_item,),
-            "list-single",
-            "When the last item is sent",
-            tuple(("", value) for value in _SEND_LAST),
-        ),
-        Field("pubsub#notify_retract", (flag[config.notify_retract],), "boolean", "Tell of items that are deleted"),
-        Field("pubsub#notify_delete", (flag[config.notify_delete],), "boolean", "Tell when the node is deleted"),
-        Field("pubsub#deliver_payloads", ("1",), "boolean", "Notifications hold the payload"),
-        Field("pubsub#publish_model", ("publishers",), "list-single", "Who may publish", (("", "publishers"),)),
-    )
-    return Form("form", fields)
+def options_form(config: NodeConfig, kind: str = "form") -> Form:
+    """The form that shows `config`: of type "form" it can be sent back changed, of type "result" it only tells."""
+    fields = [Field("FORM_TYPE", (NS_PUBSUB_NODE_CONFIG,), "hidden")]
+    for var, option in _OPTIONS.items():
+        choices = tuple(("", choice) for choice in option.choices) if kind == "form" else ()
+        fields.append(Field(var, option.values(config), option.type, option.label, choices))
+    return Form(kind, tuple(fields))
 
 
 def _not_offered(field: Field) -> StanzaError:
@@ -100,63 +91,142 @@ def _not_offered(field: Field) -> StanzaError:
 
 
 def _single(field: Field) -> str:
-    return field.values[0] if field.values else ""
+    return field.values[0].strip() if field.values else ""
 
 
-def _flag(field: Field, _max_items: int) -> bool:
+def _read_flag(field: Field, _limits: Limits) -> bool:
     value = _single(field)
     if value not in _TRUE | _FALSE:
         raise PayloadError(f"{field.var} is not a boolean")
     return value in _TRUE
 
 
-def _access_model(field: Field, _max_items: int) -> AccessModel:
+def _read_access_model(field: Field, _limits: Limits) -> AccessModel:
     try:
         return AccessModel(_single(field))
     except ValueError as error:
-        # XEP-0060 §4.5, §8.1.3: also for `authorize`, which is not offered.
+        # XEP-0060 §8.1.2
         text = f"{field.var} cannot have that value"
         raise refusal(StanzaCondition.NOT_ACCEPTABLE, "unsupported-access-model", text) from error
 
 
-def _send_last(field: Field, _max_items: int) -> str:
+def _read_publish_model(field: Field, _limits: Limits) -> PublishModel:
+    try:
+        return PublishModel(_single(field))
+    except ValueError as error:
+        raise _not_offered(field) from error
+
+
+def _read_send_last(field: Field, _limits: Limits) -> SendLast:
+    try:
+        return SendLast(_single(field))
+    except ValueError as error:
+        raise _not_offered(field) from error
+
+
+def _read_notification_type(field: Field, _limits: Limits) -> str:
     value = _single(field)
-    if value not in _SEND_LAST:
+    if value not in _NOTIFICATION_TYPES:
         raise _not_offered(field)
     return value
 
 
-def _max_items(field: Field, max_items: int) -> int:
-    value = _single(field)
-    if value == "max":
-        return max_items
-    if not (value.isascii() and value.isdigit()) or not value.strip("0"):
+def _number(field: Field, value: str, most: int) -> int:
+    if not (value.isascii() and value.isdigit()):
         raise _not_offered(field)
     # More digits than the limit has are more than the limit, however many they are.
-    return min(int(value[:20]), max_items)
+    return min(int(value[:_MAX_DIGITS]), most)
 
 
-def _groups(field: Field, _max_items: int) -> tuple[str, ...]:
-    if len(field.values) > _MAX_GROUPS or any(len(value) > _MAX_TEXT for value in field.values):
+def _read_max_items(field: Field, limits: Limits) -> int:
+    value = _single(field)
+    number = limits.max_items if value == "max" else _number(field, value, limits.max_items)
+    if number == 0:
         raise _not_offered(field)
-    return tuple(value for value in field.values if value)
+    return number
 
 
-def _title(field: Field, _max_items: int) -> str:
+def _read_item_expire(field: Field, _limits: Limits) -> int:
+    value = _single(field)
+    return 0 if value in ("", "max") else _number(field, value, _LONGEST_EXPIRY_S)
+
+
+def _read_max_payload(field: Field, limits: Limits) -> int:
+    value = _single(field)
+    number = 0 if value in ("", "max") else _number(field, value, limits.max_item_bytes)
+    return 0 if number == limits.max_item_bytes else number
+
+
+def _read_text(field: Field, _limits: Limits) -> str:
     if len(_single(field)) > _MAX_TEXT:
         raise _not_offered(field)
     return _single(field)
 
 
-_OPTIONS: Final = MappingProxyType[str, tuple[str, Callable[[Field, int], object]]](
+def _read_texts(field: Field, _limits: Limits) -> tuple[str, ...]:
+    if len(field.values) > _MAX_LIST or any(len(value) > _MAX_TEXT for value in field.values):
+        raise _not_offered(field)
+    return tuple(value for value in field.values if value)
+
+
+def _read_addresses(field: Field, limits: Limits) -> tuple[str, ...]:
+    try:
+        return tuple(str(JID.parse(value)) for value in _read_texts(field, limits))
+    except RemoteProtocolError as error:
+        raise _not_offered(field) from error
+
+
+def _flag(name: str, label: str) -> _Option:
+    return _Option(name, "boolean", label, _read_flag, lambda config: (_FLAG[getattr(config, name)],))
+
+
+def _text(name: str, label: str, read: Callable[[Field, Limits], object] = _read_text) -> _Option:
+    def values(config: NodeConfig) -> tuple[str, ...]:
+        value = getattr(config, name)
+        return (str(value),) if value else ()
+
+    return _Option(name, "text-single", label, read, values)
+
+
+def _choice(name: str, label: str, read: Callable[[Field, Limits], object], *choices: str) -> _Option:
+    return _Option(name, "list-single", label, read, lambda config: (str(getattr(config, name)),), choices)
+
+
+def _list(name: str, kind: str, label: str, read: Callable[[Field, Limits], object]) -> _Option:
+    return _Option(name, kind, label, read, lambda config: getattr(config, name))
+
+
+_NOTIFICATION_TYPES: Final = ("headline", "normal")
+
+_OPTIONS: Final = MappingProxyType[str, _Option](
     {
-        "pubsub#access_model": ("access_model", _access_model),
-        "pubsub#max_items": ("max_items", _max_items),
-        "pubsub#notify_delete": ("notify_delete", _flag),
-        "pubsub#notify_retract": ("notify_retract", _flag),
-        "pubsub#persist_items": ("persist_items", _flag),
-        "pubsub#roster_groups_allowed": ("roster_groups_allowed", _groups),
-        "pubsub#send_last_published_item": ("send_last_published_item", _send_last),
-        "pubsub#title": ("title", _title),
+        "pubsub#title": _text("title", "Title"),
+        "pubsub#description": _text("description", "Description"),
+        "pubsub#language": _text("language", "Language"),
+        "pubsub#contact": _list("contact", "jid-multi", "Whom to ask", _read_addresses),
+        "pubsub#type": _text("type", "Namespace of the payloads"),
+        "pubsub#access_model": _choice("access_model", "Who may read", _read_access_model, *AccessModel),
+        "pubsub#roster_groups_allowed": _list(
+            "roster_groups_allowed", "text-multi", "Roster groups that may read", _read_texts
+        ),
+        "pubsub#publish_model": _choice("publish_model", "Who may publish", _read_publish_model, *PublishModel),
+        "pubsub#subscribe": _flag("is_subscribable", "People may subscribe"),
+        "pubsub#persist_items": _flag("persist_items", "Keep items"),
+        "pubsub#max_items": _text("max_items", "How many items are kept", _read_max_items),
+        "pubsub#item_expire": _text("item_expire_s", "Seconds that an item is kept", _read_item_expire),
+        "pubsub#max_payload_size": _text("max_payload_bytes", "Largest payload in bytes", _read_max_payload),
+        "pubsub#send_last_published_item": _choice(
+            "send_last_published_item", "When the last item is sent", _read_send_last, *SendLast
+        ),
+        "pubsub#deliver_notifications": _flag("deliver_notifications", "Tell subscribers"),
+        "pubsub#deliver_payloads": _flag("deliver_payloads", "Notifications hold the payload"),
+        "pubsub#notification_type": _choice(
+            "notification_type", "Type of the notifications", _read_notification_type, *_NOTIFICATION_TYPES
+        ),
+        "pubsub#presence_based_delivery": _flag("presence_based_delivery", "Tell only who is there"),
+        "pubsub#notify_config": _flag("notify_config", "Tell when the configuration changes"),
+        "pubsub#notify_delete": _flag("notify_delete", "Tell when the node is deleted"),
+        "pubsub#notify_retract": _flag("notify_retract", "Tell of items that are deleted"),
+        "pubsub#notify_sub": _flag("notify_sub", "Tell owners who subscribes and who no longer does"),
     }
 )

@@ -1,80 +1,80 @@
-"""Pages of a node's items (XEP-0060 §6.5.4, XEP-0059): in the order of publication, the newest at the end."""
+"""Which items are asked for, and the answer that shows them (XEP-0060 §6.5, XEP-0059, XEP-0413)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from parley.domain.pubsub.pages import ItemPage, ItemQuery
 from parley.edges.xmpp.extensions.pubsub.events import item_xml
 from parley.protocols.xmpp.element import xml
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
-from parley.protocols.xmpp.rsm import Page, PageRequest
+from parley.protocols.xmpp.namespaces import NS_PUBSUB
+from parley.protocols.xmpp.rsm import Page, PageRequest, parse_page_request
 
 if TYPE_CHECKING:
-    from parley.domain.nodes import NodeItem
+    from lxml.etree import _Element
+
+NS_ORDER_BY: Final = "urn:xmpp:order-by:1"
+
+_MAX_DIGITS: Final = 9
+_MAX_IDS: Final = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class ItemPage:
-    """Some of a node's items: `first_index` is the place of the first one among the `count` there are.
+def query_of(element: _Element, pubsub: _Element, max_bytes: int) -> ItemQuery:
+    """What `<items/>` inside `pubsub` asks for, in an answer of at most `max_bytes`.
 
-    `is_backward`: what does not fit is left out at the beginning, not at the end.
+    Raises:
+        StanzaError, PayloadError: numbers that are none, an order that is not known.
     """
-
-    items: Sequence[NodeItem]
-    first_index: int
-    count: int
-    is_backward: bool
-
-
-def page_of(items: Sequence[NodeItem], wanted: PageRequest) -> ItemPage:
-    """The page that is asked for; raises StanzaError (item-not-found) when it starts at an item that is not there."""
-    start, end = wanted.index or 0, len(items)
-    is_backward = wanted.before is not None
-    if wanted.after is not None:
-        start = _place(items, wanted.after) + 1
-    elif wanted.before:
-        end = _place(items, wanted.before)
-    if wanted.max is not None:
-        if is_backward:
-            start = max(start, end - wanted.max)
-        else:
-            end = min(end, start + wanted.max)
-    return ItemPage(items[start:end], start, len(items), is_backward)
+    ids = tuple(item.get("id", "") for item in element.iterchildren(f"{{{NS_PUBSUB}}}item"))
+    if len(ids) > _MAX_IDS:
+        raise StanzaError(StanzaCondition.NOT_ACCEPTABLE, "too many items are asked for at once")
+    wanted = parse_page_request(pubsub)
+    is_by_creation, is_descending = _order(pubsub)
+    if ids:
+        return ItemQuery(ids, is_by_creation=is_by_creation, is_descending=is_descending, max_bytes=max_bytes)
+    return ItemQuery(
+        newest=_newest(element),
+        is_by_creation=is_by_creation,
+        is_descending=is_descending,
+        after=wanted.after,
+        before=wanted.before,
+        index=wanted.index,
+        max=wanted.max,
+        max_bytes=max_bytes,
+        is_paged=wanted != PageRequest(),
+    )
 
 
-def answer(name: str, page: ItemPage, max_bytes: int, *, is_asked_for: bool) -> list[bytes]:
-    """`<items/>` with what fits into `max_bytes`, one item at least.
+def _newest(element: _Element) -> int | None:
+    text = element.get("max_items", "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
+        raise StanzaError(StanzaCondition.BAD_REQUEST, "max_items is not a number")
+    return int(text)
 
-    Behind it which page it is, if that was asked for or something is missing.
-    """
-    shown: list[bytes] = []
-    size = 0
-    for item in reversed(page.items) if page.is_backward else page.items:
-        rendered = item_xml(item)
-        size += len(rendered)
-        if shown and size > max_bytes:
-            break
-        shown.append(rendered)
-    left_out = len(page.items) - len(shown)
-    skipped = left_out if page.is_backward else 0
-    parts = [xml("items", {"node": name}, *(reversed(shown) if page.is_backward else shown))]
-    if is_asked_for or left_out:
-        parts.append(_described(page, skipped, len(shown)).to_bytes())
+
+def _order(pubsub: _Element) -> tuple[bool, bool]:
+    # XEP-0413 §4.1: the topmost is the main one. No two items are created or modified at once, so no other matters.
+    order = pubsub.find(f"{{{NS_ORDER_BY}}}order")
+    if order is None:
+        return False, False
+    by = order.get("by")
+    if by not in ("creation", "modification"):
+        raise StanzaError(StanzaCondition.FEATURE_NOT_IMPLEMENTED, "there is no such order")
+    return by == "creation", order.get("desc") in ("1", "true")
+
+
+def answer(name: str, page: ItemPage, *, is_asked_for: bool) -> list[bytes]:
+    """`<items/>`, and behind it which page it is, if that was asked for or something is missing (§6.5.4)."""
+    parts = [xml("items", {"node": name}, *(item_xml(item) for item in page.items))]
+    if is_asked_for or not page.is_all:
+        parts.append(_described(page).to_bytes())
     return parts
 
 
-def _described(page: ItemPage, skipped: int, shown: int) -> Page:
-    if not shown:
+def _described(page: ItemPage) -> Page:
+    if not page.items:
         return Page(count=page.count)
-    items = page.items[skipped : skipped + shown]
-    return Page(items[0].id, items[-1].id, page.first_index + skipped, page.count)
-
-
-def _place(items: Sequence[NodeItem], item_id: str) -> int:
-    for place, item in enumerate(items):
-        if item.id == item_id:
-            return place
-    # XEP-0059 §2.5: the item that the page starts from is gone.
-    raise StanzaError(StanzaCondition.ITEM_NOT_FOUND)
+    return Page(page.items[0].id, page.items[-1].id, page.first_index, page.count)

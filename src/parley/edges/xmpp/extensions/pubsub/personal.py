@@ -1,0 +1,37 @@
+"""What happens by itself at accounts (XEP-0163 §4.3): the last items, for who comes and for who is let in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from parley.edges.xmpp.extensions.pubsub.asked import service_of
+from parley.edges.xmpp.extensions.pubsub.delivery import send_last_items
+
+if TYPE_CHECKING:
+    from parley.domain.accounts import Account
+    from parley.edges.xmpp.host import Host
+    from parley.edges.xmpp.session import Session
+
+
+async def send_last_items_to(host: Host, session: Session, names: Collection[str]) -> None:
+    """Send a device the last item of each node in `names` that its user and their contacts have."""
+    await send_last_items(host, session, service_of(session.account), names)
+    roster = await host.rosters.get(session.account.id)
+    for contact in roster.contacts.values():
+        if contact.state.to and not session.is_leaving:
+            owner = await host.stores.directory.find(contact.address)
+            if owner is not None:
+                await send_last_items(host, session, service_of(owner), names)
+
+
+async def send_last_items_of(host: Host, owner: Account, address: str) -> None:
+    """Send the last item of each node of `owner` to the sessions of an account that was subscribed just now."""
+    service = service_of(owner)
+    # Each may have to wait for its client, and none for those of the others.
+    sending = [
+        send_last_items(host, session, service, session.notify_nodes, is_new=True)
+        for session in host.router.available(address)
+    ]
+    await asyncio.gather(*sending)
