@@ -169,6 +169,8 @@ class Harness:
                 blocks=self.storage.blocks,
                 personal=self.storage.personal,
                 rooms=self.storage.rooms,
+                preferences=self.storage.preferences,
+                inbox=self.storage.inbox,
             ),
             extensions=load(self.settings),
             new_id=lambda: f"00000000-0000-7000-8000-{next(self._numbers):012x}",

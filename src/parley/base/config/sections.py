@@ -183,6 +183,26 @@ class ArchiveSettings(Section):
     max_page_items: int = _setting(
         250, "Most messages in one answer to an archive query; a client pages for more.", reload=True, ge=1, le=1000
     )
+    default: Literal["always", "never", "roster"] = _setting(
+        "always",
+        "Which messages are archived for people who have chosen nothing: all, none, or those from and to contacts.",
+    )
+    preferences: Literal["allowed", "fixed"] = _setting(
+        "allowed",
+        "Whether people may choose for themselves what their archive keeps (XEP-0441). With `fixed` the default holds"
+        " for everybody, whatever they chose before: for organisations that have to keep what is said.",
+    )
+    retractions: Literal["keep", "tombstone"] = _setting(
+        "keep",
+        "What becomes of a message in the archives when its author retracts it (XEP-0424): it stays, with the"
+        " retraction behind it, or only the fact stays that there was one.",
+        reload=True,
+    )
+    full_text: bool = _setting(
+        False,
+        "Whether an index of words is kept, so that people can search their archive on the server (XEP-0431). Only what"
+        " the server can read is in it, never what is sealed.",
+    )
 
 
 class SipSettings(Section):

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from parley.base.config import Settings
     from parley.base.supervise import Supervisor
     from parley.domain.administration import Administration
+    from parley.domain.archive.ports import InboxStore, PreferenceStore
+    from parley.domain.archive.preferences import Archiving
     from parley.domain.conversations import Conversations
     from parley.domain.people.ports import BlockStore, PersonalStore
     from parley.domain.pipeline import Pipeline
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from parley.domain.rooms.ports import RoomStore
     from parley.edges.xmpp.blocking import Blocking
     from parley.edges.xmpp.extension import Extension
+    from parley.edges.xmpp.keeping import Keeping
     from parley.edges.xmpp.mail import Mail
     from parley.edges.xmpp.messages import Messages
     from parley.edges.xmpp.post import Abroad, Post
@@ -60,6 +63,8 @@ class Stores:
     blocks: BlockStore
     personal: PersonalStore
     rooms: RoomStore
+    preferences: PreferenceStore
+    inbox: InboxStore
 
 
 class Host:
@@ -71,6 +76,8 @@ class Host:
     metrics: Metrics
     stores: Stores
     conversations: Conversations
+    archiving: Archiving
+    keeping: Keeping
     pipeline: Pipeline
     new_id: Callable[[], str]
     extensions: tuple[Extension, ...]

@@ -8,7 +8,6 @@ from parley.base import log as logs
 from parley.domain.errors import StorageUnavailable
 from parley.domain.mailboxes import Mailbox
 from parley.edges.xmpp.decoration import delayed, with_stanza_id
-from parley.edges.xmpp.traits import is_archived
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -175,7 +174,7 @@ class Mail:
 
     def _hand_out(self, account: Account, message: StoredMessage) -> None:
         stanza = message.content
-        if not self._host.settings.archive.enabled or is_archived(stanza):
+        if not self._host.settings.archive.enabled or message.is_archived:
             stanza = with_stanza_id(stanza, account.address, message.id)
         stanza = delayed(stanza, account.domain, message.received_at)
         # RFC 6121 §8.5.3.1: what is for a device goes there and nowhere else; the others had copies when it came.

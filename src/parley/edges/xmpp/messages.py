@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from parley.domain.errors import StorageUnavailable
-from parley.domain.messages import Appended, Submission
+from parley.domain.messages import Appended, Retraction, Submission
 from parley.edges.xmpp.decoration import carbon, with_stanza_id
 from parley.edges.xmpp.extension import Inbound
 from parley.edges.xmpp.refusals import stanza_error
-from parley.edges.xmpp.traits import Traits, kind_of, traits_of
-from parley.protocols.xmpp.element import Element, restamp
+from parley.edges.xmpp.tombstones import tombstone
+from parley.edges.xmpp.traits import NS_RETRACT, Traits, kind_of, traits_of
+from parley.protocols.xmpp.element import Child, Element, restamp
 from parley.protocols.xmpp.errors import JIDError, StanzaCondition, StanzaError
 from parley.protocols.xmpp.jid import JID
-from parley.protocols.xmpp.namespaces import NS_CARBONS, NS_STANZA_IDS
+from parley.protocols.xmpp.namespaces import NS_CARBONS, NS_CHAT_MARKERS, NS_STANZA_IDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +85,8 @@ class Messages:
         address = str(to.bare)
         recipient = host.stores.directory.cached(address)
         own = str(sender.bare) if origin.owner is None else origin.owner.address
-        if recipient is not None and host.conversations.is_known(own, address):
+        is_known = host.conversations.is_known(own, address) and host.keeping.is_known(origin.owner, recipient)
+        if recipient is not None and is_known:
             self._accept(letter, origin, token, recipient)
             return True
         if origin.is_waiting_for_log:
@@ -96,7 +98,8 @@ class Messages:
         """Not for a person of ours."""
         router, to = self._host.router, letter.to
         if not router.is_local(to):
-            if origin.is_waiting_for_log and not letter.traits.is_mailed:
+            may_overtake = letter.traits.is_mailed and self._host.keeping.is_known(letter.author)
+            if origin.is_waiting_for_log and not may_overtake:
                 return False
             self._send_abroad(letter, origin, token)
         elif not router.service(to.domain):
@@ -112,7 +115,10 @@ class Messages:
         way = self._host.abroad(letter.to.domain)
         if letter.traits.is_mailed and letter.author is not None:
             # Into the author's archive first; it leaves when it is committed.
-            self._accept(letter, origin, token, None)
+            if self._host.keeping.is_known(letter.author):
+                self._accept(letter, origin, token, None)
+            else:
+                origin.run(self._commit(letter, None), letter.element, token)
             return
         stanza = self._stamped(letter)
         way.send(stanza, letter.sender, letter.to)
@@ -132,9 +138,13 @@ class Messages:
             # RFC 6121 §8.5.1. Who writes learns by it that there is no such account, rather than wait for an answer.
             raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
         await self._host.conversations.load(str(letter.sender.bare), recipient.address)
-        if not letter.traits.is_mailed:
+        if letter.traits.is_mailed:
+            await self._commit(letter, recipient)
+        else:
             self._pass_on(letter, recipient)
-            return
+
+    async def _commit(self, letter: Letter, recipient: Account | None) -> None:
+        await self._host.keeping.load(letter.author, recipient)
         started = self._host.clock.monotonic()
         done = asyncio.get_running_loop().create_future()
         submission = self._submission(letter, recipient)
@@ -171,11 +181,14 @@ class Messages:
 
     def _submission(self, letter: Letter, recipient: Account | None) -> Submission:
         sender, to, traits, author = letter.sender, letter.to, letter.traits, letter.author
+        own = str(sender.bare) if author is None else author.address
+        peer = str(to.bare) if recipient is None else recipient.address
+        keeping = self._host.keeping
         return Submission(
-            sender=str(sender.bare) if author is None else author.address,
+            sender=own,
             sender_device=sender.resource,
             sender_id=None if author is None else author.id,
-            recipient=str(to.bare) if recipient is None else recipient.address,
+            recipient=peer,
             recipient_device=to.resource,
             recipient_id=None if recipient is None else recipient.id,
             content=self._stamped(letter),
@@ -185,7 +198,20 @@ class Messages:
             is_copied=traits.is_copied,
             has_content=traits.has_content,
             is_sealed=traits.is_sealed,
+            client_id=letter.element.id or "",
+            displays=_displayed(letter.element) if traits.tells_displayed else "",
+            retracts=self._retraction(letter) if traits.retracts else None,
+            is_kept_by_sender=keeping.keeps(author, peer, to.resource),
+            is_kept_by_recipient=keeping.keeps(recipient, own, sender.resource),
         )
+
+    def _retraction(self, letter: Letter) -> Retraction | None:
+        if self._host.settings.archive.retractions == "keep":
+            return None
+        child = letter.element.child(NS_RETRACT, "retract")
+        target = "" if child is None else _id_of(letter.element, child)
+        stone = tombstone(letter.element.id or "", self._host.clock.now_us())
+        return Retraction(target, stone) if target else None
 
     # What follows the commit.
 
@@ -203,7 +229,9 @@ class Messages:
             if not is_now:
                 targets = self._aside(submission, appended.seq)
             if targets or copies:
-                stanza = self._identified(submission, submission.recipient, appended)
+                stanza = self._identified(
+                    submission, submission.recipient, appended, is_kept=submission.is_kept_by_recipient
+                )
                 for target in targets:
                     target.send(stanza, appended.seq)
                 _send_copies("received", stanza, copies, appended.seq)
@@ -212,15 +240,16 @@ class Messages:
         if submission.sender != submission.recipient:
             copies = self._copied(submission, submission.sender, own)
             if copies:
-                _send_copies("sent", self._identified(submission, submission.sender, appended), copies, 0)
+                stanza = self._identified(submission, submission.sender, appended, is_kept=submission.is_kept_by_sender)
+                _send_copies("sent", stanza, copies, 0)
 
     def _leave(self, submission: Submission) -> None:
         """Send a committed message of ours abroad; it does not carry an id of our archive."""
         to = JID.parse(submission.recipient)
         self._host.post.send(submission.content, to)
 
-    def _identified(self, submission: Submission, by: str, appended: Appended) -> bytes:
-        if self._host.settings.archive.enabled and not submission.is_archived:
+    def _identified(self, submission: Submission, by: str, appended: Appended, *, is_kept: bool) -> bytes:
+        if self._host.settings.archive.enabled and not (submission.is_archived and is_kept):
             # XEP-0359 §3.1: it is the archive's id, which clients ask the archive for.
             return submission.content
         return with_stanza_id(submission.content, by, appended.id)
@@ -318,8 +347,18 @@ def _unstamped(element: Element) -> bytes:
 
 def _origin_id(element: Element) -> str:
     child = element.child(NS_STANZA_IDS, "origin-id")
-    if child is None:
-        return ""
+    return "" if child is None else _id_of(element, child)
+
+
+def _displayed(element: Element) -> str:
+    for name in ("displayed", "acknowledged"):
+        child = element.child(NS_CHAT_MARKERS, name)
+        if child is not None:
+            return _id_of(element, child)
+    return ""
+
+
+def _id_of(element: Element, child: Child) -> str:
     # On the path of every message: no tree for one attribute.
     match = _ID.search(element.raw, child.start, child.end)
     if match is None:

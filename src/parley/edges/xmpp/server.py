@@ -14,11 +14,13 @@ from parley.base.net.accepting import TlsServer
 from parley.base.net.binding import bind
 from parley.base.net.stream import StreamDriver
 from parley.base.net.websocket import Receive, Scope, Send, WebSocketDriver
+from parley.domain.archive.preferences import Archiving, Keep
 from parley.domain.conversations import Conversations
 from parley.domain.pipeline import Pipeline, Rule, Stage
 from parley.edges.xmpp.blocking import Blocking
 from parley.edges.xmpp.extension import Extension
 from parley.edges.xmpp.host import Host, Stores
+from parley.edges.xmpp.keeping import Keeping
 from parley.edges.xmpp.listener import Doorkeeper, Listener, Nonza
 from parley.edges.xmpp.mail import Mail
 from parley.edges.xmpp.messages import Messages
@@ -81,6 +83,9 @@ def build_host(
     host.journal = SessionJournal(host, journal)
     host.rosters = Rosters(host)
     host.blocking = Blocking(host)
+    is_fixed = settings.archive.preferences == "fixed"
+    host.archiving = Archiving(None if is_fixed else stores.preferences, Keep(settings.archive.default))
+    host.keeping = Keeping(host.archiving, host.rosters)
     host.mail = Mail(host)
     host.messages = Messages(host)
     host.presences = Presences(host)

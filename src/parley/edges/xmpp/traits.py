@@ -9,7 +9,6 @@ from typing import Final
 
 from parley.protocols.xmpp import namespaces as ns
 from parley.protocols.xmpp.element import Element
-from parley.protocols.xmpp.errors import PayloadError
 
 NS_PARLEY_VOICE: Final = "urn:parley:voice:0"
 NS_RETRACT: Final = "urn:xmpp:message-retract:1"
@@ -29,6 +28,8 @@ _STANZA_ID: Final = 128
 _WORDS: Final = 256
 _PRIVATE: Final = 512
 _PAYLOAD: Final = 1024
+_DISPLAYED: Final = 2048
+_RETRACTS: Final = 4096
 
 _FLAGS: Final = MappingProxyType(
     {
@@ -38,10 +39,10 @@ _FLAGS: Final = MappingProxyType(
         (ns.NS_RECEIPTS, "received"): _CONTENT | _COPIED,
         (ns.NS_RECEIPTS, "request"): _COPIED,
         (ns.NS_CHAT_MARKERS, "received"): _CONTENT | _COPIED,
-        (ns.NS_CHAT_MARKERS, "displayed"): _CONTENT | _COPIED,
-        (ns.NS_CHAT_MARKERS, "acknowledged"): _CONTENT | _COPIED,
+        (ns.NS_CHAT_MARKERS, "displayed"): _CONTENT | _COPIED | _DISPLAYED,
+        (ns.NS_CHAT_MARKERS, "acknowledged"): _CONTENT | _COPIED | _DISPLAYED,
         (NS_PARLEY_VOICE, "heard"): _CONTENT | _COPIED,
-        (NS_RETRACT, "retract"): _CONTENT | _COPIED,
+        (NS_RETRACT, "retract"): _CONTENT | _COPIED | _RETRACTS,
         **{
             (NS_JINGLE_MESSAGE, name): _CONTENT | _COPIED
             for name in ("propose", "ringing", "proceed", "reject", "retract", "finish")
@@ -71,7 +72,10 @@ _NOT_KEPT_TYPES: Final = frozenset({"error", "groupchat", "headline"})
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """See `traits_of`. `is_private` and `claims_stanza_id` tell of children that do not go on."""
+    """See `traits_of`. `is_private` and `claims_stanza_id` tell of children that do not go on.
+
+    `tells_displayed`: it says that its sender has seen what came (XEP-0333); `retracts`: it takes another one back.
+    """
 
     is_archived: bool
     is_mailed: bool
@@ -80,6 +84,8 @@ class Traits:
     is_sealed: bool
     is_private: bool
     claims_stanza_id: bool
+    tells_displayed: bool
+    retracts: bool
 
 
 def traits_of(element: Element, kind: str) -> Traits:
@@ -93,15 +99,6 @@ def traits_of(element: Element, kind: str) -> Traits:
     for namespace, name, _start, _end in element.children:
         flags |= _FLAGS.get((namespace, name), _PAYLOAD)
     return _traits(flags, kind)
-
-
-def is_archived(stanza: bytes) -> bool:
-    """Whether a message of the log is one that archives hold, where there are archives."""
-    try:
-        element = Element.from_bytes(stanza)
-    except PayloadError:
-        return True  # it was passed on without a look inside
-    return traits_of(element, kind_of(element)).is_archived
 
 
 def kind_of(element: Element) -> str:
@@ -122,4 +119,6 @@ def _traits(flags: int, kind: str) -> Traits:
         is_sealed=bool(flags & _SEALED),
         is_private=bool(flags & _PRIVATE),
         claims_stanza_id=bool(flags & _STANZA_ID),
+        tells_displayed=bool(flags & _DISPLAYED),
+        retracts=bool(flags & _RETRACTS),
     )
