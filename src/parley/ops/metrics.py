@@ -64,6 +64,24 @@ class Metrics:
         self._queues = Gauge("parley_queue_depth", "Entries that wait in a queue.", ["queue"], registry=registry)
         self._uploaded = Counter("parley_uploaded_bytes", "Bytes of content received and synced.", registry=registry)
         self._downloaded = Counter("parley_downloaded_bytes", "Bytes of content sent.", registry=registry)
+        self._server_connections = Gauge(
+            "parley_server_connections",
+            "Open connections with other servers, by who opened them.",
+            ["direction"],
+            registry=registry,
+        )
+        self._server_stanzas = Counter(
+            "parley_server_stanzas",
+            "Stanzas from (in) and to (out) other servers.",
+            ["direction", "kind"],
+            registry=registry,
+        )
+        self._bounces = Counter(
+            "parley_bounces",
+            "Stanzas that other servers did not get, by what their senders were told.",
+            ["code"],
+            registry=registry,
+        )
         self._logins = Counter("parley_logins", "Attempts to sign in.", ["result"], registry=registry)
         self._refusals = Counter("parley_refused", "Requests refused, by error code.", ["code"], registry=registry)
 
@@ -112,6 +130,22 @@ class Metrics:
     def downloaded(self, size_bytes: int) -> None:
         """Bytes of a content were sent."""
         self._downloaded.inc(size_bytes)
+
+    def server_connected(self, direction: str) -> None:
+        """A connection with another server is up; `direction` is in or out: who opened it."""
+        self._server_connections.labels(direction).inc()
+
+    def server_disconnected(self, direction: str) -> None:
+        """It ended."""
+        self._server_connections.labels(direction).dec()
+
+    def server_stanza(self, direction: str, kind: str) -> None:
+        """A stanza came from (in) or went to (out) another server; `kind` is message, presence or iq."""
+        self._server_stanzas.labels(direction, kind).inc()
+
+    def bounced(self, code: str) -> None:
+        """A stanza did not reach another server; its sender was told so, with that condition."""
+        self._bounces.labels(code).inc()
 
     def login(self, result: str) -> None:
         """Somebody tried to sign in; `result` is accepted, rejected or throttled."""

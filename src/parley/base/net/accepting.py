@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Final, Protocol
 
@@ -36,26 +37,32 @@ class TlsServer:
 
     Args:
         sockets: listening, not blocking; closed with the server.
-        credentials: for the handshake.
+        credentials: for the handshake; None where `context` is given.
         receivers: makes the receiver of a connection that has shaken hands; see `StreamDriver`.
         door: asked before the handshake.
         timeout_s: returns the time for a handshake, in seconds.
         spawn: runs it in the background; see `Supervisor.spawn`.
+        context: chooses for each peer's address, in place of the one of `credentials`.
+        failed: is told of a peer's address and of why its handshake failed.
         before_write: see `StreamDriver`.
     """
 
     def __init__(
         self,
         sockets: Sequence[socket.socket],
-        credentials: TlsCredentials,
+        credentials: TlsCredentials | None,
         receivers: Callable[[str], Receiver | None],
         *,
         door: Door,
         timeout_s: Callable[[], float],
         spawn: Callable[[str, Coroutine[None, None, None]], object],
         before_write: Callable[[], None] | None = None,
+        context: Callable[[str], ssl.SSLContext] | None = None,
+        failed: Callable[[str, OSError], None] | None = None,
     ) -> None:
         self._before_write = before_write
+        self._context = context
+        self._failed = failed
         self._sockets = list(sockets)
         self._credentials = credentials
         self._receivers = receivers
@@ -112,13 +119,22 @@ class TlsServer:
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: StreamDriver(receiver, self._credentials, self._before_write),
                 connection,
-                ssl=self._credentials.context,
+                ssl=self._context_for(stay.peer),
                 ssl_handshake_timeout=self._timeout_s(),
             )
         except OSError as error:
             log.debug("handshake failed", reason=str(error), pii={"peer": stay.peer})
+            if self._failed is not None:
+                self._failed(stay.peer, error)
         finally:
             stay.end()
+
+    def _context_for(self, peer: str) -> ssl.SSLContext:
+        if self._context is not None:
+            return self._context(peer)
+        if self._credentials is None:
+            raise ValueError("neither credentials nor a context")
+        return self._credentials.context
 
 
 class _Stay:

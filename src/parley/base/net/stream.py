@@ -26,7 +26,7 @@ class StreamDriver(asyncio.Protocol):
     def __init__(
         self,
         receivers: Callable[[str], Receiver | None],
-        credentials: TlsCredentials | None,
+        credentials: TlsCredentials | None = None,
         before_write: Callable[[], None] | None = None,
     ) -> None:
         self._before_write = before_write

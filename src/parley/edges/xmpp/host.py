@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from parley.edges.xmpp.keeping import Keeping
     from parley.edges.xmpp.mail import Mail
     from parley.edges.xmpp.messages import Messages
-    from parley.edges.xmpp.post import Abroad, Post
+    from parley.edges.xmpp.post import Abroad, Federated, Post
     from parley.edges.xmpp.presences import Presences
     from parley.edges.xmpp.queries import Queries
     from parley.edges.xmpp.requests import Requests
@@ -94,7 +94,7 @@ class Host:
     post: Post
     queries: Queries
     administration: Administration
-    federation: Abroad | None = None
+    federation: Federated | None = None
     """The way to other servers, where there is one."""
     components: Mapping[str, Abroad] = MappingProxyType({})
     """External components (XEP-0114) by their domain."""
@@ -114,7 +114,7 @@ class Host:
 
     def abroad(self, domain: str) -> Abroad:
         """The way to a domain that is not ours. Raises StanzaError when there is none."""
-        way = self.components.get(domain, self.federation)
+        way: Abroad | None = self.components.get(domain, self.federation)
         if way is None:
             raise StanzaError(StanzaCondition.REMOTE_SERVER_NOT_FOUND)
         return way

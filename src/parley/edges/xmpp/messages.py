@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from parley.domain.errors import StorageUnavailable
-from parley.domain.messages import Appended, Retraction, Submission
+from parley.domain.messages import Appended, Outgoing, Retraction, Submission
 from parley.edges.xmpp.decoration import carbon, with_stanza_id
 from parley.edges.xmpp.extension import Inbound
 from parley.edges.xmpp.refusals import stanza_error
@@ -114,7 +114,9 @@ class Messages:
     def _send_abroad(self, letter: Letter, origin: Origin, token: int) -> None:
         way = self._host.abroad(letter.to.domain)
         if letter.traits.is_mailed and letter.author is not None:
-            # Into the author's archive first; it leaves when it is committed.
+            # Into the author's archive, and to what waits for partners; it leaves when it is committed.
+            if way is self._host.federation:
+                self._host.federation.check(letter.element.raw, letter.sender, letter.to)
             if self._host.keeping.is_known(letter.author):
                 self._accept(letter, origin, token, None)
             else:
@@ -203,7 +205,13 @@ class Messages:
             retracts=self._retraction(letter) if traits.retracts else None,
             is_kept_by_sender=keeping.keeps(author, peer, to.resource),
             is_kept_by_recipient=keeping.keeps(recipient, own, sender.resource),
+            outgoing=None if recipient is not None else self._outgoing(letter),
         )
+
+    def _outgoing(self, letter: Letter) -> Outgoing | None:
+        host, sender, to = self._host, letter.sender, letter.to
+        is_federated = host.federation is not None and host.abroad(to.domain) is host.federation
+        return Outgoing(sender.domain, to.domain) if is_federated else None
 
     def _retraction(self, letter: Letter) -> Retraction | None:
         if self._host.settings.archive.retractions == "keep":
@@ -236,17 +244,20 @@ class Messages:
                     target.send(stanza, appended.seq)
                 _send_copies("received", stanza, copies, appended.seq)
         else:
-            self._leave(submission)
+            self._leave(submission, appended)
         if submission.sender != submission.recipient:
             copies = self._copied(submission, submission.sender, own)
             if copies:
                 stanza = self._identified(submission, submission.sender, appended, is_kept=submission.is_kept_by_sender)
                 _send_copies("sent", stanza, copies, 0)
 
-    def _leave(self, submission: Submission) -> None:
+    def _leave(self, submission: Submission, appended: Appended) -> None:
         """Send a committed message of ours abroad; it does not carry an id of our archive."""
-        to = JID.parse(submission.recipient)
-        self._host.post.send(submission.content, to)
+        sender, to = JID.parse(submission.sender), JID.parse(submission.recipient)
+        if self._host.federation is not None and submission.outgoing is not None:
+            self._host.federation.depart(submission.content, sender, to, appended.outgoing)
+        else:
+            self._host.post.send(submission.content, to)
 
     def _identified(self, submission: Submission, by: str, appended: Appended, *, is_kept: bool) -> bytes:
         if self._host.settings.archive.enabled and not (submission.is_archived and is_kept):

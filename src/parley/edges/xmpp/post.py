@@ -23,6 +23,18 @@ class Abroad(Protocol):
         ...
 
 
+class Federated(Abroad, Protocol):
+    """The way to partners' servers, who may be away: messages wait for them in the log."""
+
+    def check(self, stanza: bytes, sender: JID, to: JID) -> None:
+        """Whether a message may be queued for a partner: asked before it is committed; raises StanzaError."""
+        ...
+
+    def depart(self, stanza: bytes, sender: JID, to: JID, seq: int) -> None:
+        """Send a committed message, which is number `seq` of what waits for partners."""
+        ...
+
+
 class Post:
     """Sends stanzas that are complete, with `from` and `to`."""
 

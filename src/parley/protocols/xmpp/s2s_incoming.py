@@ -118,9 +118,12 @@ class IncomingStream(ServerStream):
             raise StreamError(StreamCondition.UNSUPPORTED_VERSION, "version 1.0 is required")
         self._offers = self._offers_for(to, self.remote)
         self._send_open()
-        self.state = ServerStreamState.ESTABLISHED if self._is_authenticated else ServerStreamState.NEGOTIATING
         self._out.append(self._features())
-        return []
+        if not self._is_authenticated:
+            self.state = ServerStreamState.NEGOTIATING
+            return []
+        self.state = ServerStreamState.ESTABLISHED
+        return [Authenticated(self.remote, "external")]
 
     def _check_foreign(self, domain: str) -> None:
         if domain and self._config.domains(domain):
@@ -194,7 +197,7 @@ class IncomingStream(ServerStream):
         self.remotes.add(domain)
         self._asked.clear()
         self._restart()
-        return [Authenticated(domain, "external")]
+        return []
 
     def _refuse(self, condition: SASLCondition) -> list[Event]:
         # XEP-0178 §3: the stream is of no use then; RFC 6120 §6.4.5 lets the peer try again, which would end the same.

@@ -1,0 +1,353 @@
+"""One connection to or from another server: a wire, a stream, stream management, and what came in on it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, cast
+
+from parley.base import log as logs
+from parley.base.throttle import TokenBucket
+from parley.edges.xmpp.federation.partner import Partner
+from parley.protocols.xmpp import s2s
+from parley.protocols.xmpp.element import xml
+from parley.protocols.xmpp.errors import PayloadError, StreamCondition, StreamError
+from parley.protocols.xmpp.namespaces import NS_PING, NS_SM
+from parley.protocols.xmpp.s2s import ServerStream, ServerStreamState
+from parley.protocols.xmpp.stream_management import REQUEST, StreamManagement, acknowledgement, enabled, parse_h
+
+if TYPE_CHECKING:
+    from parley.base.net.wire import ServerWire, Wire
+    from parley.edges.xmpp.federation.federation import Federation
+    from parley.edges.xmpp.federation.links import Link
+    from parley.protocols.xmpp.element import Element
+
+log = logs.get(__name__)
+
+_REQUEST_AFTER: Final = 20
+_MAX_UNACKED: Final = 10_000
+_KINDS: Final = {ord("m"): "message", ord("p"): "presence", ord("i"): "iq"}
+
+
+@dataclass(slots=True)
+class Parcel:
+    """A stanza on its way to a partner; `seq` is its number in the outbox, 0 for what is not there."""
+
+    stanza: bytes
+    seq: int = 0
+    losses: int = 0
+    """How many connections were lost while it was the first that was not acknowledged."""
+
+
+class ServerConnection(ABC):
+    """A `Receiver` of one wire, whichever end opened it."""
+
+    stream: ServerStream
+    direction: str
+    """`in` or `out`: who opened it."""
+
+    def __init__(self, federation: Federation) -> None:
+        self.federation = federation
+        self.host = federation.host
+        self.wire: ServerWire | None = None
+        self.link: Link | None = None
+        """Whose stanzas go out here."""
+        self.sm: StreamManagement[Parcel] | None = None
+        self._is_counting = False
+        self._is_request_open = False
+        self._pauses: set[str] = set()
+        limits = self.host.settings.federation
+        self._bucket = TokenBucket(limits.bytes_per_s, limits.burst_bytes, self.host.clock.monotonic)
+        now = self.host.clock.monotonic()
+        self.opened_at = self.heard_at = self.used_at = now
+        self.asked_at: float | None = None
+        self._owed_since: float | None = None
+        self.is_lost = False
+        self._partner = Partner(self)
+
+    # What the two ends differ in.
+
+    @abstractmethod
+    def began(self, wire: ServerWire) -> ServerStream:
+        """The connection is up: the stream to use on it."""
+
+    @abstractmethod
+    def negotiate(self, event: s2s.Event) -> None:
+        """Handle an event of the negotiation."""
+
+    @abstractmethod
+    def ended(self, event: s2s.ServerStreamEnded | None) -> None:
+        """The stream is over; None when the wire broke."""
+
+    @property
+    @abstractmethod
+    def remote(self) -> str:
+        """The partner's domain, as far as it is known."""
+
+    # Receiver
+
+    def connected(self, wire: Wire) -> None:
+        """See `Receiver.connected`."""
+        # The drivers of TCP are wires of servers, and no other carries streams between them.
+        self.wire = cast("ServerWire", wire)
+        self.host.metrics.server_connected(self.direction)
+        self.stream = self.began(self.wire)
+        self.flush()
+
+    def received(self, data: bytes) -> None:
+        """See `Receiver.received`."""
+        self.heard_at = self.host.clock.monotonic()
+        self.asked_at = None
+        wait_s = self._bucket.take(len(data))
+        if wait_s > 0:
+            self.slow_down("rate", wait_s)
+        try:
+            self.handle(self.stream.receive(data))
+        except StreamError as error:
+            self.fail(error.condition, error.text, error.application)
+        except Exception as error:
+            # The edge to a peer: a defect that its bytes met ends its stream, not the server.
+            log.defect("server stream failed", error, partner=self.remote)
+            self.fail(StreamCondition.INTERNAL_SERVER_ERROR)
+
+    def disconnected(self) -> None:
+        """See `Receiver.disconnected`."""
+        self.wire = None
+        self.host.metrics.server_disconnected(self.direction)
+        self._over(None)
+
+    @property
+    def peer(self) -> str:
+        """The partner's network address."""
+        return self.wire.peer if self.wire is not None else ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether stanzas can go out."""
+        return self.wire is not None and not self.is_lost and self.stream.state is ServerStreamState.ESTABLISHED
+
+    # Events.
+
+    def handle(self, events: Iterable[s2s.Event]) -> None:
+        """Do what events of the stream ask for, then send what is to be sent."""
+        for event in events:
+            if isinstance(event, s2s.StanzaArrived):
+                self._trace("received", event.element.raw)
+                self.used_at = self.heard_at
+                self._partner.receive(event, self.sm.received() if self.sm is not None and self._is_counting else 0)
+            elif isinstance(event, s2s.NonzaArrived):
+                self._nonza(event.element)
+            elif isinstance(event, s2s.ServerStreamEnded):
+                self._over(event)
+            else:
+                self.negotiate(event)
+        self.flush()
+
+    def _over(self, event: s2s.ServerStreamEnded | None) -> None:
+        if not self.is_lost:
+            self.is_lost = True
+            if event is not None and event.condition is not None:
+                log.info(
+                    "server stream ended",
+                    partner=self.remote,
+                    direction=self.direction,
+                    condition=event.condition.value,
+                    by="partner" if event.is_remote else "here",
+                    text=event.text,
+                    pii={"peer": self.peer},
+                )
+            self.ended(event)
+            link, self.link = self.link, None
+            if link is not None:
+                link.lost(self, self.sm.unacked() if self.sm is not None else [])
+            self.federation.forget(self)
+        self.flush()
+        if self.wire is not None and event is not None:
+            self.wire.close()
+
+    # Stream management.
+
+    def ask_to_manage(self) -> None:
+        """As the end that opened the stream: count what is sent from now on."""
+        self.send(xml("enable", {"xmlns": NS_SM}))
+        self.sm = StreamManagement(_MAX_UNACKED)
+
+    def _nonza(self, element: Element) -> None:
+        if element.namespace != NS_SM:
+            raise StreamError(StreamCondition.UNSUPPORTED_STANZA_TYPE, element.name)
+        try:
+            self._managed(element)
+        except PayloadError as error:
+            raise StreamError(StreamCondition.BAD_FORMAT, str(error)) from error
+
+    def _managed(self, element: Element) -> None:
+        name, sm = element.name, self.sm
+        if name == "enable" and sm is None and self.direction == "in":
+            self.send(enabled())
+            self.sm = StreamManagement(_MAX_UNACKED)
+            self._is_counting = True
+        elif name == "enabled" and sm is not None and self.direction == "out":
+            self._is_counting = True
+        elif name == "failed" and sm is not None and not self._is_counting:
+            # What was sent so far must do as delivered, like all that is sent without stream management.
+            self.sm = None
+            self._delivered(sm.unacked())
+        elif name == "r" and sm is not None:
+            h = sm.request()
+            if h is not None:
+                self.send(acknowledgement(h))
+        elif name == "a" and sm is not None:
+            self._is_request_open, self._owed_since = False, None
+            self._delivered(sm.acked(parse_h(element)))
+            if sm.outstanding:
+                self._owed_since = self.heard_at
+        else:
+            raise StreamError(StreamCondition.UNSUPPORTED_STANZA_TYPE, f"{name} is not expected")
+
+    def _delivered(self, parcels: Iterable[Parcel]) -> None:
+        if self.link is not None:
+            self.link.delivered(parcels)
+
+    def handled(self, token: int) -> None:
+        """A stanza that came in here needs nothing more."""
+        if self.sm is not None and token:
+            for h in self.sm.handled(token):
+                self.send(acknowledgement(h))
+
+    # Towards the partner.
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more stanza may go out now."""
+        if self.wire is None or (self.sm is not None and self.sm.outstanding >= _MAX_UNACKED):
+            return False
+        return self.wire.unsent_bytes < self.host.settings.limits.max_unsent_bytes
+
+    def transmit(self, parcel: Parcel) -> None:
+        """Send a stanza; `is_open` and `has_room` hold."""
+        self.used_at = self.host.clock.monotonic()
+        self.host.metrics.server_stanza("out", _KINDS[parcel.stanza[1]])
+        if self.sm is None:
+            self.send(parcel.stanza)
+            # Nobody will say that it arrived.
+            self._delivered((parcel,))
+            return
+        self.sm.sent(parcel)
+        self.send(parcel.stanza)
+        if self._owed_since is None:
+            self._owed_since = self.used_at
+        if self.sm.outstanding % _REQUEST_AFTER == 0:
+            self._request()
+
+    def _request(self) -> None:
+        if not self._is_request_open:
+            self._is_request_open = True
+            self.send(REQUEST)
+
+    def send(self, data: bytes) -> None:
+        """Queue a first-level element."""
+        try:
+            self.stream.send(data)
+        except PayloadError as error:
+            log.error("a stanza cannot be sent to another server", partner=self.remote, reason=str(error))
+        self.flush()
+
+    def flush(self) -> None:
+        """Give the wire what the stream wants sent."""
+        items = self.stream.output()
+        if items and self.wire is not None:
+            for item in items:
+                self._trace("sent", item)
+            self.wire.send(items)
+
+    def fail(self, condition: StreamCondition, text: str = "", application: bytes = b"") -> None:
+        """End the stream with an error."""
+        self.handle(self.stream.fail(condition, text, application))
+
+    def close(self) -> None:
+        """End the stream without an error."""
+        self.stream.close()
+        self._over(s2s.ServerStreamEnded(is_clean=True))
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        if self.wire is not None:
+            self.wire.abort()
+
+    # Time.
+
+    def tick(self, now: float) -> None:
+        """Do what is due at `now`, monotonic seconds."""
+        limits = self.host.settings.federation
+        if self.wire is None:
+            return
+        if not self.is_open:
+            if now - self.opened_at > limits.negotiate_timeout_s:
+                self.fail(StreamCondition.CONNECTION_TIMEOUT, "nobody proved who they are in time")
+        elif self._is_silent(now, limits.ping_timeout_s):
+            log.info("partner is silent", partner=self.remote, direction=self.direction, pii={"peer": self.peer})
+            self.abort()
+        elif limits.idle_close_s and now - self.used_at > limits.idle_close_s and not self.is_working:
+            self.close()
+        else:
+            if self._owed_since is not None:
+                self._request()
+            if self.asked_at is None and now - self.heard_at > limits.idle_before_ping_s:
+                self.asked_at = now
+                self._ping()
+
+    def _is_silent(self, now: float, timeout_s: float) -> bool:
+        if self._owed_since is not None and now - self._owed_since > timeout_s:
+            return True
+        return self.asked_at is not None and now - self.asked_at > timeout_s and self._must_answer
+
+    @property
+    def _must_answer(self) -> bool:
+        return self.sm is not None and self._is_request_open
+
+    def _ping(self) -> None:
+        if self.sm is not None:
+            self._request()
+        elif self.link is not None:
+            # XEP-0199 §4.3; the answer may come on another stream. What matters is that the network says if nobody is
+            # there any more.
+            pair = self.link.pair
+            attrs = {"type": "get", "id": self.host.new_id(), "from": pair.local, "to": pair.remote}
+            self.send(xml("iq", attrs, xml("ping", {"xmlns": NS_PING})))
+
+    @property
+    def is_working(self) -> bool:
+        """Whether anything is not done yet that came in, or not acknowledged that went out."""
+        return self._partner.is_working or (self.sm is not None and self.sm.outstanding > 0)
+
+    # Pace.
+
+    def pause(self, reason: str) -> None:
+        """Read nothing more until `unpause` was called for every reason."""
+        self._pauses.add(reason)
+        if self.wire is not None:
+            self.wire.pause_reading()
+
+    def unpause(self, reason: str) -> None:
+        """The reason is gone."""
+        self._pauses.discard(reason)
+        if not self._pauses and self.wire is not None:
+            self.wire.resume_reading()
+
+    def slow_down(self, reason: str, wait_s: float) -> None:
+        """Read on in `wait_s` seconds."""
+        if reason not in self._pauses:
+            self.pause(reason)
+            self.host.supervisor.spawn("slow down", self._speed_up_after(reason, wait_s))
+
+    async def _speed_up_after(self, reason: str, wait_s: float) -> None:
+        await self.host.clock.sleep(wait_s)
+        # Silence while nobody read is no sign of anything.
+        self.heard_at, self.asked_at = self.host.clock.monotonic(), None
+        self.unpause(reason)
+
+    def _trace(self, what: str, data: bytes) -> None:
+        if log.is_tracing:
+            content = data.decode(errors="replace")
+            log.trace(what, transport="s2s", partner=self.remote, pii={"peer": self.peer, "content": content})

@@ -1,0 +1,164 @@
+"""Connections that we open to other servers."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import TYPE_CHECKING
+
+import idna
+
+from parley.base import log as logs
+from parley.edges.xmpp.federation.connection import ServerConnection
+from parley.edges.xmpp.federation.errors import Unreachable
+from parley.edges.xmpp.federation.ports import Pair
+from parley.protocols.xmpp import s2s
+from parley.protocols.xmpp.errors import StanzaCondition
+from parley.protocols.xmpp.s2s_outgoing import OutgoingStream
+
+if TYPE_CHECKING:
+    from parley.base.net.wire import ServerWire
+    from parley.edges.xmpp.federation.federation import Federation
+    from parley.protocols.xmpp.dialback import Dialback
+
+log = logs.get(__name__)
+
+
+class OutgoingConnection(ServerConnection):
+    """One connection to another server.
+
+    Args:
+        federation: whose.
+        pair: the domain that speaks and the one that is called.
+        context: for TLS.
+        is_any_certificate: the partner need not prove its name by its certificate.
+        question: the connection is there to ask this about another stream, and carries no stanzas.
+    """
+
+    stream: OutgoingStream
+    direction = "out"
+
+    def __init__(
+        self,
+        federation: Federation,
+        pair: Pair,
+        context: ssl.SSLContext,
+        *,
+        is_any_certificate: bool,
+        question: Dialback | None = None,
+    ) -> None:
+        super().__init__(federation)
+        self.pair = pair
+        self._context = context
+        self._is_any_certificate = is_any_certificate
+        self._question = question
+        self._problem: Unreachable | None = None
+        self.outcome: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        """How we proved who we are, or the answer to the question; Unreachable when it came to nothing."""
+
+    @property
+    def remote(self) -> str:
+        """The partner's domain."""
+        return self.pair.remote
+
+    def began(self, wire: ServerWire) -> OutgoingStream:
+        """See `ServerConnection.began`."""
+        stream = OutgoingStream(
+            self.federation.stream_config,
+            self.pair.local,
+            self.pair.remote,
+            is_secure=wire.kind == "tls",
+            is_dialback_allowed=True,
+            is_bidi_wanted=False,
+            is_for_verifying=self._question is not None,
+        )
+        if self._question is not None:
+            stream.verify(self._question)
+        if wire.kind == "tls":
+            self._problem = self._checked(wire, stream)
+            if self._problem is not None:
+                stream.close()
+                self._settle(self._problem)
+        return stream
+
+    def _checked(self, wire: ServerWire, stream: OutgoingStream) -> Unreachable | None:
+        """What is wrong with the partner's certificate. One that is right vouches for its stanzas as well."""
+        problem = self.federation.certificate_problem(self.pair.remote, wire.peer_chain)
+        stream.is_bidi_wanted = problem is None and self._question is None
+        return None if self._is_any_certificate else problem
+
+    def negotiate(self, event: s2s.Event) -> None:
+        """See `ServerConnection.negotiate`."""
+        if isinstance(event, s2s.TlsWanted):
+            self.pause("tls")
+            self.host.supervisor.spawn("tls", self._start_tls())
+        elif isinstance(event, s2s.Authenticated):
+            if self.stream.is_sm_offered:
+                self.ask_to_manage()
+            self._settle(event.by)
+        elif isinstance(event, s2s.AuthenticationFailed):
+            self._settle(
+                Unreachable("not-authenticated", event.reason, StanzaCondition.REMOTE_SERVER_NOT_FOUND, is_final=False)
+            )
+            self.close()
+        elif isinstance(event, s2s.DialbackVerified):
+            self._settle(event.answer.type)
+            self.close()
+
+    async def _start_tls(self) -> None:
+        self.flush()
+        wire = self.wire
+        if wire is None:
+            return
+        try:
+            timeout_s = self.host.settings.limits.handshake_timeout_s
+            await wire.start_tls(self._context, timeout_s, server_name(self.pair.remote))
+        except OSError as error:
+            self._settle(tls_problem(error))
+            wire.abort()
+            return
+        problem = self._checked(wire, self.stream)
+        if problem is not None:
+            self._settle(problem)
+            self.close()
+            return
+        self.stream.tls_established()
+        self.unpause("tls")
+        self.flush()
+
+    def ended(self, event: s2s.ServerStreamEnded | None) -> None:
+        """See `ServerConnection.ended`."""
+        reason = "the connection broke" if event is None else event.text
+        condition = event.condition.value if event is not None and event.condition is not None else ""
+        self._settle(Unreachable("stream-failed", f"{condition} {reason}".strip()))
+
+    def _settle(self, outcome: str | Unreachable) -> None:
+        if self.outcome.done():
+            return
+        if isinstance(outcome, Unreachable):
+            self.outcome.set_exception(outcome)
+            # Marks it as seen: who waited may have given up.
+            self.outcome.exception()
+        else:
+            self.outcome.set_result(outcome)
+
+
+def server_name(domain: str) -> str:
+    """A domain as TLS names it (RFC 6066 §3)."""
+    try:
+        return idna.encode(domain).decode()
+    except idna.IDNAError:
+        return domain.removeprefix("[").removesuffix("]")
+
+
+def tls_problem(error: OSError) -> Unreachable:
+    """Why a handshake with a partner failed."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Unreachable(
+            "certificate-untrusted",
+            error.verify_message,
+            StanzaCondition.REMOTE_SERVER_NOT_FOUND,
+            is_final=True,
+            text="the other server's certificate is not valid",
+        )
+    return Unreachable("tls-failed", str(error) or type(error).__name__)
