@@ -219,6 +219,33 @@ class ConversationStore(Protocol):
         ...
 
 
+class Journal(Protocol):
+    """What outlives a crash of the process, though not one of the machine. Its methods do not wait for a disk.
+
+    Those that write raise OSError: then nothing more can be written.
+    """
+
+    def read(self, newer_than: float) -> list[bytes]:
+        """What an earlier process wrote, in order; nothing when it wrote last before `newer_than` (epoch seconds)."""
+        ...
+
+    def begin(self, payloads: Sequence[bytes]) -> None:
+        """Forget everything, and start with these."""
+        ...
+
+    def write(self, payload: bytes) -> bool:
+        """Add a payload. False, and nothing written, when there is no room: `begin` makes some."""
+        ...
+
+    def close(self) -> None:
+        """Stop writing; what was written stays."""
+        ...
+
+    def remove(self) -> None:
+        """Stop writing, and forget everything."""
+        ...
+
+
 class UploadStore(Protocol):
     """The rows of uploads; their bytes are in a `BlobStore`."""
 
