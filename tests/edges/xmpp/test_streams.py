@@ -22,7 +22,7 @@ async def test_a_secure_stream_offers_scram_with_channel_binding_and_plain() -> 
         for name in ("SCRAM-SHA-512-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN"):
             assert f"<mechanism>{name}</mechanism>" in answer
         assert '<channel-binding type="tls-server-end-point"/>' in answer
-            assert '<bind xmlns="urn:ietf' not in answer
+        assert '<bind xmlns="urn:ietf' not in answer
 
 
 async def test_a_plain_stream_offers_nothing_but_tls_when_that_is_required() -> None:
