@@ -9,6 +9,7 @@ import pytest
 from parley.base.net.trust_store import certificates, trusted_digests
 
 PEM = ssl.DER_cert_to_PEM_cert
+BROKEN = "-----BEGIN CERTIFICATE-----\nA\n-----END CERTIFICATE-----\n"
 
 
 def test_a_file_with_several_certificates_is_read(tmp_path: Path) -> None:
@@ -22,8 +23,8 @@ def test_a_file_with_several_certificates_is_read(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_left_out(tmp_path: Path) -> None:
     assert trusted_digests(tmp_path / "absent.pem") == trusted_digests(None)
     broken = tmp_path / "broken.pem"
-    broken.write_text(PEM(b"x").replace("eA==", "%%%%"))
+    broken.write_text(BROKEN)
     assert trusted_digests(broken) == trusted_digests(None)
     assert certificates("no certificate") == []
-    with pytest.raises(ValueError, match="padding|base64|character|Invalid"):
-        certificates("-----BEGIN CERTIFICATE-----\nA\n-----END CERTIFICATE-----\n")
+    with pytest.raises(ValueError, match="base64"):
+        certificates(BROKEN)
