@@ -146,7 +146,7 @@ class Harness:
     """An XMPP edge; `sections` replace sections of the settings."""
 
     def __init__(self, **sections: Any) -> None:
-        self.settings = Settings(domains=(DOMAIN,), tls=TlsSettings(), **sections)
+        self.settings = Settings(**{"domains": (DOMAIN,), "tls": TlsSettings(), **sections})
         self.clock = VirtualClock()
         self.storage = MemoryStorage()
         self.slots = FakeSlots()

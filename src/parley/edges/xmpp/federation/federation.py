@@ -109,7 +109,13 @@ class Federation:
     # Over time.
 
     async def __aenter__(self) -> Self:
-        """Open the ports; raises ConfigError."""
+        """Open the ports.
+
+        Raises:
+            ConfigError: an address cannot be listened at.
+            StorageUnavailable: what waits cannot be read.
+        """
+        await self.outbox.open()
         self.tls.trust(self.policy.authorities())
         await self.listener.open()
         self.host.federation = self
@@ -204,10 +210,12 @@ class Federation:
 
     def check(self, stanza: bytes, sender: JID, to: JID) -> None:
         """Whether a message may be queued for a partner: asked before it is committed; raises StanzaError."""
+        self.outbox.check(to.domain, len(stanza))
         self._admitted(stanza, sender, to, is_kept=True)
 
     def depart(self, stanza: bytes, sender: JID, to: JID, seq: int) -> None:
         """Send a message that is in the outbox under `seq`."""
+        self.outbox.written(seq, to.domain, len(stanza))
         try:
             self.links.get(Pair(sender.domain, to.domain)).send(Parcel(stanza, seq))
         except StanzaError as error:

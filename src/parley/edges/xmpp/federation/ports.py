@@ -125,6 +125,18 @@ class Outbox(Protocol):
     Stanzas are complete, with `from` and `to`, in canonical outer form (see `element.py`).
     """
 
+    async def open(self) -> None:
+        """Learn what waits from earlier runs; called before anything else. Raises StorageUnavailable."""
+        ...
+
+    def check(self, remote: str, size_bytes: int) -> None:
+        """Whether one more stanza may wait for a partner; raises StanzaError(resource-constraint)."""
+        ...
+
+    def written(self, number: int, remote: str, size_bytes: int) -> None:
+        """A message was queued together with the log (`Submission.outgoing`), under this number."""
+        ...
+
     def put(self, pair: Pair, stanza: bytes, done: Put) -> None:
         """Store a stanza; the numbers of a pair grow in the order of the calls, as do the calls of `done`.
 
