@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from parley.app import requests
 from parley.app.addresses import parse_address, parse_new_address
 from parley.app.inviting import Inviting, uri_of
+from parley.app.partnering import Partnering
 from parley.domain.administration import Wish
 from parley.domain.errors import NotFound
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from parley.domain.accounts import Account
     from parley.domain.devices import Device
     from parley.domain.invitations import Invitation, InvitationStore
+    from parley.domain.partners.agreements import Agreement
+    from parley.domain.partners.ports import OutgoingQueue, PartnerStore
     from parley.domain.ports import AccountStore, DeviceStore, RosterStore, UploadStore
     from parley.domain.pubsub.ports import NodeStore
 
@@ -58,6 +61,10 @@ class Live(Protocol):
         """The account is gone; its files are to follow."""
         ...
 
+    def partners_changed(self, agreements: Sequence[Agreement]) -> int:
+        """From now on these agreements hold; returns how many streams that ended at once."""
+        ...
+
 
 class Stores(Protocol):
     """The stores that operators' requests need."""
@@ -90,6 +97,16 @@ class Stores(Protocol):
     @property
     def invitations(self) -> InvitationStore:
         """Invitations."""
+        ...
+
+    @property
+    def partners(self) -> PartnerStore:
+        """Agreements with partners."""
+        ...
+
+    @property
+    def outgoing(self) -> OutgoingQueue:
+        """What waits for partners."""
         ...
 
 
@@ -127,6 +144,7 @@ class Operations:
             requests.CreateInvitation: self._create_invitation,
             requests.ListInvitations: self._list_invitations,
             requests.RevokeInvitation: self._revoke_invitation,
+            **Partnering(stores.partners, stores.outgoing, clock, domains, live).handlers,
         }
 
     async def answer(self, request: Request) -> Document:
@@ -273,7 +291,9 @@ def _device(device: Device, is_connected: bool) -> Document:
         "first_seen": _stamp(device.first_seen),
         "last_seen": _stamp(device.last_seen),
         "last_address": device.last_address,
+        "software": device.software,
         "has_credential": device.has_credential,
+        "has_token": device.has_token,
         "is_connected": is_connected,
     }
 

@@ -138,11 +138,11 @@ class Tokens:
         except StorageUnavailable:
             if count is not None:
                 raise
-            return await self.is_known(token, address)
+            return any(each.nonce == token.nonce for each in await self._store.find(address, token.client))
 
-    async def is_known(self, token: Token, address: str) -> bool:
-        """Whether a token of the account at `address` has not been revoked."""
-        return any(each.nonce == token.nonce for each in await self._store.find(address, token.client))
+    async def has_any(self, address: str, client: bytes) -> bool:
+        """Whether an installation has a token, whichever: revoked, it has none."""
+        return bool(await self._store.find(address, client))
 
     async def issue(self, account_id: int, client: bytes, mechanism: str, resource: str) -> tuple[str, int] | None:
         """A new token and when it ends, in microseconds since the epoch; None when there is no device to give it to.

@@ -96,8 +96,11 @@ class FakeWire:
 class Edge:
     """The edge under test."""
 
-    def __init__(self, host: Host, server: XmppServer, storage: MemoryStorage, clock: VirtualClock) -> None:
+    def __init__(
+        self, host: Host, server: XmppServer, storage: MemoryStorage, clock: VirtualClock, tokens: Tokens
+    ) -> None:
         self.host = host
+        self.tokens = tokens
         self.server = server
         self.storage = storage
         self.clock = clock
@@ -203,4 +206,4 @@ async def an_edge(
         )
         server = XmppServer(host, sign_in, Credentials())  # type: ignore[arg-type]
         await host.journal.restore()
-        yield Edge(host, server, storage, clock)
+        yield Edge(host, server, storage, clock, tokens)

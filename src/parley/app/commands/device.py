@@ -34,7 +34,7 @@ def list_(invocation: Invocation, address: str) -> None:
 @click.option("--all", "is_all", is_flag=True, help="All devices of the account.")
 @pass_invocation
 def revoke(invocation: Invocation, address: str, resources: tuple[str, ...], is_all: bool) -> None:
-    """Forget devices and their credentials, and end their sessions at once.
+    """Forget devices with their credentials and tokens, and end their sessions at once.
 
     DEVICE is a name as `parley device list` prints it. A device that knows the account's password can sign in again:
     change that too (see `parley user password`).
@@ -49,11 +49,16 @@ def revoke(invocation: Invocation, address: str, resources: tuple[str, ...], is_
 
 
 def _line(device: dict[str, Any]) -> str:
-    parts = [device["resource"], f"seen {device['last_seen']} from {device['last_address']}"]
-    if device["name"]:
-        parts.append(device["name"])
+    parts = [
+        device["resource"],
+        f"signed in {device['first_seen']}",
+        f"seen {device['last_seen']} from {device['last_address']}",
+    ]
+    parts += [device[key] for key in ("name", "software") if device[key]]
     if device["has_credential"]:
         parts.append("own credential")
+    if device["has_token"]:
+        parts.append("token")
     if device["is_connected"]:
         parts.append("connected")
     return "  ".join(parts)

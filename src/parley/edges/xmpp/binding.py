@@ -68,6 +68,7 @@ async def bind(
     Raises:
         StanzaError: resource-constraint, when there is no room for one more.
         AccountClosed: see there.
+        StorageUnavailable: nobody can tell whether the device was revoked.
     """
     host, account = connection.host, signed_in.account
     await note_device(connection, account, jid.resource, installation)
@@ -86,6 +87,7 @@ async def bind(
     host.memory(Installations).opened(session, installation.client)
     if await _is_revoked(sign_in, signed_in):
         session.close(StreamCondition.NOT_AUTHORIZED, "signed out")
+        await host.stores.devices.revoke(account.id, jid.resource)
         return None
     return session if connection.is_open else None
 
@@ -129,10 +131,6 @@ async def note_device(connection: Connection, account: Account, resource: str, i
 async def _is_revoked(sign_in: SignIn, signed_in: SignedIn) -> bool:
     """Whether a device was revoked between its proof and its session, which from now on would be ended with it."""
     address = signed_in.account.address
-    try:
-        if signed_in.token is not None:
-            return not await sign_in.tokens.is_known(signed_in.token, address)
-        return bool(signed_in.resource) and await sign_in.is_revoked(address, signed_in.resource)
-    except StorageUnavailable as error:
-        log.error("a device's credential cannot be read", code=error.code)
-        return True
+    if signed_in.token is not None:
+        return not await sign_in.tokens.has_any(address, signed_in.token.client)
+    return bool(signed_in.resource) and await sign_in.is_revoked(address, signed_in.resource)

@@ -60,10 +60,11 @@ async def test_a_credential_of_its_own() -> None:
         await phone.ask(
             ask("get", f"<devices xmlns='{NS}'/>"),
             f"<iq type='result' id='1' to='alice@example.org/phone'><devices xmlns='{NS}'>"
-            "<device resource='laptop' last-seen='2024-01-01T00:00:01Z' online='true' has-credential='false'"
-            " this='false'/>"
-            "<device resource='phone' name=\"Alice's phone\" last-seen='2024-01-01T00:00:00Z' online='true'"
-            " has-credential='true' this='true'/></devices></iq>",
+            "<device resource='laptop' created='2024-01-01T00:00:01Z' last-seen='2024-01-01T00:00:01Z' online='true'"
+            " has-credential='false' has-token='false' this='false'/>"
+            "<device resource='phone' name=\"Alice's phone\" created='2024-01-01T00:00:00Z'"
+            " last-seen='2024-01-01T00:00:00Z' online='true' has-credential='true' has-token='false' this='true'/>"
+            "</devices></iq>",
         )
 
 

@@ -6,6 +6,9 @@
     <revoke xmlns="urn:parley:devices:0" resource="phone"/>
     <revoke-all xmlns="urn:parley:devices:0"/>
 
+Each `<device/>` of the list has `resource`, `name` and `software` where they are known, `created` (when it signed in
+first), `last-seen`, and as true or false `online`, `this`, `has-credential` and `has-token` (XEP-0484).
+
 A client keeps a secret that it made up instead of the password; the server gets what SCRAM needs to check it (RFC 5802
 §3), in base64. To sign in with it, the client puts the resource behind its name: `alice/phone`.
 """
@@ -90,11 +93,14 @@ def _device(request: IqRequest, device: Device) -> bytes:
     flags = {
         "online": session is not None and session.connection is not None,
         "has-credential": device.has_credential,
+        "has-token": device.has_token,
         "this": session is request.session,
     }
     attrs = {
         "resource": device.resource,
         "name": device.name or None,
+        "software": device.software or None,
+        "created": format_datetime(device.first_seen),
         "last-seen": format_datetime(device.last_seen),
         **{name: "true" if value else "false" for name, value in flags.items()},
     }
