@@ -349,6 +349,11 @@ class Room:
             self._check_outcome({**self.standings, address: Standing(affiliation)})
         return change
 
+    def release_nick(self, address: str) -> None:
+        """Somebody gives up a reserved nickname, and stays what they are."""
+        known = self.standings[address]
+        self._set_standing(address, Standing(known.affiliation, "", known.reason))
+
     def may_register(self, address: str) -> bool:
         """Whether somebody may ask to be registered."""
         affiliation = self.affiliation(address)

@@ -194,8 +194,8 @@ class Messages:
             recipient_device=to.resource,
             recipient_id=None if recipient is None else recipient.id,
             content=self._stamped(letter),
-            origin_id=_origin_id(letter.element),
-            unstamped=_unstamped(letter.element),
+            origin_id=origin_id(letter.element),
+            unstamped=unstamped(letter.element),
             is_archived=traits.is_archived,
             is_copied=traits.is_copied,
             has_content=traits.has_content,
@@ -351,12 +351,14 @@ def _takes_mail(session: Session) -> bool:
     return session.presence is not None and session.presence.priority >= 0
 
 
-def _unstamped(element: Element) -> bytes:
+def unstamped(element: Element) -> bytes:
+    """What of a message its author's software wrote: the same when it is sent again from another stream."""
     # Of the opening tag what stays when it is sent from another stream: not `from`, not the stream's language.
     return f"{element.type}\0{element.id}\0".encode() + element.raw[element.body_start :]
 
 
-def _origin_id(element: Element) -> str:
+def origin_id(element: Element) -> str:
+    """What its author's software calls a message (XEP-0359 §3.2), "" for nothing."""
     child = element.child(NS_STANZA_IDS, "origin-id")
     return "" if child is None else _id_of(element, child)
 

@@ -1,0 +1,177 @@
+"""What a room says of itself (XEP-0045 §6.4 to §6.6 and §7.11), and the list of rooms (§6.3)."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+from parley.domain.rooms.errors import RoomRefused, Why
+from parley.domain.rooms.standing import Affiliation
+from parley.edges.xmpp.rooms.avatars import avatar_hashes
+from parley.edges.xmpp.rooms.names import (
+    NS_MODERATE,
+    NS_MUC,
+    NS_MUC_CONFIG,
+    NS_MUC_INFO,
+    NS_MUC_REGISTER,
+    NS_MUC_REQUEST,
+    NS_MUC_STABLE_ID,
+    NS_MUC_TRAFFIC,
+    NS_OCCUPANT_ID,
+    NS_RETRACT,
+    NS_SELF_PING,
+    RESERVED_NICK_NODE,
+)
+from parley.edges.xmpp.rooms.rendering import in_room
+from parley.protocols.xmpp.caps import DiscoInfo, Identity
+from parley.protocols.xmpp.dataforms import Field, Form
+from parley.protocols.xmpp.element import xml
+from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
+from parley.protocols.xmpp.namespaces import (
+    NS_DISCO_INFO,
+    NS_DISCO_ITEMS,
+    NS_MAM,
+    NS_PING,
+    NS_REGISTER,
+    NS_STANZA_IDS,
+    NS_VCARD,
+)
+from parley.protocols.xmpp.rsm import Page, parse_page_request
+
+if TYPE_CHECKING:
+    from parley.domain.rooms.room import Room
+    from parley.edges.xmpp.extension import IqRequest
+    from parley.edges.xmpp.rooms.requests import Asked
+
+_FEATURES: Final = (
+    NS_DISCO_INFO,
+    NS_DISCO_ITEMS,
+    NS_MUC,
+    NS_MUC_CONFIG,
+    NS_MUC_INFO,
+    NS_MUC_REGISTER,
+    NS_MUC_REQUEST,
+    NS_MUC_STABLE_ID,
+    NS_SELF_PING,
+    NS_OCCUPANT_ID,
+    NS_PING,
+    NS_REGISTER,
+    NS_RETRACT,
+    NS_MODERATE,
+    NS_VCARD,
+)
+_PAGE: Final = 500
+"""Rooms in one answer."""
+
+
+async def room_info(asked: Asked) -> bytes:
+    """disco#info of a room. Raises RoomRefused, StanzaError."""
+    room = asked.live.room
+    if room.is_locked and room.affiliation(asked.address) is not Affiliation.OWNER:
+        raise RoomRefused(Why.NO_SUCH_ROOM)
+    node = asked.tree.get("node")
+    if node == RESERVED_NICK_NODE:
+        return _reserved_nick(asked)
+    if node == NS_MUC_TRAFFIC:
+        # §18.1.1: a room that lets everything pass has no list.
+        raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
+    if node:
+        raise StanzaError(StanzaCondition.ITEM_NOT_FOUND)
+    name = room.config.name or asked.live.jid.local
+    identity = Identity("conference", "text", name=name)
+    features = (*_FEATURES, *_kinds(room), *_archive(asked))
+    return DiscoInfo((identity,), features, (_form(asked),)).to_bytes()
+
+
+def _reserved_nick(asked: Asked) -> bytes:
+    """§7.11: the asker's nickname, or nothing."""
+    nick = asked.live.room.standing(asked.address).nick
+    identities = (Identity("conference", "text", name=nick),) if nick else ()
+    return DiscoInfo(identities, ()).to_bytes(RESERVED_NICK_NODE)
+
+
+def _kinds(room: Room) -> tuple[str, ...]:
+    """§15.3: what kind of room it is."""
+    config = room.config
+    return (
+        "muc_passwordprotected" if config.password else "muc_unsecured",
+        "muc_public" if config.is_public else "muc_hidden",
+        "muc_persistent" if config.is_persistent else "muc_temporary",
+        "muc_membersonly" if config.is_members_only else "muc_open",
+        "muc_moderated" if config.is_moderated else "muc_unmoderated",
+        "muc_semianonymous" if config.is_anonymous else "muc_nonanonymous",
+    )
+
+
+def _archive(asked: Asked) -> tuple[str, ...]:
+    if asked.live.keeps_archive:
+        return (NS_MAM, f"{NS_MAM}#extended", NS_STANZA_IDS)
+    return ()
+
+
+def _form(asked: Asked) -> Form:
+    room = asked.live.room
+    config = room.config
+    fields = [
+        Field("FORM_TYPE", (NS_MUC_INFO,), "hidden"),
+        Field("muc#roominfo_description", (config.description,), "text-single", "Description"),
+        Field("muc#roominfo_subject", (room.subject.text,), "text-single", "Subject"),
+        Field("muc#roominfo_occupants", (str(len(room.occupants)),), "text-single", "Number of occupants"),
+        Field(
+            "muc#roominfo_changesubject",
+            ("1" if config.is_subject_open else "0",),
+            "boolean",
+            "Whether Occupants May Change the Subject",
+        ),
+        Field("muc#roomconfig_roomname", (config.name,), "text-single", "Name"),
+        Field("muc#roomconfig_allowinvites", ("1" if config.is_invite_open else "0",), "boolean"),
+        Field("muc#maxhistoryfetch", (str(config.history_length),), "text-single"),
+    ]
+    if config.language:
+        fields.append(Field("muc#roominfo_lang", (config.language,), "text-single", "Language of discussion"))
+    if config.pubsub:
+        fields.append(Field("muc#roominfo_pubsub", (config.pubsub,), "text-single", "Associated pubsub node"))
+    if not config.is_anonymous:
+        owners = tuple(sorted(address for address, _ in room.with_affiliation(Affiliation.OWNER)))
+        fields.append(Field("muc#roominfo_contactjid", owners, "jid-multi", "Contact Addresses"))
+    hashes = avatar_hashes(room.avatar)
+    if hashes:
+        fields.append(Field("muc#roominfo_avatarhash", hashes, "text-multi", "Avatar hash"))
+    return Form("result", tuple(fields))
+
+
+async def room_items(asked: Asked) -> bytes:
+    """disco#items of a room: who is inside, where everybody may know that (§6.5)."""
+    live, room = asked.live, asked.live.room
+    if room.is_locked and room.affiliation(asked.address) is not Affiliation.OWNER:
+        raise RoomRefused(Why.NO_SUCH_ROOM)
+    config = room.config
+    is_public = config.is_public and not config.is_members_only and not config.password
+    is_known = is_public or room.inside(asked.session) is not None
+    occupants = [o for o in room.occupants.values() if o.role in config.presence_of] if is_known else []
+    items = [xml("item", {"jid": in_room(live.jid, occupant.nick)}) for occupant in occupants]
+    return xml("query", {"xmlns": NS_DISCO_ITEMS}, *items)
+
+
+async def list_rooms(request: IqRequest) -> bytes:
+    """disco#items of the service: the public rooms, page by page (XEP-0059). Raises StanzaError, PayloadError."""
+    if request.tree.get("node"):
+        raise StanzaError(StanzaCondition.ITEM_NOT_FOUND)
+    asked = parse_page_request(request.tree)
+    if asked.index is not None or asked.before is not None:
+        raise StanzaError(StanzaCondition.FEATURE_NOT_IMPLEMENTED, "this list is paged forward")
+    store, domain = request.host.stores.rooms, request.to.domain
+    limit = _PAGE if asked.max is None else min(asked.max, _PAGE)
+    rooms = await store.listed(domain, asked.after or "", limit)
+    count = await store.count_listed(domain)
+    items = [xml("item", {"jid": room.address, "name": room.name or room.address.partition("@")[0]}) for room in rooms]
+    if asked == type(asked)() and count == len(rooms):
+        return xml("query", {"xmlns": NS_DISCO_ITEMS}, *items)
+    page = Page(rooms[0].address, rooms[-1].address, None, count) if rooms else Page(count=count)
+    return xml("query", {"xmlns": NS_DISCO_ITEMS}, *items, page.to_bytes())
+
+
+async def unique_name(request: IqRequest) -> bytes:
+    """§10.1.4: a name that no room has. Raises nothing: who may make no room hears that when trying to."""
+    name = hashlib.sha256(request.host.new_id().encode()).hexdigest()[:32]
+    return xml("unique", {"xmlns": f"{NS_MUC}#unique"}, name)

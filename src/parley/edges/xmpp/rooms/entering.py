@@ -1,0 +1,150 @@
+"""Presence to rooms: entering, another presence, another nickname, leaving (XEP-0045 §7.2, §7.6, §7.7, §7.14)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from parley.domain.rooms.errors import RoomRefused, Why
+from parley.domain.rooms.events import Removal
+from parley.domain.rooms.standing import Role
+from parley.edges.xmpp.rooms.bounces import is_undeliverable
+from parley.edges.xmpp.rooms.destroying import destroyed_presence
+from parley.edges.xmpp.rooms.history import send_history
+from parley.edges.xmpp.rooms.names import CREATED, LOGGED, NS_MUC, RENAMED, SHOWS_ADDRESSES
+from parley.edges.xmpp.rooms.rendering import Item, stored_presence
+from parley.edges.xmpp.rooms.subject import send_subject
+from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
+
+if TYPE_CHECKING:
+    from parley.edges.xmpp.extension import Inbound
+    from parley.edges.xmpp.rooms.live import LiveRoom
+    from parley.edges.xmpp.rooms.service import Rooms
+    from parley.protocols.xmpp.element import Element
+
+
+async def receive_presence(rooms: Rooms, stanza: Inbound) -> None:
+    """Handle a presence to a room or an occupant's address. Raises StanzaError, RoomRefused."""
+    kind = stanza.element.type
+    if kind is None:
+        await _available(rooms, stanza)
+        return
+    live = await rooms.find(stanza.to)
+    if live is None:
+        return
+    session = str(stanza.sender)
+    if kind == "unavailable":
+        _unavailable(live, stanza)
+    elif kind == "error":
+        if is_undeliverable(stanza):
+            live.leave(session, Removal.UNREACHABLE)
+    elif kind == "probe":
+        _probed(live, session, stanza.to.resource)
+
+
+def _probed(live: LiveRoom, session: str, nick: str) -> None:
+    """An occupant is told how another one is; nobody else learns who is there."""
+    asker, asked = live.room.inside(session), live.room.occupants.get(nick)
+    if asker is not None and asked is not None:
+        live.shown(asked).to_newcomer(session, asker.role)
+
+
+def _unavailable(live: LiveRoom, stanza: Inbound) -> None:
+    session, room = str(stanza.sender), live.room
+    # XEP-0045 §17.3.1: from who is not inside it MUST be ignored.
+    if room.inside(session) is None:
+        return
+    if room.is_locked:
+        # §10.1.3: an owner who goes before the room was configured takes it along.
+        destroyed_presence(live, "", "", "")
+        live.rooms.dissolve(live)
+        return
+    live.leave(session, farewell=stored_presence(stanza.element, stanza.origin))
+
+
+async def _available(rooms: Rooms, stanza: Inbound) -> None:
+    nick, session = stanza.to.resource, str(stanza.sender)
+    if not nick:
+        raise StanzaError(StanzaCondition.JID_MALFORMED, "a nickname is missing")
+    live = await rooms.find(stanza.to)
+    if live is None:
+        _check_new_nick(rooms, nick)
+        # §10.1.1: a client that does not speak the protocol gets a room without being asked about it.
+        is_locked = stanza.element.has(NS_MUC, "x")
+        live, is_created = await rooms.create(stanza.to, stanza.sender, is_locked=is_locked)
+        _enter(live, stanza, is_created=is_created)
+        return
+    occupant = live.room.inside(session)
+    if occupant is None:
+        _enter(live, stanza)
+        return
+    live.check_rate(session)
+    if occupant.nick != nick:
+        _rename(live, stanza)
+    elif stanza.element.has(NS_MUC, "x"):
+        # It asks to enter and is inside: it has lost what it knew of the room, and is told anew.
+        _enter(live, stanza)
+    else:
+        _update(live, stanza)
+
+
+def _check_new_nick(rooms: Rooms, nick: str) -> None:
+    if not nick.strip() or len(nick.encode()) > rooms.limits().max_nick_bytes:
+        raise RoomRefused(Why.NICK_BAD, "the nickname is empty or too long")
+
+
+def _enter(live: LiveRoom, stanza: Inbound, *, is_created: bool = False) -> None:
+    session, address, nick = str(stanza.sender), str(stanza.sender.bare), stanza.to.resource
+    room, element = live.room, stanza.element
+    if room.is_destroyed:
+        raise RoomRefused(Why.NO_SUCH_ROOM)
+    was_inside = room.inside(session) is not None
+    room.check_enter(session, address, nick, _password(element))
+    entered = room.enter(session, address, nick, stored_presence(element, stanza.origin))
+    occupant = entered.occupant
+    live.is_entered = True
+    live.rooms.came(session, live)
+    live.keep_occupant(occupant)
+    for other in tuple(room.occupants.values()):
+        visible = other.role in room.config.presence_of or occupant.role is Role.MODERATOR
+        if other is not occupant and visible:
+            live.shown(other).to_newcomer(session, occupant.role)
+    own_codes: tuple[int, ...] = () if room.config.is_anonymous else (SHOWS_ADDRESSES,)
+    own_codes += (LOGGED,) if room.config.is_logged else ()
+    own_codes += (CREATED,) if is_created else ()
+    # §7.2.2: first those who are there, then the newcomer, and only then history, subject and what is said.
+    shown = live.shown(occupant, own_codes=own_codes)
+    if not was_inside:
+        shown.to_others()
+    shown.to_session(session)
+    send_history(live, session, element)
+    send_subject(live, session)
+
+
+def _password(element: Element) -> str:
+    child = element.child(NS_MUC, "x")
+    if child is None:
+        return ""
+    return element.child_tree(child).findtext(f"{{{NS_MUC}}}password") or ""
+
+
+def _update(live: LiveRoom, stanza: Inbound) -> None:
+    occupant = live.room.update(str(stanza.sender), stored_presence(stanza.element, stanza.origin))
+    live.keep_occupant(occupant)
+    shown = live.shown(occupant)
+    shown.to_others()
+    shown.to_self()
+
+
+def _rename(live: LiveRoom, stanza: Inbound) -> None:
+    """§7.6: the old name goes, with the new one and code 303; then the new one is there."""
+    session, nick, room = str(stanza.sender), stanza.to.resource, live.room
+    room.check_rename(session, nick)
+    renamed = room.rename(session, nick, stored_presence(stanza.element, stanza.origin))
+    occupant = renamed.occupant
+    live.keep_occupant(occupant)
+    item = Item(room.affiliation(occupant.address), occupant.role, nick)
+    gone = live.show(occupant, item, base=b"<presence/>", nick=renamed.before, codes=(RENAMED,))
+    shown = live.shown(occupant)
+    for presences in (gone, shown):
+        presences.to_others()
+        presences.to_self()

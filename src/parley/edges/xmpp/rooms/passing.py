@@ -1,0 +1,89 @@
+"""Requests from occupant to occupant (XEP-0045 §17.4), and to oneself (XEP-0410).
+
+Neither learns the other's real address: the request goes on under an id of ours, by which the answer finds back.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from parley.domain.rooms.errors import RoomRefused, Why
+from parley.edges.xmpp.rooms.rendering import in_room
+from parley.protocols.xmpp.element import restamp
+from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
+from parley.protocols.xmpp.jid import JID
+from parley.protocols.xmpp.namespaces import NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PING
+
+if TYPE_CHECKING:
+    from parley.domain.rooms.events import Occupant
+    from parley.edges.xmpp.extension import Inbound
+    from parley.edges.xmpp.host import Host
+    from parley.edges.xmpp.rooms.live import LiveRoom
+
+_MOST_OPEN: Final = 10_000
+_DISCO: Final = frozenset({NS_DISCO_INFO, NS_DISCO_ITEMS})
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A request on its way: who is asked, by whom, and under what id the asker knows it."""
+
+    live: LiveRoom
+    asked: str
+    asker: str
+    id: str
+
+
+class Passing:
+    """The requests that wait for an occupant's answer; the oldest are given up when there are too many."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._numbers = itertools.count(1)
+        self._open: OrderedDict[str, _Open] = OrderedDict()
+
+    def request(self, live: LiveRoom | None, stanza: Inbound) -> bytes | None:
+        """Pass a request on, or answer one that an occupant sends to themselves. Raises StanzaError, RoomRefused."""
+        payload, session = stanza.element.children[0], str(stanza.sender)
+        asker = None if live is None else live.room.inside(session)
+        if live is None or asker is None:
+            # §6.6 for service discovery; XEP-0410 §3.2 for the rest.
+            if payload.namespace in _DISCO:
+                raise StanzaError(StanzaCondition.BAD_REQUEST, "you are not in the room")
+            raise RoomRefused(Why.NOT_INSIDE, "you are not in the room")
+        target = live.room.occupants.get(stanza.to.resource)
+        if target is None:
+            raise RoomRefused(Why.NO_SUCH_OCCUPANT, "nobody of that name is here")
+        if target is asker and payload.namespace == NS_PING:
+            # XEP-0410 §3.3: who is inside is told so at once.
+            return b""
+        live.check_rate(session)
+        self._pass_on(live, stanza, asker, target)
+        return None
+
+    def _pass_on(self, live: LiveRoom, stanza: Inbound, asker: Occupant, target: Occupant) -> None:
+        to = JID.parse(target.session)
+        if self._host.router.is_account(to) and self._host.router.find(to) is None:
+            raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
+        number = f"r{next(self._numbers)}"
+        self._open[number] = _Open(live, target.session, str(stanza.sender), stanza.element.id or "")
+        while len(self._open) > _MOST_OPEN:
+            self._open.popitem(last=False)
+        passed = restamp(stanza.element, from_=in_room(live.jid, asker.nick), to=target.session, id=number)
+        self._host.post.send(passed, to)
+
+    def answered(self, stanza: Inbound) -> None:
+        """Take an answer back to who asked; one that nobody waits for is dropped."""
+        waiting = self._open.get(stanza.element.id or "")
+        if waiting is None or waiting.asked != str(stanza.sender) or stanza.to.bare != waiting.live.jid:
+            return
+        del self._open[stanza.element.id or ""]
+        answering = waiting.live.room.inside(waiting.asked)
+        if answering is None:
+            return
+        from_ = in_room(waiting.live.jid, answering.nick)
+        answer = restamp(stanza.element, from_=from_, to=waiting.asker, id=waiting.id)
+        self._host.post.send(answer, JID.parse(waiting.asker))

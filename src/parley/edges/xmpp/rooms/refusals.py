@@ -1,0 +1,43 @@
+"""A room's refusals in the words of RFC 6120 §8.3.3, by the text of XEP-0045; the numbers of old clients come along."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from parley.domain.rooms.errors import RoomRefused, Why
+from parley.protocols.xmpp.errors import StanzaCondition as Condition
+from parley.protocols.xmpp.errors import StanzaError
+from parley.protocols.xmpp.errors import StanzaErrorType as Kind
+
+_ERRORS: Final[dict[Why, tuple[Condition, Kind | None]]] = {
+    Why.NO_SUCH_ROOM: (Condition.ITEM_NOT_FOUND, None),
+    Why.NO_SUCH_OCCUPANT: (Condition.ITEM_NOT_FOUND, None),
+    Why.ROOM_LOCKED: (Condition.ITEM_NOT_FOUND, None),
+    Why.PASSWORD_WRONG: (Condition.NOT_AUTHORIZED, None),
+    Why.BANNED: (Condition.FORBIDDEN, None),
+    Why.NO_MEMBER: (Condition.REGISTRATION_REQUIRED, None),
+    # §7.2.10: of type wait, as it may pass.
+    Why.FULL: (Condition.SERVICE_UNAVAILABLE, Kind.WAIT),
+    Why.NICK_TAKEN: (Condition.CONFLICT, None),
+    # §7.6: of type cancel.
+    Why.NICK_LOCKED: (Condition.NOT_ACCEPTABLE, Kind.CANCEL),
+    Why.NICK_BAD: (Condition.JID_MALFORMED, None),
+    Why.NOT_INSIDE: (Condition.NOT_ACCEPTABLE, Kind.CANCEL),
+    Why.NO_PRIVILEGE: (Condition.FORBIDDEN, None),
+    Why.TARGET_TOO_HIGH: (Condition.NOT_ALLOWED, None),
+    Why.ONESELF: (Condition.CONFLICT, None),
+    Why.LAST_OWNER: (Condition.CONFLICT, None),
+    Why.CREATION_RESTRICTED: (Condition.NOT_ALLOWED, None),
+    Why.TOO_MANY_ROOMS: (Condition.RESOURCE_CONSTRAINT, None),
+    Why.TOO_MANY_STANDINGS: (Condition.RESOURCE_CONSTRAINT, None),
+    Why.CONFIG_BAD: (Condition.NOT_ACCEPTABLE, None),
+    Why.TOO_LONG: (Condition.NOT_ACCEPTABLE, None),
+    Why.TOO_FAST: (Condition.RESOURCE_CONSTRAINT, Kind.WAIT),
+}
+
+
+def room_error(error: RoomRefused) -> StanzaError:
+    """What the asker is told."""
+    condition, kind = _ERRORS[error.why]
+    text = str(error) if str(error) != error.code else ""
+    return StanzaError(condition, text, type=kind)
