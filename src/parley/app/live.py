@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
 from parley.base import log as logs
@@ -14,6 +14,7 @@ from parley.protocols.xmpp.errors import StreamCondition
 if TYPE_CHECKING:
     from parley.app.contents import Contents
     from parley.domain.accounts import Account
+    from parley.domain.partners.agreements import Agreement
     from parley.domain.ports import AccountDirectory, RosterStore
     from parley.edges.xmpp.host import Host
 
@@ -27,12 +28,20 @@ class LiveServer:
         host: where the sessions are.
         directory: remembers accounts.
         contents: holds files.
+        partners_changed: told of all agreements when one changes; returns how many streams ended.
     """
 
-    def __init__(self, host: Host, directory: AccountDirectory, contents: Contents) -> None:
+    def __init__(
+        self,
+        host: Host,
+        directory: AccountDirectory,
+        contents: Contents,
+        partners_changed: Callable[[Sequence[Agreement]], int] = lambda _: 0,
+    ) -> None:
         self._host = host
         self._directory = directory
         self._contents = contents
+        self._partners_changed = partners_changed
 
     def changed(self, account: Account) -> None:
         """Forget what is remembered of the account."""
@@ -64,6 +73,10 @@ class LiveServer:
     def nodes_changed(self, account_id: int) -> None:
         """Forget what is remembered of the account's nodes."""
         self._host.memory(Nodes).forget(account_id)
+
+    def partners_changed(self, agreements: Sequence[Agreement]) -> int:
+        """Let the streams to partners know, which ends those that may be no longer."""
+        return self._partners_changed(agreements)
 
     async def removed(self, account: Account) -> None:
         """Delete the files that only this account had, in the background."""
@@ -121,6 +134,10 @@ class NobodyLive:
 
     def nodes_changed(self, account_id: int) -> None:
         """Nothing is remembered."""
+
+    def partners_changed(self, agreements: Sequence[Agreement]) -> int:
+        """Nobody is here."""
+        return 0
 
     async def removed(self, account: Account) -> None:
         """Delete the files that only this account had."""

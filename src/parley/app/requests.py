@@ -132,6 +132,64 @@ class RevokeInvitation:
     kind: Literal["invite-revoke"] = "invite-revoke"
 
 
+@dataclass(frozen=True, slots=True)
+class ListPartners:
+    """Say which agreements with partners there are."""
+
+    kind: Literal["partner-list"] = "partner-list"
+
+
+@dataclass(frozen=True, slots=True)
+class ShowPartner:
+    """Say what is agreed with a partner."""
+
+    domain: str
+    kind: Literal["partner-show"] = "partner-show"
+
+
+@dataclass(frozen=True, slots=True)
+class AddPartner:
+    """Make an agreement; see `parley.domain.partners.documents` for `terms`.
+
+    What `terms` says of rates may be a part of them: the rest are the usual ones. `by` is who asks.
+    """
+
+    domain: str
+    terms: dict[str, Any]
+    usual_rates: dict[str, float]
+    by: str
+    kind: Literal["partner-add"] = "partner-add"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePartner:
+    """Change an agreement; what `terms` does not name stays."""
+
+    domain: str
+    terms: dict[str, Any]
+    usual_rates: dict[str, float]
+    by: str
+    kind: Literal["partner-change"] = "partner-change"
+
+
+@dataclass(frozen=True, slots=True)
+class RevokePartner:
+    """End an agreement, and the partner's streams."""
+
+    domain: str
+    by: str
+    kind: Literal["partner-revoke"] = "partner-revoke"
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerLog:
+    """Say who changed agreements (with one domain, or all), the newest change first."""
+
+    domain: str = ""
+    limit: int = 100
+    kind: Literal["partner-log"] = "partner-log"
+
+
 Request = (
     AddUsers
     | FindTaken
@@ -146,6 +204,12 @@ Request = (
     | CreateInvitation
     | ListInvitations
     | RevokeInvitation
+    | ListPartners
+    | ShowPartner
+    | AddPartner
+    | ChangePartner
+    | RevokePartner
+    | PartnerLog
 )
 
 _ADAPTER: TypeAdapter[Request] = TypeAdapter(

@@ -53,10 +53,11 @@ def stream_rule(mode: Mode, agreement: Agreement | None, direction: Direction, n
         return Rule.FEDERATION_CLOSED
     if agreement is None:
         return Rule.PARTNER_UNKNOWN if mode is Mode.AGREEMENT else None
-    return _time_rule(agreement, now) or (None if direction in agreement.directions else Rule.DIRECTION_NOT_AGREED)
+    return time_rule(agreement, now) or (None if direction in agreement.directions else Rule.DIRECTION_NOT_AGREED)
 
 
-def _time_rule(agreement: Agreement, now: int) -> Rule | None:
+def time_rule(agreement: Agreement, now: int) -> Rule | None:
+    """Why an agreement is not in force."""
     if agreement.revoked_at is not None:
         return Rule.AGREEMENT_REVOKED
     if agreement.starts_at is not None and now < agreement.starts_at:
