@@ -1,9 +1,9 @@
 """A journal that outlives a crash of the process: what was written is in the system's cache, no sync is waited for.
 
 Made for state that is worth nothing after the machine itself went down: then, which the name of the boot tells, what
-the journal holds is dropped. Two files take turns, so that a new beginning is complete before the old one is given up. Each
-is filled with zeros when it is made: later writes change no metadata of the file system, and so cost nobody's sync a
-wait.
+the journal holds is dropped. Two files take turns, so that a new beginning is complete before the old one is given up.
+Each is filled with zeros when it is made: later writes change no metadata of the file system, and so cost nobody's sync
+a wait.
 
 A file is a header (magic, generation, name of the boot) and frames (length, CRC-32 seeded with the generation,
 payload). What the frames of an earlier generation left behind does not fit that seed, and ends the reading.

@@ -130,6 +130,7 @@ class MemoryDevices:
         for old in (await self.all(account_id))[keep:]:
             del devices[old.resource]
             table.device_credentials.pop(old.resource, None)
+            _wake_no_more(table, old.resource)
         clients = {device.client for device in devices.values()}
         table.tokens = [token for token in table.tokens if token.client in clients]
 
@@ -161,6 +162,7 @@ class MemoryDevices:
             return False
         device = table.devices.pop(resource)
         table.device_credentials.pop(resource, None)
+        _wake_no_more(table, resource)
         table.tokens = [token for token in table.tokens if token.client != device.client]
         return True
 
@@ -170,10 +172,17 @@ class MemoryDevices:
         if table is None:
             return []
         resources = sorted(table.devices)
+        for resource in resources:
+            _wake_no_more(table, resource)
         table.devices.clear()
         table.device_credentials.clear()
         table.tokens.clear()
         return resources
+
+
+def _wake_no_more(table: AccountTable, resource: str) -> None:
+    for place in [place for place, registration in table.push.items() if registration.resource == resource]:
+        del table.push[place]
 
 
 class MemoryRosters:

@@ -14,6 +14,7 @@ from parley.domain.partners.ports import QueuedStanza
 from parley.domain.people.blocking import Complaint
 from parley.domain.people.personal import Card, Departure
 from parley.domain.pubsub.nodes import Affiliation, NodeConfig, NodeItem, Subscription
+from parley.domain.push import Registration
 from parley.domain.tokens import Token
 from parley.domain.uploads import Upload
 
@@ -59,6 +60,7 @@ class AccountTable:
     nodes: dict[str, NodeTable] = field(default_factory=dict)
     moved_nodes: dict[str, str] = field(default_factory=dict)
     tokens: list[Token] = field(default_factory=list)
+    push: dict[tuple[str, str], Registration] = field(default_factory=dict)
     cursor: int = 0
     preferences: Preferences | None = None
     blocked: list[str] = field(default_factory=list)

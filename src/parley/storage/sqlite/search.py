@@ -95,14 +95,15 @@ class SqliteTextIndex:
         return len(seqs) == _PIECE
 
 
-def prepare(connection: sqlite3.Connection, *, is_wanted: bool) -> bool:
+def prepare(connection: sqlite3.Connection, *, is_wanted: bool | None) -> bool:
     """Make the index, or remove it where it is not wanted any more; returns whether there is one now.
 
     Args:
         connection: the writer's, outside of a transaction, with the newest schema.
+        is_wanted: None for whatever there is.
     """
     is_there = connection.execute(_HAS_INDEX).fetchone() is not None
-    if is_there == is_wanted:
+    if is_wanted is None or is_there == is_wanted:
         return is_there and _is_usable(connection)
     connection.execute("BEGIN IMMEDIATE")
     try:

@@ -30,6 +30,7 @@ from parley.storage.sqlite.nodes import SqliteNodes
 from parley.storage.sqlite.outgoing import SqliteOutgoing
 from parley.storage.sqlite.partners import SqlitePartners
 from parley.storage.sqlite.personal import SqlitePersonal
+from parley.storage.sqlite.push import SqlitePush
 from parley.storage.sqlite.readers import Readers
 from parley.storage.sqlite.rooms import SqliteRooms
 from parley.storage.sqlite.rosters import SqliteRosters
@@ -51,8 +52,8 @@ class StorageOptions:
     Attributes:
         is_checked: read the whole file at the start and check its structure (about a second per GiB).
         is_migrated: bring an older schema up to date; otherwise `SchemaOutdated` is raised for one.
-        has_text_index: keep an index of the words that the server may read, as far as this SQLite can; without, one
-            that there was is removed.
+        has_text_index: whether there is to be an index of the words that the server may read, as far as this SQLite can
+            make one; None leaves it as it is.
         readers: reading threads.
         queued_reads: reads that may run and wait at once; more fail with `storage-overloaded`.
         writer: bounds of the writer.
@@ -61,7 +62,7 @@ class StorageOptions:
 
     is_checked: bool = True
     is_migrated: bool = True
-    has_text_index: bool = False
+    has_text_index: bool | None = None
     readers: int = 2
     queued_reads: int = 2_000
     writer: WriterLimits = field(default_factory=WriterLimits)
@@ -109,6 +110,7 @@ class SqliteStorage:
     blocks: SqliteBlocks
     personal: SqlitePersonal
     invitations: SqliteInvitations
+    push: SqlitePush
     partners: SqlitePartners
     outgoing: SqliteOutgoing
 
@@ -151,6 +153,7 @@ class SqliteStorage:
         self.blocks = SqliteBlocks(self._writer, self._readers)
         self.personal = SqlitePersonal(self._writer, self._readers)
         self.invitations = SqliteInvitations(self._writer, self._readers)
+        self.push = SqlitePush(self._writer, self._readers)
         self.partners = SqlitePartners(self._writer, self._readers)
         self.outgoing = SqliteOutgoing(self._writer, self._readers)
         try:
