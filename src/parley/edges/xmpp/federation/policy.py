@@ -78,6 +78,10 @@ class PartnerPolicy:
     def learn(self, agreements: Iterable[Agreement]) -> None:
         """From now on these hold, and no others."""
         self._agreements = {agreement.domain: agreement for agreement in agreements}
+        self.configure()
+
+    def configure(self) -> None:
+        """Let the rates of the settings in force hold for those who are measured already."""
         now = self._clock.monotonic()
         for name, meter in self._meters.items():
             meter.configure(self._rates(self._agreements.get(name)), now)
