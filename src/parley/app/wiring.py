@@ -23,6 +23,7 @@ from parley.app.backup.creating import remove_stale_staging
 from parley.app.contents import Contents, open_contents
 from parley.app.data_folder import CLOCK, SOCKET, DataFolder
 from parley.app.errors import PortTaken
+from parley.app.federating import Federating
 from parley.app.live import LiveServer
 from parley.app.operations import Operations
 from parley.app.requests import Document, decode
@@ -90,6 +91,7 @@ class Server:
     sign_in: SignIn
     host: Host
     xmpp: XmppServer
+    federating: Federating
     http: HttpServer
     operation_routes: OperationRoutes
     websocket_route: WebSocketRoute
@@ -122,6 +124,7 @@ class Server:
         # Together: WebSockets are HTTP's requests and XMPP's streams, and the time is limited.
         async with asyncio.TaskGroup() as group:
             group.create_task(self.xmpp.drain())
+            group.create_task(self.federating.drain())
             group.create_task(self._http_stack.aclose())
         try:
             await self.storage.flush()
@@ -134,12 +137,14 @@ class Server:
         try:
             read = self._source.load()
             self.credentials.reload(read.tls.certificate, read.tls.private_key)
+            self.federating.reload_files(read)
             await self.http.reload_certificates(Certificate(read.tls.certificate, read.tls.private_key))
         except ConfigError as error:
             log.error("nothing was reloaded", reason=str(error))
             return
         self.settings, needs_restart = apply_reload(self.settings, read)
         self.xmpp.reload(self.settings)
+        self.federating.configure()
         self.http.configure(_connection_limits(self.settings))
         self.sign_in.configure(self.settings.login)
         self.contents.reload(self.settings.upload)
@@ -172,11 +177,21 @@ class Server:
             monotonic=self._clock.monotonic,
         )
         self.host = self._build_host()
+        boot, path = Boot(), settings.data_dir / CLOCK
+        self._wall_clock = WallClock(path, self._clock, boot.since_s, boot.id, lambda: self.settings.limits)
+        self.federating = Federating(
+            self.host,
+            self.storage.partners,
+            self.storage.outgoing,
+            secret=secret,
+            is_time_believed=self._wall_clock.is_believed,
+        )
         operations = self._build_operations()
         self.xmpp = XmppServer(self.host, self.sign_in, self.credentials)
         self._watch()
         async with _listening():
             await stack.enter_async_context(self.xmpp)
+            await stack.enter_async_context(self.federating)
         await stack.enter_async_context(self._build_admin(operations))
         async with _listening():
             self.http = await self._http_stack.enter_async_context(self._build_http())
@@ -222,7 +237,7 @@ class Server:
         return FileJournal(self.settings.data_dir, Boot().id, size_bytes) if size_bytes else None
 
     def _build_operations(self) -> Operations:
-        live = LiveServer(self.host, self.directory, self.contents)
+        live = LiveServer(self.host, self.directory, self.contents, self.federating.changed)
         operations = Operations(self.storage, self._clock, self.settings.domains, live)
         self.host.administration = Administrators(operations, self.storage, lambda: self.settings, self._clock)
         return operations
@@ -269,9 +284,7 @@ class Server:
         return HttpServer(app, _listeners(self.settings), self.supervisor, limits, self.metrics.refused)
 
     def _watch(self) -> None:
-        boot, path = Boot(), self.settings.data_dir / CLOCK
-        wall_clock = WallClock(path, self._clock, boot.since_s, boot.id, lambda: self.settings.limits)
-        upkeep = Upkeep(lambda: self.settings, self._clock, self.storage.messages, self.contents, wall_clock)
+        upkeep = Upkeep(lambda: self.settings, self._clock, self.storage.messages, self.contents, self._wall_clock)
         self.supervisor.service("sweep of uploads", upkeep.sweep_uploads)
         self.supervisor.service("sweep of messages", upkeep.sweep_messages)
         self.health.add("storage", self._storage_problem)
