@@ -196,7 +196,6 @@ class ArchiveSettings(Section):
         "keep",
         "What becomes of a message in the archives when its author retracts it (XEP-0424): it stays, with the"
         " retraction behind it, or only the fact stays that there was one.",
-        reload=True,
     )
     full_text: bool = _setting(
         False,

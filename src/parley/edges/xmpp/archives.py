@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from parley.edges.xmpp.decoration import delay, forwarded
 from parley.protocols.xmpp.dataforms import Field, Form, find_form
 from parley.protocols.xmpp.datetimes import format_datetime, parse_datetime
-from parley.protocols.xmpp.element import xml
+from parley.protocols.xmpp.element import Element, xml
 from parley.protocols.xmpp.errors import PayloadError, StanzaCondition, StanzaError
 from parley.protocols.xmpp.jid import JID
-from parley.protocols.xmpp.namespaces import NS_DATA, NS_MAM
+from parley.protocols.xmpp.namespaces import NS_CLIENT, NS_DATA, NS_MAM
 from parley.protocols.xmpp.rsm import Page, parse_page_request
 
 if TYPE_CHECKING:
@@ -218,6 +218,19 @@ def metadata(ends: tuple[tuple[str, int], tuple[str, int]] | None) -> bytes:
     names = () if ends is None else zip(("start", "end"), ends, strict=True)
     edges = [xml(name, {"id": id_, "timestamp": format_datetime(at)}) for name, (id_, at) in names]
     return xml("metadata", {"xmlns": NS_MAM}, *edges)
+
+
+def text_of(stanza: bytes) -> str:
+    """What a message says in words that the server can read: the texts of its bodies, "" for none."""
+    try:
+        element = Element.from_bytes(stanza)
+        if element.child(NS_CLIENT, "body") is None:
+            return ""
+        bodies = element.tree().iterchildren(f"{{{NS_CLIENT}}}body")
+        return "\n".join(body.text for body in bodies if body.text)
+    except PayloadError:
+        # It was passed on without a look inside.
+        return ""
 
 
 def page_of(ids: Sequence[str], query: PageQuery, *, index: int | None, total: int | None) -> Page:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from parley.base.config import ArchiveSettings
-from parley.domain.messages import Confidentiality, Direction, MailboxEntry, NewMessage
+from parley.domain.messages import (
+    ArchivePage,
+    ArchiveQuery,
+    Confidentiality,
+    Direction,
+    MailboxEntry,
+    NewMessage,
+)
+from parley.protocols.xmpp.element import Element
 
 from ..harness import Client, Harness, address, parse
 
@@ -81,6 +91,21 @@ async def five_messages(host: Harness) -> Client:
     return phone
 
 
+async def fill(host: Harness, owner: int) -> None:
+    """So many messages that they are not counted unasked."""
+    for number in range(6, 5002):
+        new = NewMessage(
+            message_id(number),
+            number,
+            address("alice"),
+            address("bob"),
+            Confidentiality.MANAGED,
+            b"<message/>",
+            (MailboxEntry(owner, address("bob"), Direction.OUT, is_archived=True, is_mailed=False),),
+        )
+        host.storage.messages.append(new, lambda _: None)
+
+
 async def ids(client: Client, content: str) -> tuple[list[int], dict[str, str]]:
     """Numbers of the messages that a query brings, and the attributes and counts of its end."""
     client.take()
@@ -113,12 +138,20 @@ async def test_a_page_as_it_is_on_the_wire() -> None:
         (rsm(f"<max>2</max><before>{message_id(3)}</before>"), [1, 2], True),
         (rsm("<max>2</max><before/>") + "<flip-page/>", [5, 4], False),
         (form(_with="carol@example.org"), [4], True),
-        (form(_with="bob@example.org/desk"), [1, 2, 3, 5], True),
+        # A full address is that device alone; a message to the bare address is not with any.
+        (form(_with="bob@example.org/desk"), [2], True),
+        (form(_with="bob@example.org/phone"), [], True),
         (form(_with="dave@example.org"), [], True),
         (form(start="2024-01-01T00:01:00Z", end="2024-01-01T00:03:00Z"), [2, 3, 4], True),
         (form(after_id=message_id(1), before_id=message_id(4)), [2, 3], True),
         (form(after_id=message_id(1)) + rsm("<max>2</max><before/>"), [4, 5], False),
         (form(before_id=message_id(4)) + rsm(f"<after>{message_id(2)}</after>"), [3], True),
+        (form(before_id=message_id(4)) + rsm("<max>2</max><before/>"), [2, 3], False),
+        (rsm("<max>2</max><index>2</index>"), [3, 4], False),
+        (form(_with="bob@example.org") + rsm("<max>2</max><index>2</index>"), [3, 5], True),
+        (rsm("<max>2</max><index>5</index>"), [], True),
+        (rsm("<max>2</max><index>4000000000</index>"), [], True),
+        (form(after_id=message_id(2)) + "<flip-page/>", [5, 4, 3], True),
         (form(ids=(message_id(4), message_id(2))), [2, 4], True),
         (form(include_groupchat="true", _with="carol@example.org"), [4], True),
         (form(include_groupchat="false") + rsm("<max>1</max>"), [1], False),
@@ -145,18 +178,7 @@ async def test_only_the_count() -> None:
 async def test_a_large_archive_is_counted_only_when_asked() -> None:
     async with Harness() as host:
         phone = await five_messages(host)
-        owner = phone.session.account.id
-        for number in range(6, 5002):
-            new = NewMessage(
-                message_id(number),
-                number,
-                address("alice"),
-                address("bob"),
-                Confidentiality.MANAGED,
-                b"<message/>",
-                (MailboxEntry(owner, address("bob"), Direction.OUT, is_archived=True, is_mailed=False),),
-            )
-            host.storage.messages.append(new, lambda _: None)
+        await fill(host, phone.session.account.id)
         assert (await ids(phone, rsm("<max>1</max>")))[1] == {
             "first": message_id(1),
             "last": message_id(1),
@@ -179,7 +201,7 @@ async def test_the_server_limits_a_page() -> None:
         (form(ids=(message_id(1), message_id(99))), error("item-not-found", "cancel", "404")),
         (form(include_groupchat="perhaps"), error("bad-request", "modify", "400", text=True)),
         (form(include_rooms="true"), error("feature-not-implemented", "cancel", "501", text=True)),
-        (rsm("<index>1</index>"), error("feature-not-implemented", "cancel", "501", text=True)),
+        (rsm("<index>1</index><before/>"), error("bad-request", "modify", "400", text=True)),
         (rsm("<max>many</max>"), error("bad-request", "modify", "400", text=True)),
         (form(start="yesterday"), error("bad-request", "modify", "400", text=True)),
         (form(_with="a@b@c"), error("jid-malformed", "modify", "400", text=True)),
@@ -192,14 +214,85 @@ async def test_bad_queries(content: str, answer: str) -> None:
         await phone.ask(query(content), answer)
 
 
-async def test_nobody_reads_the_archive_of_another() -> None:
+@pytest.mark.parametrize(
+    ("kind", "payload"),
+    [("set", f"<query xmlns='{NS}'/>"), ("get", f"<query xmlns='{NS}'/>"), ("get", f"<metadata xmlns='{NS}'/>")],
+)
+async def test_nobody_reads_the_archive_of_another(kind: str, payload: str) -> None:
     async with Harness() as host:
         phone = await five_messages(host)
         await host.befriend("alice", "bob")
         await phone.ask(
-            query().replace("id='1'", "id='1' to='bob@example.org'"),
-            error("service-unavailable", "cancel", "503").replace("from='alice", "from='bob"),
+            f"<iq type='{kind}' id='1' to='bob@example.org'>{payload}</iq>",
+            error("forbidden", "auth", "403", text=True).replace("from='alice", "from='bob"),
         )
+
+
+async def test_the_count_is_that_of_the_range_and_the_index_that_of_the_page() -> None:
+    async with Harness() as host:
+        phone = await five_messages(host)
+        for content, expected in (
+            (form(after_id=message_id(2)) + rsm("<max>0</max>"), {"count": "3"}),
+            (form(after_id=message_id(1), before_id=message_id(5)) + rsm("<max>0</max>"), {"count": "3"}),
+            (rsm(f"<max>0</max><after>{message_id(2)}</after>"), {"count": "5"}),
+            (rsm("<max>0</max><index>9</index>"), {"count": "5"}),
+        ):
+            _, end = await ids(phone, content)
+            assert {name: value for name, value in end.items() if name != "complete"} == expected, content
+        await phone.ask(
+            query(form(after_id=message_id(1)) + rsm("<max>1</max><index>2</index>")),
+            stored(4, "alice/phone", "carol", "m4", "2024-01-01T00:03:00Z"),
+            fin(4, 4, 2, 4, is_complete=False),
+        )
+
+
+async def test_a_page_by_number_is_refused_where_no_count_is_told() -> None:
+    async with Harness() as host:
+        phone = await five_messages(host)
+        await fill(host, phone.session.account.id)
+        await phone.ask(
+            query(rsm("<max>1</max><index>5001</index>")),
+            error("feature-not-implemented", "cancel", "501", text=True),
+        )
+        assert (await ids(phone, rsm("<max>1</max><index>5000</index>")))[0] == [5001]
+
+
+async def test_notes_to_oneself() -> None:
+    async with Harness() as host:
+        await host.add("alice", "bob")
+        phone, desk = await host.connect("alice/phone"), await host.connect("alice/desk")
+        await phone.send("<message type='chat' id='m1'><body>m1</body></message>")
+        await phone.send("<message type='chat' id='m2' to='bob@example.org'><body>m2</body></message>")
+        await desk.send("<message type='chat' id='m3' to='alice@example.org/phone'><body>m3</body></message>")
+        for with_, found in (
+            ("alice@example.org", [1, 3]),
+            ("alice@example.org/phone", [1, 3]),
+            ("alice@example.org/desk", [3]),
+        ):
+            assert (await ids(phone, form(_with=with_)))[0] == found
+
+
+async def test_queries_of_one_account_take_turns() -> None:
+    async with Harness() as host:
+        phone = await five_messages(host)
+        desk = await host.connect("alice/desk")
+        running, most = 0, 0
+        page = host.storage.messages.page
+
+        async def slow(wanted: ArchiveQuery) -> ArchivePage:
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+            await asyncio.sleep(0)
+            running -= 1
+            return await page(wanted)
+
+        host.storage.messages.page = slow  # type: ignore[method-assign]
+        for client in (phone, desk):
+            client.session.receive(Element.from_bytes(query(rsm("<max>0</max>")).encode()))
+        await host.settle()
+        assert most == 1
+        assert [len(client.take()) for client in (phone, desk)] == [1, 1]
 
 
 async def test_a_query_sees_what_was_sent_before_it() -> None:
@@ -235,19 +328,3 @@ async def test_form_and_metadata() -> None:
         await host.add("dave")
         dave = await host.connect("dave/desk")
         await dave.ask(ask, f"<iq type='result' id='1' to='dave@example.org/desk'><metadata xmlns='{NS}'/></iq>")
-
-
-async def test_preferences_are_what_they_are() -> None:
-    async with Harness() as host:
-        await host.add("alice")
-        phone = await host.connect("alice/phone")
-        prefs = f"<prefs xmlns='{NS}' default='always'><always/><never/></prefs>"
-        answer = f"<iq type='result' id='1' to='alice@example.org/phone'>{prefs}</iq>"
-        await phone.ask(f"<iq type='get' id='1'><prefs xmlns='{NS}'/></iq>", answer)
-        await phone.ask(f"<iq type='set' id='1'>{prefs}</iq>", answer)
-        never = prefs.replace("<never/>", "<never><jid>bob@example.org</jid></never>")
-        for refused in (never, prefs.replace("'always'", "'never'")):
-            await phone.ask(
-                f"<iq type='set' id='1'>{refused}</iq>",
-                error("feature-not-implemented", "cancel", "501", text=True),
-            )

@@ -1,27 +1,57 @@
-"""Preferences of the archive: everything is kept, and nothing else can be chosen."""
+"""What an account wants to have in its archive."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from parley.domain.archive.preferences import MAX_LISTED, Keep, Preferences
 from parley.edges.xmpp.extension import Extension, IqHandler, IqRequest, Target
 from parley.protocols.xmpp.element import xml
-from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
+from parley.protocols.xmpp.errors import PayloadError, StanzaCondition, StanzaError
+from parley.protocols.xmpp.jid import JID
 from parley.protocols.xmpp.namespaces import NS_MAM
 
 if TYPE_CHECKING:
+    from lxml.etree import _Element
+
     from parley.base.config import Settings
 
 
-async def _get(_request: IqRequest) -> bytes:
-    return xml("prefs", {"xmlns": NS_MAM, "default": "always"}, xml("always"), xml("never"))
+async def _get(request: IqRequest) -> bytes:
+    return _prefs(await request.host.archiving.get(request.session.account.id))
 
 
 async def _set(request: IqRequest) -> bytes:
-    if request.tree.get("default") != "always" or any(len(rule) for rule in request.tree):
-        # §2: the answer is what holds; better none than one that a person may miss.
-        raise StanzaError(StanzaCondition.FEATURE_NOT_IMPLEMENTED, "everything is kept in the archive")
-    return await _get(request)
+    archiving, account_id = request.host.archiving, request.session.account.id
+    wanted = _parse(request.tree)
+    if wanted != await archiving.get(account_id):
+        if archiving.is_fixed:
+            # §2.1: "the server generally does not allow changing of configuration preferences".
+            raise StanzaError(StanzaCondition.NOT_ALLOWED, "what is archived here is not for people to choose")
+        await archiving.choose(account_id, wanted)
+    return _prefs(wanted)
+
+
+def _prefs(preferences: Preferences) -> bytes:
+    lists = {"always": preferences.always, "never": preferences.never}
+    parts = [xml(name, None, *(xml("jid", None, text) for text in listed)) for name, listed in lists.items()]
+    return xml("prefs", {"xmlns": NS_MAM, "default": preferences.default.value}, *parts)
+
+
+def _parse(tree: _Element) -> Preferences:
+    try:
+        default = Keep(tree.get("default", ""))
+    except ValueError as error:
+        # §2.1.1: it MUST be one of the three.
+        raise PayloadError("the default is always, never or roster") from error
+    return Preferences(default, _listed(tree, "always"), _listed(tree, "never"))
+
+
+def _listed(tree: _Element, name: str) -> tuple[str, ...]:
+    jids = [jid.text or "" for each in tree.iterchildren(f"{{{NS_MAM}}}{name}") for jid in each.iterchildren()]
+    if len(jids) > MAX_LISTED:
+        raise StanzaError(StanzaCondition.RESOURCE_CONSTRAINT, f"at most {MAX_LISTED} addresses in a list")
+    return tuple(dict.fromkeys(str(JID.parse(text.strip())) for text in jids))
 
 
 def _is_enabled(settings: Settings) -> bool:
@@ -34,7 +64,7 @@ EXTENSION = Extension(
     spec="XEP-0441",
     name="Message Archive Management Preferences",
     version="0.2.0",
-    status="can be read, not changed: `always` for everybody",
+    status="complete; `archive.preferences` says whether people may choose",
     is_enabled=_is_enabled,
     iq=(
         IqHandler("get", NS_MAM, "prefs", _ACCOUNT, _get),
