@@ -52,21 +52,52 @@ def decide(kind: str, own: Contact, theirs: Contact | None, request: bytes) -> O
     return Outcome(_kept(own.with_state(answer.state)), _kept(theirs), passed_on, is_answered=answer.goes_on)
 
 
+def decide_abroad(kind: str, own: Contact) -> Outcome:
+    """As `decide`, where the contact's item is on another server: `passed_on` is what goes there."""
+    transition = OUTBOUND[kind](own.state)
+    is_gain = kind in ("subscribe", "subscribed") and transition.state != own.state
+    own = replace(own.with_state(transition.state), is_listed=own.is_listed or is_gain)
+    return Outcome(_kept(own), None, (kind,) if transition.goes_on else ())
+
+
+def arrive(kind: str, own: Contact, request: bytes) -> Outcome:
+    """Somebody on another server has decided `kind`: what it makes of the item that the user has of them.
+
+    `passed_on` is what the user's clients get; with `is_answered` the other server gets `subscribed` in the user's
+    name.
+    """
+    transition = INBOUND[kind](own.state)
+    own = own.with_state(transition.state)
+    if kind == "subscribe" and transition.goes_on:
+        own = replace(own, request=request)
+    passed_on = (kind,) if transition.goes_on else ()
+    return Outcome(_kept(own), None, passed_on, is_answered=transition.reply is Reply.SUBSCRIBED)
+
+
+def part_abroad(own: Contact) -> Outcome:
+    """As `part`, where the contact's item is on another server."""
+    return Outcome(None, None, _partings(own))
+
+
 def part(own: Contact, theirs: Contact | None) -> Outcome:
     """The user deletes the item: the subscriptions end both ways (RFC 6121 §2.5.2)."""
-    kinds = []
-    if own.state.to or own.state.pending_out:
-        kinds.append("unsubscribe")
-    if own.state.from_ or own.state.pending_in:
-        kinds.append("unsubscribed")
     passed_on = []
     if theirs is not None:
-        for kind in kinds:
+        for kind in _partings(own):
             arrival = INBOUND[kind](theirs.state)
             theirs = theirs.with_state(arrival.state)
             if arrival.goes_on:
                 passed_on.append(kind)
     return Outcome(None, _kept(theirs), tuple(passed_on))
+
+
+def _partings(own: Contact) -> tuple[str, ...]:
+    kinds = []
+    if own.state.to or own.state.pending_out:
+        kinds.append("unsubscribe")
+    if own.state.from_ or own.state.pending_in:
+        kinds.append("unsubscribed")
+    return tuple(kinds)
 
 
 def deserted(contact: Contact | None) -> Contact | None:

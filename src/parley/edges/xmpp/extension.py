@@ -201,5 +201,7 @@ class Extension:
     """The session is available no longer; the stanza is the one that was broadcast."""
     on_ended: Callable[[Host, Session], None] | None = None
     """The session is over for good (after a resumption's time has passed)."""
+    on_stranger: Callable[[Host, Account, JID, Element], Awaitable[None]] | None = None
+    """Presence, available or not, came to the account from this full address of another domain."""
     on_subscribed: Callable[[Host, Account, JID], Awaitable[None]] | None = None
     """The contact (bare address) may see the account's presence from now on."""

@@ -30,6 +30,10 @@ class Federated(Abroad, Protocol):
         """Whether a message may be queued for a partner: asked before it is committed; raises StanzaError."""
         ...
 
+    def keep(self, stanza: bytes, sender: JID, to: JID) -> None:
+        """As `send`, for what is to survive a restart."""
+        ...
+
     def depart(self, stanza: bytes, sender: JID, to: JID, seq: int) -> None:
         """Send a committed message, which is number `seq` of what waits for partners."""
         ...
@@ -44,7 +48,8 @@ class Post:
     def send(self, stanza: bytes, to: JID) -> None:
         """Send a stanza that nobody waits for: nothing is stored, an error goes back to its sender.
 
-        To the session of a full address, to the available ones of a bare address, to a service, or abroad.
+        To the session of a full address, to the available ones of a bare address, to a service, or abroad. An iq for a
+        bare address answers what the server asked in the account's name.
         """
         host = self._host
         if host.router.is_account(to):
@@ -52,6 +57,10 @@ class Post:
                 session = host.router.find(to)
                 if session is not None:
                     session.send(stanza)
+                return
+            if stanza.startswith(b"<iq "):
+                element = Element.from_bytes(stanza)
+                host.queries.came(element.from_ or "", element)
                 return
             for session in host.router.available(str(to)):
                 session.send(stanza)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from parley.base import log as logs
 from parley.edges.xmpp.extension import Inbound
 from parley.edges.xmpp.session import Presence, Session
+from parley.edges.xmpp.strangers import SUBSCRIPTION_TYPES, Strangers
 from parley.edges.xmpp.subscribing import Subscribing
 from parley.protocols.xmpp.element import Element, xml
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
@@ -15,12 +17,13 @@ from parley.protocols.xmpp.namespaces import NS_CLIENT
 
 if TYPE_CHECKING:
     from parley.domain.accounts import Account
-    from parley.domain.contacts import Roster
+    from parley.domain.contacts import Contact, Roster
     from parley.edges.xmpp.host import Host
     from parley.edges.xmpp.origin import Origin
 
-_SUBSCRIPTION_TYPES: Final = frozenset({"subscribe", "subscribed", "unsubscribe", "unsubscribed"})
-_TYPES: Final = frozenset({None, "unavailable", "probe", "error"}) | _SUBSCRIPTION_TYPES
+log = logs.get(__name__)
+
+_TYPES: Final = frozenset({None, "unavailable", "probe", "error"}) | SUBSCRIPTION_TYPES
 _PRIORITY: Final = re.compile(r"[+-]?[0-9]{1,3}")
 _SHOWS: Final = frozenset({"", "away", "chat", "dnd", "xa"})
 
@@ -31,6 +34,7 @@ class Presences:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._subscribing = Subscribing(host)
+        self._strangers = Strangers(host, self._subscribing)
 
     def receive(self, origin: Origin, element: Element, token: int) -> None:
         """Handle a presence stanza.
@@ -45,12 +49,14 @@ class Presences:
             origin.run(self._to_service(origin, element, to), element, token)
         elif isinstance(origin, Session):
             self._from_client(origin, element, to, token)
+        elif to is None or not self._host.router.is_account(to):
+            origin.handled(token)  # RFC 6121 §8.5.1: presence for nobody is silently ignored
         else:
-            raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
+            origin.run(self._strangers.receive(origin, element, to), element, token)
 
     def _from_client(self, session: Session, element: Element, to: JID | None, token: int) -> None:
         kind = element.type
-        if kind in _SUBSCRIPTION_TYPES:
+        if kind in SUBSCRIPTION_TYPES:
             if to is None or not to.local:
                 raise StanzaError(StanzaCondition.BAD_REQUEST, "a subscription names a contact")
             session.run(self._subscribing.from_client(session, element, to.bare), element, token)
@@ -108,13 +114,25 @@ class Presences:
             await session.room()
             if session.is_leaving:
                 return
-            if contact.state.to:
-                await self._answer_probe(session, JID.parse(contact.address))
+            address = JID.parse(contact.address)
+            if not self._host.router.is_local(address):
+                self._ask_abroad(session, contact, address)
+            elif contact.state.to:
+                await self._answer_probe(session, address)
             if contact.state.pending_in and contact.request:
                 session.send(contact.request)
         for other in self._host.router.available(session.account.address):
             if other is not session and other.presence is not None:
                 session.send(_to(other.presence.stanza, session.jid))
+
+    def _ask_abroad(self, session: Session, contact: Contact, address: JID) -> None:
+        """RFC 6121 §4.3.1: probe; §3.1.2: ask again for a subscription that was not answered."""
+        if contact.state.to:
+            attrs = {"from": str(session.jid), "to": contact.address, "type": "probe"}
+            self._quietly(xml("presence", attrs), session.jid, address)
+        elif contact.state.pending_out and len(self._host.router.available(session.account.address)) == 1:
+            attrs = {"from": session.account.address, "to": contact.address, "type": "subscribe"}
+            self._quietly(xml("presence", attrs), session.jid.bare, address)
 
     async def _unavailable(self, session: Session, stanza: bytes) -> None:
         was_available = session.presence is not None
@@ -131,7 +149,7 @@ class Presences:
         for jid in directed:
             # RFC 6121 §4.6.3: those who hear it by the broadcast need not hear it twice.
             if str(jid.bare) not in told:
-                self._send(stanza, jid)
+                self._send(stanza, session.jid, jid)
         for extension in self._host.extensions if was_available else ():
             if extension.on_unavailable is not None:
                 await extension.on_unavailable(self._host, session, stanza)
@@ -139,14 +157,24 @@ class Presences:
     def _broadcast(self, session: Session, stanza: bytes, roster: Roster) -> None:
         for contact in roster.contacts.values():
             if contact.state.from_:
-                self._send(stanza, JID.parse(contact.address))
+                self._send(stanza, session.jid, JID.parse(contact.address))
         # RFC 6121 §4.2.2: to the user's own available resources as well, the one that sent it included.
         own = session.jid.bare
         for other in self._host.router.available(session.account.address):
             other.send(_to(stanza, own))
 
-    def _send(self, stanza: bytes, to: JID) -> None:
-        self._host.post.send(_to(stanza, to), to)
+    def _send(self, stanza: bytes, sender: JID, to: JID) -> None:
+        if self._host.router.is_local(to):
+            self._host.post.send(_to(stanza, to), to)
+        else:
+            self._quietly(_to(stanza, to), sender, to)
+
+    def _quietly(self, stanza: bytes, sender: JID, to: JID) -> None:
+        """Send abroad what its sender did not address there: where it cannot go, nobody is told."""
+        try:
+            self._host.abroad(to.domain).send(stanza, sender, to)
+        except StanzaError as error:
+            log.debug("presence did not go to another server", code=error.code)
 
     # Probes and directed presence.
 
@@ -165,13 +193,18 @@ class Presences:
                 session.send(_to(other.presence.stanza, session.jid))
 
     async def _directed(self, session: Session, element: Element, to: JID) -> None:
+        if not self._host.router.is_local(to):
+            way = self._host.abroad(to.domain)
+            way.send(session.stamped(element, to=str(to)), session.jid, to)
+            self._remember(session, element, to)
+            return
         if element.type == "probe":
             await self._answer_probe(session, to)
             return
         if self._host.router.is_local(to) and not self._host.router.is_account(to):
             return  # RFC 6121 §8.5.1: presence for nobody is silently ignored
         self._remember(session, element, to)
-        self._send(session.stamped(element, to=None), to)
+        self._send(session.stamped(element, to=None), session.jid, to)
 
     def _remember(self, session: Session, element: Element, to: JID) -> None:
         """RFC 6121 §4.6.3: who was told that the user is there is told as well that they are gone."""
@@ -193,12 +226,12 @@ class Presences:
         """A subscription was granted: the contact sees who of the account is there."""
         for session in self._host.router.available(account.address):
             if session.presence is not None:
-                self._send(session.presence.stanza, to)
+                self._send(session.presence.stanza, session.jid, to)
 
     def hide(self, account: Account, to: JID) -> None:
         """A subscription ended: to the contact, everybody of the account is gone."""
         for session in self._host.router.available(account.address):
-            self._send(xml("presence", {"from": str(session.jid), "type": "unavailable"}), to)
+            self._send(xml("presence", {"from": str(session.jid), "type": "unavailable"}), session.jid, to)
 
 
 def _to(stanza: bytes, to: JID) -> bytes:

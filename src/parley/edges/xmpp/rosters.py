@@ -62,11 +62,15 @@ class Rosters:
         self._cache.pop(account_id, None)
 
     async def update(
-        self, account: Account, address: str, change: Callable[[Contact | None], Contact | None]
+        self,
+        account: Account,
+        address: str,
+        change: Callable[[Contact | None], Contact | None],
+        deliver: Callable[[], None] | None = None,
     ) -> RosterUpdate:
         """Change a contact: `change` gets what there is and returns what there is to be, None for nothing.
 
-        Clients that asked for the roster are told of a change that they can see.
+        Clients that asked for the roster are told of a change that they can see, after `deliver` was called.
 
         Raises:
             LimitReached: the roster is full.
@@ -75,6 +79,8 @@ class Rosters:
             before = (await self._current(account)).contacts.get(address)
             update = RosterUpdate(account, address, before, change(before))
             await self._commit(update)
+            if deliver is not None:
+                deliver()
             self._push(update)
         return update
 
@@ -109,6 +115,11 @@ class Rosters:
             for update in updates:
                 self._push(update)
         return updates
+
+    async def has_room_for_strangers(self, account: Account) -> bool:
+        """Whether one more request of somebody who is not in the roster may wait there."""
+        contacts = (await self.get(account.id)).contacts.values()
+        return sum(not contact.is_listed for contact in contacts) < self._host.settings.limits.max_roster_items
 
     async def _current(self, account: Account) -> Roster:
         return self._cache.get(account.id) or await self._load(account.id)

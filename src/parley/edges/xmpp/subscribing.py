@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from parley.base import log as logs
 from parley.domain.contacts import Contact
-from parley.domain.relations import Outcome, decide, part
-from parley.protocols.xmpp.element import Element, xml
+from parley.domain.relations import Outcome, arrive, decide, decide_abroad, part, part_abroad
+from parley.protocols.xmpp.element import Element, restamp, xml
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 from parley.protocols.xmpp.jid import JID
 
@@ -35,15 +35,76 @@ class Subscribing:
         """The user subscribes, unsubscribes, grants or denies; `contact` is a bare address."""
         if contact == session.jid.bare:
             raise StanzaError(StanzaCondition.NOT_ALLOWED, "nobody subscribes to themselves")
-        if not self._host.router.is_account(contact):
-            is_local = self._host.router.is_local(contact)
-            raise StanzaError(
-                StanzaCondition.SERVICE_UNAVAILABLE if is_local else StanzaCondition.REMOTE_SERVER_NOT_FOUND
-            )
+        if self._host.router.is_local(contact) and not self._host.router.is_account(contact):
+            raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
         stanza = session.stamped(element, from_=session.account.address, to=str(contact))
         if len(stanza) > self._host.settings.limits.max_request_bytes:
             raise StanzaError(StanzaCondition.NOT_ACCEPTABLE, "a request is not that long")
-        await self._decided(session.account, contact, element.type or "", stanza)
+        if self._host.router.is_local(contact):
+            await self._decided(session.account, contact, element.type or "", stanza)
+        else:
+            await self._decided_abroad(session.account, contact, element.type or "", stanza)
+
+    async def _decided_abroad(self, account: Account, contact: JID, kind: str, stanza: bytes) -> None:
+        """The contact's item is on another server, which learns of the decision by the stanza."""
+        way = self._host.abroad(contact.domain)
+        if kind == "subscribe" and self._host.federation is not None and way is self._host.federation:
+            # Who can not be asked is not waited for.
+            self._host.federation.check(stanza, JID.parse(account.address), contact)
+        passed_on: list[str] = []
+
+        def change(own: Contact | None) -> Contact | None:
+            outcome = decide_abroad(kind, own or Contact(str(contact), is_listed=False))
+            passed_on.extend(outcome.passed_on)
+            return outcome.own
+
+        update = await self._host.rosters.update(account, str(contact), change)
+        if passed_on:
+            self._send_abroad(account, contact, stanza)
+        await self._presence_follows(account, contact, update)
+
+    def _send_abroad(self, account: Account, contact: JID, stanza: bytes) -> None:
+        sender = JID.parse(account.address)
+        try:
+            way = self._host.abroad(contact.domain)
+            if self._host.federation is not None and way is self._host.federation:
+                self._host.federation.keep(stanza, sender, contact)
+            else:
+                way.send(stanza, sender, contact)
+        except StanzaError as error:
+            # What the user decided holds here, whether or not the other server hears of it.
+            log.info("a decision did not go to another server", code=error.code, pii={"contact": contact})
+
+    async def from_abroad(self, account: Account, sender: JID, element: Element) -> None:
+        """Somebody on another server (bare address) subscribes, unsubscribes, grants or denies (RFC 6121 §3)."""
+        host, kind, address = self._host, element.type or "", str(sender)
+        stanza = restamp(element, from_=address, to=account.address)
+        if kind == "subscribe" and len(stanza) > host.settings.limits.max_request_bytes:
+            raise StanzaError(StanzaCondition.NOT_ACCEPTABLE, "a request is not that long")
+        roster = await host.rosters.get(account.id)
+        if address not in roster.contacts and not await host.rosters.has_room_for_strangers(account):
+            # How full a roster is concerns nobody but its owner.
+            log.info("a subscription request was dropped", pii={"address": account.address, "contact": sender})
+            return
+        outcomes: list[Outcome] = []
+
+        def change(own: Contact | None) -> Contact | None:
+            outcome = arrive(kind, own or Contact(address, is_listed=False), stanza)
+            outcomes.append(outcome)
+            return outcome.own
+
+        def deliver() -> None:
+            if outcomes[-1].passed_on:
+                self._deliver(account, kind, stanza)
+
+        update = await host.rosters.update(account, address, change, deliver)
+        if outcomes[-1].is_answered:
+            attrs = {"from": account.address, "to": address, "type": "subscribed"}
+            self._send_abroad(account, sender, xml("presence", attrs))
+        await self._presence_follows(account, sender, update)
+        if outcomes[-1].is_answered and update.before is not None and update.before.state.from_:
+            # Who asks again has forgotten that they may see who is there.
+            host.presences.show(account, sender)
 
     async def _decided(self, account: Account, contact: JID, kind: str, stanza: bytes) -> None:
         # RFC 6121 §8.5.1: for nobody it is silently ignored; the user's own roster knows what they asked for.
@@ -74,11 +135,14 @@ class Subscribing:
         """
         is_account = self._host.router.is_account(contact)
         other = await self._host.stores.directory.find(str(contact)) if is_account else None
+        partings: list[str] = []
 
         def change(own: Contact | None, theirs: Contact | None, _has_room: bool) -> Outcome:
             if own is None or not own.is_listed:
                 # RFC 6121 §2.5.3
                 raise StanzaError(StanzaCondition.ITEM_NOT_FOUND)
+            if not self._host.router.is_local(contact):
+                partings.extend(part_abroad(own).passed_on)
             return part(own, theirs)
 
         def deliver(other: Account, outcome: Outcome) -> None:
@@ -87,6 +151,9 @@ class Subscribing:
                 self._deliver(other, kind, xml("presence", attrs))
 
         await self._apply(account, contact, other, change, deliver)
+        for kind in partings:
+            attrs = {"from": account.address, "to": str(contact), "type": kind}
+            self._send_abroad(account, contact, xml("presence", attrs))
 
     async def _apply(
         self,

@@ -46,7 +46,6 @@ _EXPIRY_TICKS: Final = 15
 _PAGE: Final = 200
 _SUSPECTS_KEPT: Final = 1000
 _SUSPECT_S: Final = 3600.0
-_SUBSCRIPTION: Final = re.compile(rb"""<presence\s(?:[^>]*?\s)?type\s*=\s*["'](?:un)?subscribed?["']""")
 _QUIET: Final = re.compile(rb"""<presence\s(?![^>]*\stype\s*=\s*["']subscribe["'])""")
 
 
@@ -177,9 +176,12 @@ class Federation:
         if not remote or not connection.is_open:
             return None
         incoming, outgoing = self.policy.incoming(remote), self.policy.outgoing(remote)
-        if not isinstance(outgoing, Refusal) and (connection.direction == "out" or connection.link is not None):
-            return None
-        return incoming if isinstance(incoming, Refusal) else None
+        if connection.direction == "out" and isinstance(outgoing, Refusal):
+            return outgoing
+        # On a stream of ours the partner's stanzas are refused one by one, unless they are too many for that.
+        if isinstance(incoming, Refusal) and (connection.direction == "in" or incoming.ends_streams):
+            return incoming
+        return None
 
     async def _expire(self) -> None:
         try:
@@ -196,14 +198,15 @@ class Federation:
     # The way out.
 
     def send(self, stanza: bytes, sender: JID, to: JID) -> None:
-        """See `Abroad.send`. Decisions about subscriptions survive a restart; all else is not stored."""
-        is_kept = _SUBSCRIPTION.match(stanza) is not None
-        link = self._admitted(stanza, sender, to, is_kept=is_kept)
-        if not is_kept:
-            link.send(Parcel(stanza))
-            return
+        """See `Abroad.send`."""
+        self._admitted(stanza, sender, to, is_kept=False).send(Parcel(stanza))
+
+    def keep(self, stanza: bytes, sender: JID, to: JID) -> None:
+        """See `Federated.keep`."""
+        link = self._admitted(stanza, sender, to, is_kept=True)
 
         def stored(outcome: int | StorageUnavailable) -> None:
+            # What could not be stored is sent all the same.
             link.send(Parcel(stanza, 0 if isinstance(outcome, StorageUnavailable) else outcome))
 
         self.outbox.put(link.pair, stanza, stored)
@@ -212,9 +215,11 @@ class Federation:
         """Whether a message may be queued for a partner: asked before it is committed; raises StanzaError."""
         self.outbox.check(to.domain, len(stanza))
         self._admitted(stanza, sender, to, is_kept=True)
+        self.outbox.check(to.domain, len(stanza))
 
     def depart(self, stanza: bytes, sender: JID, to: JID, seq: int) -> None:
         """Send a message that is in the outbox under `seq`."""
+        self.outbox.written(seq, to.domain, len(stanza))
         self.outbox.written(seq, to.domain, len(stanza))
         try:
             self.links.get(Pair(sender.domain, to.domain)).send(Parcel(stanza, seq))
