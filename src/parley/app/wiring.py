@@ -27,6 +27,7 @@ from parley.app.federating import Federating
 from parley.app.live import LiveServer
 from parley.app.operations import Operations
 from parley.app.requests import Document, decode
+from parley.app.text_index import TextFollower
 from parley.app.upkeep import Upkeep
 from parley.app.wall_clock import Boot, WallClock
 from parley.base import log as logs
@@ -49,6 +50,7 @@ from parley.edges.http.uploads import UploadRoutes
 from parley.edges.http.webapp import WebApp
 from parley.edges.http.websocket import WebSocketRoute
 from parley.edges.xmpp import extensions
+from parley.edges.xmpp.archives import text_of
 from parley.edges.xmpp.host import Host, Stores
 from parley.edges.xmpp.server import XmppServer, build_host
 from parley.identity.directory import Directory
@@ -198,7 +200,7 @@ class Server:
         stack.push_async_callback(self._http_stack.aclose)
 
     def _build_host(self) -> Host:
-        storage, settings = self.storage, self.settings
+        storage, settings = self.storage, self._effective()
         slots = Slots(
             storage.uploads,
             self.contents.partials,
@@ -283,10 +285,20 @@ class Server:
         app = App(routes, self.metrics, settings.body_timeout_s, settings.min_body_bytes_per_s)
         return HttpServer(app, _listeners(self.settings), self.supervisor, limits, self.metrics.refused)
 
+    def _effective(self) -> Settings:
+        """The settings without what this machine cannot do."""
+        archive = self.settings.archive
+        if not archive.full_text or self.storage.text_index.is_available:
+            return self.settings
+        return self.settings.model_copy(update={"archive": archive.model_copy(update={"full_text": False})})
+
     def _watch(self) -> None:
         upkeep = Upkeep(lambda: self.settings, self._clock, self.storage.messages, self.contents, self._wall_clock)
         self.supervisor.service("sweep of uploads", upkeep.sweep_uploads)
         self.supervisor.service("sweep of messages", upkeep.sweep_messages)
+        if self.storage.text_index.is_available:
+            follower = TextFollower(self.storage.text_index, text_of, self._clock)
+            self.supervisor.service("index of words", follower.run)
         self.health.add("storage", self._storage_problem)
         self.health.add("xmpp", self._xmpp_problem)
         self.metrics.watch_queue("storage", lambda: self.storage.stats.queued)
@@ -309,6 +321,7 @@ def open_storage(settings: Settings, clock: Clock, on_commit: CommitObserver | N
     limits = settings.limits
     options = StorageOptions(
         is_migrated=not settings.database_path.exists(),
+        has_text_index=settings.archive.enabled and settings.archive.full_text,
         queued_reads=limits.storage_queue_reads,
         writer=WriterLimits(queued_items=limits.storage_queue_items, queued_bytes=limits.storage_queue_bytes),
     )
