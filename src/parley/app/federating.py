@@ -75,7 +75,6 @@ class Federating:
             lambda: self._host.settings.federation,
             self._is_time_believed,
         )
-        await outbox.open()
         tls = ServerTls(settings.tls.certificate, settings.tls.private_key, settings.federation.ca_file)
         nameservers = [(address.host, address.port) for address in settings.federation.nameservers]
         resolver = self._resolver or DnsResolver(nameservers, settings.federation.dns_timeout_s)

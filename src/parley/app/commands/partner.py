@@ -253,7 +253,7 @@ def log(invocation: Invocation, domain: str, limit: int) -> None:
     document = ask(invocation.settings(), PartnerLog(domain, limit))
     lines = [
         f"{each['at']}  {each['agreement']['domain']}  {each['action']} by {each['by']}\n    "
-        + "; ".join(_described(each["agreement"])[1:])
+        + "; ".join(" ".join(line.split()) for line in _described(each["agreement"])[1:])
         for each in document["changes"]
     ]
     invocation.answer(document, "\n".join(lines))

@@ -107,7 +107,9 @@ def test_a_flood_is_slowed_then_cut_and_its_neighbour_notices_nothing() -> None:
         assert bench.passes(domain=other) == 0.0
         assert isinstance(bench.policy.incoming(PARTNER), Permission) == (not bench.policy.cut_s(PARTNER))
     assert 290 < slowed < 310
-    assert verdict == Refusal("flooding", StanzaCondition.RESOURCE_CONSTRAINT, "too much was sent for too long")
+    assert verdict == Refusal(
+        "flooding", StanzaCondition.RESOURCE_CONSTRAINT, "too much was sent for too long", ends_streams=True
+    )
     assert rule_of(bench.policy.incoming(PARTNER)) == "flooding"
     assert rule_of(bench.policy.incoming(f"conference.{PARTNER}")) == "flooding"
     assert isinstance(bench.policy.outgoing(PARTNER), Permission)

@@ -215,11 +215,9 @@ class Federation:
         """Whether a message may be queued for a partner: asked before it is committed; raises StanzaError."""
         self.outbox.check(to.domain, len(stanza))
         self._admitted(stanza, sender, to, is_kept=True)
-        self.outbox.check(to.domain, len(stanza))
 
     def depart(self, stanza: bytes, sender: JID, to: JID, seq: int) -> None:
         """Send a message that is in the outbox under `seq`."""
-        self.outbox.written(seq, to.domain, len(stanza))
         self.outbox.written(seq, to.domain, len(stanza))
         try:
             self.links.get(Pair(sender.domain, to.domain)).send(Parcel(stanza, seq))

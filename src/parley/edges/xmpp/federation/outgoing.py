@@ -11,7 +11,7 @@ import idna
 from parley.base import log as logs
 from parley.edges.xmpp.federation.connection import ServerConnection
 from parley.edges.xmpp.federation.errors import Unreachable
-from parley.edges.xmpp.federation.ports import Pair
+from parley.edges.xmpp.federation.ports import Pair, Refusal
 from parley.protocols.xmpp import s2s
 from parley.protocols.xmpp.errors import StanzaCondition
 from parley.protocols.xmpp.s2s_outgoing import OutgoingStream
@@ -84,7 +84,8 @@ class OutgoingConnection(ServerConnection):
     def _checked(self, wire: ServerWire, stream: OutgoingStream) -> Unreachable | None:
         """What is wrong with the partner's certificate. One that is right vouches for its stanzas as well."""
         problem = self.federation.certificate_problem(self.pair.remote, wire.peer_chain)
-        stream.is_bidi_wanted = problem is None and self._question is None
+        is_heard = not isinstance(self.federation.policy.incoming(self.pair.remote), Refusal)
+        stream.is_bidi_wanted = problem is None and self._question is None and is_heard
         return None if self._is_any_certificate else problem
 
     def negotiate(self, event: s2s.Event) -> None:

@@ -9,7 +9,7 @@ from parley.edges.xmpp.federation.kinds import kind_of
 from parley.edges.xmpp.federation.ports import Direction, Refusal
 from parley.edges.xmpp.origin import Origin
 from parley.protocols.xmpp.element import Element, restamp
-from parley.protocols.xmpp.errors import StanzaError, error_reply, may_be_answered
+from parley.protocols.xmpp.errors import StanzaError, StreamCondition, error_reply, may_be_answered
 from parley.protocols.xmpp.jid import JID
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ class Partner(Origin):
         verdict = federation.policy.stanza(domain, Direction.IN, kind, len(element.raw))
         if isinstance(verdict, Refusal):
             federation.refused(verdict, domain, Direction.IN)
+            if verdict.ends_streams:
+                self._connection.fail(StreamCondition.POLICY_VIOLATION, verdict.text)
+                return
             self.reply_error(element, StanzaError(verdict.condition, verdict.text))
             self.handled(token)
             return

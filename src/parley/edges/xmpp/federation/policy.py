@@ -211,4 +211,4 @@ def _digests(certificates: Iterable[bytes]) -> frozenset[bytes]:
 
 def _refusal(rule: Rule) -> Refusal:
     condition, text = _TOLD[rule]
-    return Refusal(rule.value, condition, text)
+    return Refusal(rule.value, condition, text, ends_streams=rule is Rule.FLOODING)

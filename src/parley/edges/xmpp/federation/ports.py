@@ -52,11 +52,13 @@ class Refusal:
         rule: its stable name in kebab case, for logs, metrics and operators, such as `no-agreement`.
         condition: what the sender of a stanza is told.
         text: for people, in English; sent to the sender, so it names nothing internal.
+        ends_streams: the streams that stanzas come in on are closed: an answer to each would be too much.
     """
 
     rule: str
     condition: StanzaCondition = StanzaCondition.NOT_ALLOWED
     text: str = ""
+    ends_streams: bool = False
 
 
 @dataclass(frozen=True, slots=True)
