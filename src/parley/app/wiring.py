@@ -145,7 +145,7 @@ class Server:
             log.error("nothing was reloaded", reason=str(error))
             return
         self.settings, needs_restart = apply_reload(self.settings, read)
-        self.xmpp.reload(self.settings)
+        self.xmpp.reload(self._effective())
         self.federating.configure()
         self.http.configure(_connection_limits(self.settings))
         self.sign_in.configure(self.settings.login)
@@ -221,6 +221,7 @@ class Server:
             storage.rooms,
             storage.preferences,
             storage.inbox,
+            storage.push,
         )
         return build_host(
             settings,

@@ -171,6 +171,7 @@ class Harness:
                 rooms=self.storage.rooms,
                 preferences=self.storage.preferences,
                 inbox=self.storage.inbox,
+                push=self.storage.push,
             ),
             extensions=load(self.settings),
             new_id=lambda: f"00000000-0000-7000-8000-{next(self._numbers):012x}",

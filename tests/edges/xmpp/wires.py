@@ -192,6 +192,7 @@ async def an_edge(
             storage.rooms,
             storage.preferences,
             storage.inbox,
+            storage.push,
         )
         host = build_host(
             settings,

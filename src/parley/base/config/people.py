@@ -38,6 +38,13 @@ class PersonalSettings(Section):
         ge=0,
         le=100_000,
     )
+    max_held_bytes: int = _setting(
+        262144,
+        "Size of the stanzas held back for such a client; with more, all are sent.",
+        unit="bytes",
+        reload=True,
+        ge=0,
+    )
 
 
 class ContactSettings(Section):

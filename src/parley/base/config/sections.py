@@ -13,6 +13,7 @@ from parley.base.config.admission import ComponentSettings, InvitationSettings
 from parley.base.config.federation import FederationSettings
 from parley.base.config.nodes import PepSettings, PubsubSettings
 from parley.base.config.people import ContactSettings, PersonalSettings, TurnSettings
+from parley.base.config.push import PushSettings
 from parley.base.config.rooms import RoomSettings
 from parley.base.config.section import Section
 from parley.base.config.section import setting as _setting
@@ -477,6 +478,7 @@ class Settings(Section):
     turn: TurnSettings = Field(default_factory=TurnSettings)
     rooms: RoomSettings = Field(default_factory=RoomSettings)
     policy: PolicySettings = Field(default_factory=PolicySettings)
+    push: PushSettings = Field(default_factory=PushSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     components: tuple[ComponentSettings, ...] = _setting((), "External components; see `[[components]]`.")
 

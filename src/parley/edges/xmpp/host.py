@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         UploadSlots,
     )
     from parley.domain.pubsub.ports import NodeStore
+    from parley.domain.push import PushStore
     from parley.domain.rooms.ports import RoomStore
     from parley.edges.xmpp.blocking import Blocking
     from parley.edges.xmpp.extension import Extension
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from parley.edges.xmpp.messages import Messages
     from parley.edges.xmpp.post import Abroad, Federated, Post
     from parley.edges.xmpp.presences import Presences
+    from parley.edges.xmpp.push import Push
     from parley.edges.xmpp.queries import Queries
     from parley.edges.xmpp.requests import Requests
     from parley.edges.xmpp.rosters import Rosters
@@ -65,6 +67,7 @@ class Stores:
     rooms: RoomStore
     preferences: PreferenceStore
     inbox: InboxStore
+    push: PushStore
 
 
 class Host:
@@ -93,6 +96,7 @@ class Host:
     services: Services
     post: Post
     queries: Queries
+    push: Push
     administration: Administration
     federation: Federated | None = None
     """The way to other servers, where there is one."""

@@ -81,6 +81,9 @@ class Requests:
 
     def _response(self, origin: Origin, element: Element, token: int) -> None:
         router = self._host.router
+        if self._host.queries.came(str(origin.sender(element)), element):
+            origin.handled(token)
+            return
         to = JID.parse(element.to) if element.to else None
         if to is not None and router.service(to.domain):
             origin.run(self._to_service(origin, element, to), element, token)

@@ -26,6 +26,7 @@ from parley.edges.xmpp.mail import Mail
 from parley.edges.xmpp.messages import Messages
 from parley.edges.xmpp.post import Post
 from parley.edges.xmpp.presences import Presences
+from parley.edges.xmpp.push import Push
 from parley.edges.xmpp.queries import Queries
 from parley.edges.xmpp.requests import Requests
 from parley.edges.xmpp.rosters import Rosters
@@ -92,6 +93,7 @@ def build_host(
     host.queries = Queries()
     host.services = Services(host)
     host.post = Post(host)
+    host.push = Push(host)
     host.requests = Requests(host)
     is_lowering_refused = settings.policy.unsealed_in_sealed == "refuse"
     host.conversations = Conversations(stores.conversations, is_lowering_refused=is_lowering_refused)
@@ -105,7 +107,7 @@ def build_host(
         keep_archive=settings.archive.enabled,
         rules={**rules, Stage.POLICY: policies},
         raises=host.conversations.raises,
-        followers=(host.conversations.committed, host.messages.route),
+        followers=(host.conversations.committed, host.messages.route, host.push.notify),
     )
     return host
 
