@@ -1,0 +1,261 @@
+"""XEP-0045 §7.2 to §7.7, §7.14 and §10.1: coming, changing, going; rooms that come and go with it."""
+
+from __future__ import annotations
+
+from parley.base.config.rooms import RoomSettings
+
+from .guests import ROOM, WISH, Party, a_party, config, done, error, full, refusal, shown, subject
+
+PASSWORD = f"{WISH[:-2]}><password>open sesame</password></x>"
+
+
+async def test_who_makes_a_room_owns_it_and_nobody_else_is_let_in_before_it_is_configured() -> None:
+    async with a_party("alice", "bob") as party:
+        await party.enter("alice")
+        party["alice"].expect(
+            shown("alice", 110, 201, to="alice", role="moderator", affiliation="owner", jid="alice"),
+            subject("alice"),
+        )
+        await party.enter("bob")
+        party["bob"].expect(error("presence", "item-not-found", "404", "cancel", to="bob", from_=f"{ROOM}/bob"))
+        await party["alice"].ask(config(), done("alice", request="c"))
+        await party.enter("bob")
+        party["bob"].expect(
+            shown("alice", to="bob", role="moderator", affiliation="owner"), shown("bob", 110, to="bob"), subject("bob")
+        )
+        party["alice"].expect(shown("bob", to="alice", jid="bob"))
+
+
+async def test_a_client_that_knows_only_the_older_protocol_gets_a_room_without_being_asked() -> None:
+    async with a_party("alice", "bob") as party:
+        await party.enter("alice", content="")
+        await party.enter("bob", content="")
+        assert len(party["bob"].take()) == 3
+
+
+async def test_a_room_that_is_not_configured_goes_with_its_owner() -> None:
+    for leaving in (f"<presence type='unavailable' to='{ROOM}/alice'/>", "<presence type='unavailable'/>", ""):
+        async with a_party("alice") as party:
+            await party.enter("alice")
+            party.forget()
+            if leaving:
+                await party["alice"].send(leaving)
+            else:
+                cancel = "<x xmlns='jabber:x:data' type='cancel'/>"
+                owner = f"<query xmlns='http://jabber.org/protocol/muc#owner'>{cancel}</query>"
+                await party["alice"].send(f"<iq type='set' id='c' to='{ROOM}'>{owner}</iq>")
+            gone = shown("alice", 110, to="alice", role="none", gone=True, destroy="<destroy/>")
+            taken = [stanza for stanza in party["alice"].take() if ROOM in stanza and "<iq" not in stanza]
+            party["alice"].connection.sent[:] = [stanza.encode() for stanza in taken]
+            party["alice"].expect(gone)
+            assert await party.harness.storage.rooms.find(ROOM) is None
+
+
+async def test_a_nickname_must_be_there_and_be_seen() -> None:
+    async with a_party("alice", "bob") as party:
+        await party["bob"].send(f"<presence to='{ROOM}'>{WISH}</presence>")
+        assert refusal(party["bob"]) == ("modify", "jid-malformed", "400")
+        await party.enter("bob", " ")
+        assert refusal(party["bob"]) == ("modify", "jid-malformed", "400")
+        await party.open("alice")
+        await party.enter("bob", "b" * 129)
+        assert refusal(party["bob"]) == ("modify", "jid-malformed", "400")
+
+
+async def test_a_nickname_belongs_to_one_person() -> None:
+    async with a_party("alice", "bob") as party:
+        await party.open("alice")
+        await party.enter("bob", "alice")
+        party["bob"].expect(error("presence", "conflict", "409", "cancel", to="bob", from_=f"{ROOM}/alice"))
+
+
+async def test_several_clients_of_one_person_share_a_nickname() -> None:
+    async with a_party("alice", "bob") as party:
+        await party.open("alice", "bob")
+        await party.connect("bob/phone")
+        party.forget()
+        await party.enter("bob/phone", "bob")
+        assert len(party["bob/phone"].take()) == 3
+        await party["alice"].send(f"<message type='groupchat' id='m' to='{ROOM}'><body>hi</body></message>")
+        assert len(party["bob"].take()) == len([s for s in party["bob/phone"].take() if "hi" in s]) == 1
+        party.forget()
+        # One goes, the other one stays: to the others the occupant is there still.
+        await party["bob"].send(f"<presence type='unavailable' to='{ROOM}/bob'/>")
+        party["bob"].expect(shown("bob", 110, to="bob", role="none", gone=True))
+        assert not [stanza for stanza in party["alice"].take() if "unavailable" in stanza]
+        await party["bob/phone"].send(f"<presence type='unavailable' to='{ROOM}/bob'/>")
+        party["alice"].expect(shown("bob", to="alice", role="none", jid="bob/phone", gone=True))
+
+
+async def test_a_password_lets_in() -> None:
+    async with a_party("alice", "bob") as party:
+        await party.open("alice", passwordprotectedroom=True, roomsecret="open sesame")
+        await party.enter("bob")
+        party["bob"].expect(error("presence", "not-authorized", "401", "auth", to="bob", from_=f"{ROOM}/bob"))
+        await party.enter("bob", content=PASSWORD.replace("sesame", "barley"))
+        assert refusal(party["bob"]) == ("auth", "not-authorized", "401")
+        await party.enter("bob", content=PASSWORD)
+        assert len(party["bob"].take()) == 3
+
+
+async def test_members_only_lets_members_in() -> None:
+    async with a_party("alice", "bob") as party:
+        await party.open("alice", membersonly=True)
+        await party.enter("bob")
+        party["bob"].expect(error("presence", "registration-required", "407", "auth", to="bob", from_=f"{ROOM}/bob"))
+        await party.affiliate("alice", "bob", "member")
+        await party.enter("bob")
+        assert 'affiliation="member"' in party["bob"].take()[1]
+
+
+async def test_who_is_banned_stays_out_alone_or_with_all_of_the_domain() -> None:
+    async with a_party("alice", "bob") as party:
+        await party.open("alice")
+        await party.affiliate("alice", "bob", "outcast")
+        await party.enter("bob")
+        party["bob"].expect(error("presence", "forbidden", "403", "auth", to="bob", from_=f"{ROOM}/bob"))
+        await party.affiliate("alice", "bob", "none")
+        item = "<item jid='example.org' affiliation='outcast'/>"
+        await party["alice"].send(
+            f"<iq type='set' id='q' to='{ROOM}'><query xmlns='http://jabber.org/protocol/muc#admin'>{item}</query></iq>"
+        )
+        await party.enter("bob")
+        assert refusal(party["bob"]) == ("auth", "forbidden", "403")
+
+
+async def test_a_full_room_has_room_for_owners_and_admins() -> None:
+    async with a_party("alice", "bob", "carol", "dave") as party:
+        await party.open("alice", "bob", maxusers=2)
+        await party.enter("carol")
+        party["carol"].expect(
+            error("presence", "service-unavailable", "503", "wait", to="carol", from_=f"{ROOM}/carol")
+        )
+        await party.affiliate("alice", "dave", "admin")
+        await party.enter("dave")
+        assert refusal_free(party, "dave")
+
+
+def refusal_free(party: Party, name: str) -> bool:
+    taken = party[name].take()
+    return bool(taken) and not any('type="error"' in stanza for stanza in taken)
+
+
+async def test_addresses_show_in_a_room_that_is_not_anonymous() -> None:
+    async with a_party("alice", "bob", "carol") as party:
+        await party.open("alice", "bob", whois="anyone", enablelogging=True)
+        await party.enter("carol")
+        party["carol"].expect(
+            shown("alice", to="carol", role="moderator", affiliation="owner", jid="alice"),
+            shown("bob", to="carol", jid="bob"),
+            shown("carol", 110, 100, 170, to="carol", jid="carol"),
+            subject("carol"),
+        )
+        party["bob"].expect(shown("carol", to="bob", jid="carol"))
+
+
+async def test_who_enters_a_moderated_room_has_no_voice() -> None:
+    async with a_party("alice", "bob", "carol") as party:
+        await party.open("alice", moderatedroom=True)
+        await party.affiliate("alice", "carol", "member")
+        await party.enter("bob")
+        party["alice"].expect(shown("bob", to="alice", role="visitor", jid="bob"))
+        await party.enter("carol")
+        party["alice"].expect(shown("carol", to="alice", affiliation="member", jid="carol"))
+
+
+async def test_presence_is_passed_on_without_what_only_rooms_say() -> None:
+    async with a_party("alice", "bob") as party:
+        await party.open("alice", "bob")
+        forged = "<x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='owner' role='moderator'/></x>"
+        forged += "<occupant-id xmlns='urn:xmpp:occupant-id:0' id='me'/>"
+        content = "<show>xa</show><status>gone where the goblins go</status><c xmlns='urn:c' p:q='1' xmlns:p='urn:p'/>"
+        await party["bob"].send(f"<presence to='{ROOM}/bob'>{content}{forged}</presence>")
+        party["alice"].expect(shown("bob", to="alice", jid="bob", content=content))
+        party["bob"].expect(shown("bob", 110, to="bob", content=content))
+        await party["bob"].send(f"<presence type='unavailable' to='{ROOM}/bob'><status>bye</status></presence>")
+        bye = "<status>bye</status>"
+        party["alice"].expect(shown("bob", to="alice", role="none", jid="bob", gone=True, content=bye))
+
+
+async def test_another_nickname() -> None:
+    async with a_party("alice", "bob") as party:
+        await party.open("alice", "bob")
+        await party["bob"].send(f"<presence to='{ROOM}/robert'/>")
+        party["alice"].expect(
+            shown("bob", 303, to="alice", jid="bob", new_nick="robert", gone=True),
+            shown("robert", to="alice", jid="bob"),
+        )
+        party["bob"].expect(
+            shown("bob", 110, 303, to="bob", new_nick="robert", gone=True), shown("robert", 110, to="bob")
+        )
+        await party["bob"].send(f"<presence to='{ROOM}/alice'/>")
+        party["bob"].expect(error("presence", "conflict", "409", "cancel", to="bob", from_=f"{ROOM}/alice"))
+        await party["alice"].send(f"<presence to='{ROOM}/bob'/>")
+        assert "303" in party["alice"].take()[0]
+
+
+async def test_who_is_gone_is_in_no_room() -> None:
+    async with a_party("alice", "bob") as party:
+        await party.open("alice", "bob")
+        party["bob"].session.end()
+        await party.harness.settle()
+        party["alice"].expect(shown("bob", to="alice", role="none", jid="bob", gone=True))
+
+
+async def test_unavailable_presence_of_strangers_is_ignored() -> None:
+    async with a_party("alice", "bob") as party:
+        await party["bob"].ask(f"<presence type='unavailable' to='{ROOM}/bob'/>")
+        await party.open("alice")
+        await party["bob"].ask(f"<presence type='unavailable' to='{ROOM}/alice'/>")
+        party["alice"].expect()
+
+
+async def test_a_room_stays_when_it_is_empty_if_its_owner_wants() -> None:
+    for is_persistent in (False, True):
+        async with a_party("alice") as party:
+            await party.open("alice", persistentroom=is_persistent)
+            await party["alice"].send(f"<presence type='unavailable' to='{ROOM}/alice'/>")
+            assert (await party.harness.storage.rooms.find(ROOM) is not None) is is_persistent
+            party.forget()
+            await party.enter("alice")
+            assert ("201" in party["alice"].take()[0]) is not is_persistent
+
+
+async def test_who_asks_to_enter_again_is_told_everything_again() -> None:
+    async with a_party("alice", "bob") as party:
+        await party.open("alice", "bob")
+        await party.enter("bob")
+        assert len(party["bob"].take()) == 3
+        party["alice"].expect()
+
+
+async def test_who_may_make_rooms_is_a_setting() -> None:
+    async with a_party("alice", rooms=RoomSettings(creation="admins")) as party:
+        await party.enter("alice")
+        party["alice"].connection.sent[:] = [party["alice"].connection.sent[0]]
+        assert refusal(party["alice"]) == ("cancel", "not-allowed", "405")
+    async with a_party("alice", rooms=RoomSettings(max_rooms_per_account=1)) as party:
+        await party.open("alice")
+        await party.enter("alice", room="other@conference.example.org")
+        assert refusal(party["alice"]) == ("wait", "resource-constraint", "500")
+
+
+async def test_roles_whose_presence_is_not_broadcast() -> None:
+    async with a_party("alice", "bob", "carol") as party:
+        await party.open("alice", "bob", moderatedroom=True, presencebroadcast=["moderator", "participant"])
+        await party.enter("carol")
+        party["alice"].expect(shown("carol", to="alice", role="visitor", jid="carol"))
+        party["bob"].expect()
+        assert [stanza for stanza in party["carol"].take() if "/bob" in stanza] == []
+        item = "<item nick='carol' role='participant'/>"
+        await party["alice"].send(
+            f"<iq type='set' id='q' to='{ROOM}'><query xmlns='http://jabber.org/protocol/muc#admin'>{item}</query></iq>"
+        )
+        party["bob"].expect(shown("carol", to="bob", by="alice"))
+
+
+async def test_who_is_inside_is_stored_for_after_a_restart() -> None:
+    async with a_party("alice") as party:
+        await party.open("alice")
+        rooms = await party.harness.storage.rooms.occupants()
+        assert [(one.session, one.nick) for one in rooms] == [(full("alice"), "alice")]
