@@ -189,7 +189,7 @@ async def test_8_2_5_2_what_cannot_be(values: dict[str, str | list[str]]) -> Non
     async with a_service() as (_, owner, _reader):
         await owner.send(create("n"))
         before = await config_of(owner, owners("get", "<configure node='n'/>"))
-        await refused(owner, configure("n", title="T", **values), error("not-acceptable", "modify"))
+        await refused(owner, configure("n", description="D", **values), error("not-acceptable", "modify"))
         assert await config_of(owner, owners("get", "<configure node='n'/>")) == before
 
 
