@@ -133,16 +133,16 @@ class Subscribing:
         Raises:
             StanzaError: there is no such item.
         """
+        if not self._host.router.is_local(contact):
+            await self._remove_abroad(account, contact)
+            return
         is_account = self._host.router.is_account(contact)
         other = await self._host.stores.directory.find(str(contact)) if is_account else None
-        partings: list[str] = []
 
         def change(own: Contact | None, theirs: Contact | None, _has_room: bool) -> Outcome:
             if own is None or not own.is_listed:
                 # RFC 6121 §2.5.3
                 raise StanzaError(StanzaCondition.ITEM_NOT_FOUND)
-            if not self._host.router.is_local(contact):
-                partings.extend(part_abroad(own).passed_on)
             return part(own, theirs)
 
         def deliver(other: Account, outcome: Outcome) -> None:
@@ -151,9 +151,22 @@ class Subscribing:
                 self._deliver(other, kind, xml("presence", attrs))
 
         await self._apply(account, contact, other, change, deliver)
+
+    async def _remove_abroad(self, account: Account, contact: JID) -> None:
+        partings: list[str] = []
+
+        def change(own: Contact | None) -> Contact | None:
+            if own is None or not own.is_listed:
+                # RFC 6121 §2.5.3
+                raise StanzaError(StanzaCondition.ITEM_NOT_FOUND)
+            partings.extend(part_abroad(own).passed_on)
+            return None
+
+        update = await self._host.rosters.update(account, str(contact), change)
         for kind in partings:
             attrs = {"from": account.address, "to": str(contact), "type": kind}
             self._send_abroad(account, contact, xml("presence", attrs))
+        await self._presence_follows(account, contact, update)
 
     async def _apply(
         self,

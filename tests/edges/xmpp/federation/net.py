@@ -20,7 +20,7 @@ from parley.edges.xmpp.federation.federation import Federation
 from parley.edges.xmpp.federation.outbox import QueueOutbox
 from parley.edges.xmpp.federation.ports import Direction, Kind, Permission, Refusal
 
-_TIME_S = 20.0
+_TIME_S = 10.0
 
 
 class Names:

@@ -38,6 +38,8 @@ class Parcel:
     seq: int = 0
     losses: int = 0
     """How many connections were lost while it was the first that was not acknowledged."""
+    is_ready: bool = True
+    """It may leave: what is to be stored first waits for that, and what stands behind it with it."""
 
 
 class ServerConnection(ABC):

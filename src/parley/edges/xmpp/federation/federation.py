@@ -112,9 +112,7 @@ class Federation:
 
         Raises:
             ConfigError: an address cannot be listened at.
-            StorageUnavailable: what waits cannot be read.
         """
-        await self.outbox.open()
         self.tls.trust(self.policy.authorities())
         await self.listener.open()
         self.host.federation = self
@@ -204,12 +202,16 @@ class Federation:
     def keep(self, stanza: bytes, sender: JID, to: JID) -> None:
         """See `Federated.keep`."""
         link = self._admitted(stanza, sender, to, is_kept=True)
+        parcel = Parcel(stanza, is_ready=False)
 
         def stored(outcome: int | StorageUnavailable) -> None:
             # What could not be stored is sent all the same.
-            link.send(Parcel(stanza, 0 if isinstance(outcome, StorageUnavailable) else outcome))
+            parcel.seq = 0 if isinstance(outcome, StorageUnavailable) else outcome
+            parcel.is_ready = True
+            link.flush()
 
         self.outbox.put(link.pair, stanza, stored)
+        link.send(parcel)
 
     def check(self, stanza: bytes, sender: JID, to: JID) -> None:
         """Whether a message may be queued for a partner: asked before it is committed; raises StanzaError."""

@@ -66,12 +66,11 @@ class Link:
         """Send what waits, as far as the connection takes it."""
         connection = self.connection
         while self._queue and connection is not None and connection.is_open and connection.has_room:
-            connection.transmit(self._taken())
-
-    def _taken(self) -> Parcel:
-        parcel = self._queue.popleft()
-        self._queued_bytes -= len(parcel.stanza)
-        return parcel
+            if not self._queue[0].is_ready:
+                return
+            parcel = self._queue.popleft()
+            self._queued_bytes -= len(parcel.stanza)
+            connection.transmit(parcel)
 
     def delivered(self, parcels: Iterable[Parcel]) -> None:
         """The partner has these."""
@@ -175,8 +174,12 @@ class Link:
             retry_in_s=round(self._retry_at - self._federation.host.clock.monotonic(), 1),
         )
         self._federation.host.metrics.refused(problem.code)
-        given_up = [parcel for parcel in self._queue if problem.is_final or not parcel.seq]
-        self._queue = deque(() if problem.is_final else (parcel for parcel in self._queue if parcel.seq))
+        parcels = list(self._queue)
+        given_up: list[Parcel] = []
+        self._queue.clear()
+        for parcel in parcels:
+            is_kept = not parcel.is_ready or (parcel.seq and not problem.is_final)
+            (self._queue if is_kept else given_up).append(parcel)
         self._queued_bytes = sum(len(parcel.stanza) for parcel in self._queue)
         self._bounce(given_up, problem)
 

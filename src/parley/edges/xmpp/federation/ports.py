@@ -127,10 +127,6 @@ class Outbox(Protocol):
     Stanzas are complete, with `from` and `to`, in canonical outer form (see `element.py`).
     """
 
-    async def open(self) -> None:
-        """Learn what waits from earlier runs; called before anything else. Raises StorageUnavailable."""
-        ...
-
     def check(self, remote: str, size_bytes: int) -> None:
         """Whether one more stanza may wait for a partner; raises StanzaError(resource-constraint)."""
         ...
