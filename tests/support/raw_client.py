@@ -33,6 +33,8 @@ class RawClient:
         self._address = (host, port)
         self.domain = domain
         self.jid = ""
+        self.account = ""
+        """Who the stream's header says it is from."""
         self.sm_id = ""
         self._numbers = itertools.count(1)
         self._elements: asyncio.Queue[etree._Element | None] = asyncio.Queue()
@@ -53,9 +55,10 @@ class RawClient:
         self._parser = etree.XMLPullParser(events=("start", "end"), resolve_entities=False)
         self._depth = 0
         self._pump = asyncio.get_running_loop().create_task(self._read())
+        from_ = f" from='{self.account}'" if self.account else ""
         self.send(
-            f"<?xml version='1.0'?><stream:stream to='{self.domain}' version='1.0' xmlns='jabber:client' "
-            f"xmlns:stream='{STREAMS}'>"
+            f"<?xml version='1.0'?><stream:stream to='{self.domain}'{from_} "
+            f"version='1.0' xmlns='jabber:client' xmlns:stream='{STREAMS}'>"
         )
         self.features = await self.recv()
         return self.features
@@ -163,6 +166,12 @@ class RawClient:
     def local_port(self) -> int:
         port: int = self._writer.get_extra_info("sockname")[1]
         return port
+
+    @property
+    def certificate(self) -> bytes:
+        """The server's certificate (DER)."""
+        der: bytes = self._writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        return der
 
     async def close(self) -> None:
         if self._pump is not None:
