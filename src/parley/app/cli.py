@@ -14,6 +14,7 @@ from parley.app.commands.init import init
 from parley.app.commands.invite import invite
 from parley.app.commands.migrate import migrate
 from parley.app.commands.partner import partner
+from parley.app.commands.push import push
 from parley.app.commands.serve import serve
 from parley.app.commands.user import user
 
@@ -34,5 +35,5 @@ def main() -> None:
     """
 
 
-for command in (init, check, serve, user, device, invite, partner, backup, migrate, demo):
+for command in (init, check, serve, user, device, invite, partner, push, backup, migrate, demo):
     main.add_command(command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from parley.domain.partners.agreements import Agreement
     from parley.domain.ports import AccountDirectory, RosterStore
     from parley.edges.xmpp.host import Host
+    from parley.edges.xmpp.push import Outcome
 
 log = logs.get(__name__)
 
@@ -47,6 +49,7 @@ class LiveServer:
         """Forget what is remembered of the account."""
         self._directory.forget(account.address)
         self._host.rosters.forget(account.id)
+        self._host.push.forget(account.id)
 
     def resources(self, address: str) -> Collection[str]:
         """The resources of the account's sessions, those that wait to be resumed included."""
@@ -73,6 +76,12 @@ class LiveServer:
     def nodes_changed(self, account_id: int) -> None:
         """Forget what is remembered of the account's nodes."""
         self._host.memory(Nodes).forget(account_id)
+
+    async def push(self, account: Account) -> Sequence[Outcome]:
+        """Wake all devices of the account and wait for what their push services say."""
+        push = self._host.push
+        known = await push.of(account.id)
+        return await asyncio.gather(*(push.send(account.id, account.address, each) for each in known))
 
     def partners_changed(self, agreements: Sequence[Agreement]) -> int:
         """Let the streams to partners know, which ends those that may be no longer."""
@@ -101,6 +110,8 @@ class LiveServer:
         ]
         for session in sessions:
             session.close(condition, reason)
+        # Devices that were revoked are woken no more.
+        self._host.push.forget(account.id)
         return len(sessions)
 
 
@@ -134,6 +145,10 @@ class NobodyLive:
 
     def nodes_changed(self, account_id: int) -> None:
         """Nothing is remembered."""
+
+    async def push(self, account: Account) -> Sequence[Outcome]:
+        """Nobody is here to send anything."""
+        return ()
 
     def partners_changed(self, agreements: Sequence[Agreement]) -> int:
         """Nobody is here."""

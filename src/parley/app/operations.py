@@ -11,6 +11,7 @@ from parley.app import requests
 from parley.app.addresses import parse_address, parse_new_address
 from parley.app.inviting import Inviting, uri_of
 from parley.app.partnering import Partnering
+from parley.app.pushing import Pushing
 from parley.domain.administration import Wish
 from parley.domain.errors import NotFound
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from parley.domain.partners.ports import OutgoingQueue, PartnerStore
     from parley.domain.ports import AccountStore, DeviceStore, RosterStore, UploadStore
     from parley.domain.pubsub.ports import NodeStore
+    from parley.domain.push import PushStore
+    from parley.edges.xmpp.push import Outcome
 
 
 _NO_LIMIT: Final = sys.maxsize
@@ -59,6 +62,10 @@ class Live(Protocol):
 
     async def removed(self, account: Account) -> None:
         """The account is gone; its files are to follow."""
+        ...
+
+    async def push(self, account: Account) -> Sequence[Outcome]:
+        """Wake all devices of the account and wait for what their push services say."""
         ...
 
     def partners_changed(self, agreements: Sequence[Agreement]) -> int:
@@ -97,6 +104,11 @@ class Stores(Protocol):
     @property
     def invitations(self) -> InvitationStore:
         """Invitations."""
+        ...
+
+    @property
+    def push(self) -> PushStore:
+        """Push registrations."""
         ...
 
     @property
@@ -144,6 +156,7 @@ class Operations:
             requests.CreateInvitation: self._create_invitation,
             requests.ListInvitations: self._list_invitations,
             requests.RevokeInvitation: self._revoke_invitation,
+            **Pushing(stores.push, live, self._find).handlers,
             **Partnering(stores.partners, stores.outgoing, clock, domains, live).handlers,
         }
 

@@ -190,6 +190,22 @@ class PartnerLog:
     kind: Literal["partner-log"] = "partner-log"
 
 
+@dataclass(frozen=True, slots=True)
+class ListPush:
+    """Say which devices of an account are to be woken, and by which services."""
+
+    address: str
+    kind: Literal["push-list"] = "push-list"
+
+
+@dataclass(frozen=True, slots=True)
+class TestPush:
+    """Wake all devices of an account, and say what became of it."""
+
+    address: str
+    kind: Literal["push-test"] = "push-test"
+
+
 Request = (
     AddUsers
     | FindTaken
@@ -204,6 +220,8 @@ Request = (
     | CreateInvitation
     | ListInvitations
     | RevokeInvitation
+    | ListPush
+    | TestPush
     | ListPartners
     | ShowPartner
     | AddPartner
