@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
 from parley.domain.errors import NotFound
-from parley.domain.messages import ArchiveQuery
+from parley.domain.messages import ArchiveQuery, Direction
 
-from ..people import BOB, CAROL, AnyStorage, append, entry, message, two_people
+from ..people import ALICE, BOB, CAROL, AnyStorage, append, entry, message, two_people
 from .archive_model import Archived, expected_page, summary
 
 PEERS = (BOB, CAROL, BOB, BOB, CAROL, BOB, CAROL)
@@ -36,6 +37,51 @@ async def test_every_page(storage: AnyStorage) -> None:
     )
     for peer, (start, end), after, before, is_backward, limit in combined:
         query = ArchiveQuery(owner, peer, start, end, after, before, (), is_backward, limit)
+        assert summary(await storage.messages.page(query)) == expected_page(archive, query), query
+
+
+async def test_every_page_of_a_range(storage: AnyStorage) -> None:
+    owner, archive = await _archive(storage)
+    ends = (None, archive[1].id, archive[4].id)
+    for newer, older, after, before, peer, is_backward, limit in itertools.product(
+        ends, ends, ends, ends, (None, BOB), (False, True), (0, 2, 50)
+    ):
+        query = ArchiveQuery(
+            owner, peer, 20, 50, after, before, (), is_backward, limit, newer_than=newer, older_than=older
+        )
+        assert summary(await storage.messages.page(query)) == expected_page(archive, query), query
+        query = replace(query, ids=tuple(message.id for message in archive[1:6]), start=None)
+        assert summary(await storage.messages.page(query)) == expected_page(archive, query), query
+
+
+async def test_every_page_by_number(storage: AnyStorage) -> None:
+    owner, archive = await _archive(storage)
+    for index, limit, peer, newer, named in itertools.product(
+        (0, 1, 3, 6, 7, 8, 100), (0, 2, 50), (None, BOB), (None, archive[2].id), (False, True)
+    ):
+        ids = tuple(message.id for message in archive[:5]) if named else ()
+        query = ArchiveQuery(owner, peer, ids=ids, limit=limit, newer_than=newer, index=index)
+        assert summary(await storage.messages.page(query)) == expected_page(archive, query), query
+
+
+async def test_every_page_with_a_device(storage: AnyStorage) -> None:
+    alice, _ = await two_people(storage)
+    devices = ("desk", "phone", "desk", "", "phone", "desk")
+    archive = []
+    for number, device in enumerate(devices):
+        full = f"{BOB}/{device}" if device else BOB
+        is_sent = number % 2 == 0
+        sender, recipient = (f"{ALICE}/home", full) if is_sent else (full, f"{ALICE}/home")
+        direction = Direction.OUT if is_sent else Direction.IN
+        new = message(entry(alice, BOB, direction), at=number, sender=sender, recipient=recipient)
+        (appended,) = await append(storage, new)
+        archive.append(Archived(appended.seq, new.id, number, BOB, (sender, recipient)))
+    for device, is_backward, limit, after in itertools.product(
+        ("", f"{BOB}/desk", f"{BOB}/phone", f"{BOB}/gone"), (False, True), (0, 1, 2, 50), (None, archive[2].id)
+    ):
+        query = ArchiveQuery(alice, BOB, device=device, is_backward=is_backward, limit=limit, after_id=after)
+        assert summary(await storage.messages.page(query)) == expected_page(archive, query), query
+        query = replace(query, ids=tuple(each.id for each in archive))
         assert summary(await storage.messages.page(query)) == expected_page(archive, query), query
 
 
@@ -79,6 +125,8 @@ async def test_unknown_ids(storage: AnyStorage, unknown: str) -> None:
     for query in (
         ArchiveQuery(owner, after_id=unknown),
         ArchiveQuery(owner, before_id=unknown),
+        ArchiveQuery(owner, newer_than=unknown),
+        ArchiveQuery(owner, older_than=unknown),
         ArchiveQuery(owner, ids=(archive[0].id, unknown)),
     ):
         with pytest.raises(NotFound) as refused:
