@@ -23,6 +23,17 @@ from parley.storage.memory.store import MemoryStorage
 DAY_US = 24 * 3600 * 1_000_000
 
 
+class RecordingRooms:
+    """Archives of rooms that note what is purged; three messages are too old."""
+
+    def __init__(self) -> None:
+        self.purged: list[int] = []
+
+    async def purge(self, before: int) -> int:
+        self.purged.append(before)
+        return 3
+
+
 class RecordingLog:
     """A message log that notes what is purged; each sweep finds what it was given."""
 
@@ -30,6 +41,7 @@ class RecordingLog:
         self.purged: list[tuple[int | None, int]] = []
         self.swept: list[tuple[int, int | None]] = []
         self.found = found
+        self.rooms = RecordingRooms()
 
     async def purge(self, account_id: int | None, before: int) -> int:
         self.purged.append((account_id, before))
@@ -54,7 +66,7 @@ def upkeep(settings: Settings, clock: VirtualClock, log: RecordingLog, kept: Con
     path = settings.data_dir / "clock"
     path.parent.mkdir(exist_ok=True)
     wall_clock = WallClock(path, clock, clock.monotonic, "boot", lambda: settings.limits)
-    return Upkeep(lambda: settings, clock, log, kept, wall_clock)  # type: ignore[arg-type]
+    return Upkeep(lambda: settings, clock, log, log.rooms, kept, wall_clock)  # type: ignore[arg-type]
 
 
 def contents(tmp_path: Path, pool: ThreadPoolExecutor, storage: MemoryStorage, clock: VirtualClock) -> Contents:
@@ -68,8 +80,9 @@ async def test_archives_are_purged_by_age(tmp_path, pool):
     assert await for_ever.purge_archives() == 0
     assert log.purged == []
     month = upkeep(settings(tmp_path, archive={"retention_days": 30}), clock, log, kept)
-    assert await month.purge_archives() == 1
+    assert await month.purge_archives() == 1 + 3
     assert log.purged == [(None, clock.now_us() - 30 * DAY_US)]
+    assert log.rooms.purged == [clock.now_us() - 30 * DAY_US]
 
 
 async def test_delivered_messages_go_piece_by_piece_but_not_the_latest(tmp_path, pool):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from parley.base.clock import Clock
     from parley.base.config import Settings
     from parley.domain.ports import MessageLog
+    from parley.domain.rooms.ports import RoomStore
 
 log = logs.get(__name__)
 
@@ -33,21 +34,24 @@ class Upkeep:
         settings: returns the settings in force.
         clock: for times and pauses.
         messages: the log.
+        rooms: the archives of rooms.
         contents: the uploads.
         wall_clock: asked before something is deleted for its age.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - the composition root alone makes one
         self,
         settings: Callable[[], Settings],
         clock: Clock,
         messages: MessageLog,
+        rooms: RoomStore,
         contents: Contents,
         wall_clock: WallClock,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._messages = messages
+        self._rooms = rooms
         self._contents = contents
         self._wall_clock = wall_clock
 
@@ -75,11 +79,12 @@ class Upkeep:
             log.info("swept uploads", expired=swept.expired, contents=swept.contents)
 
     async def purge_archives(self) -> int:
-        """Delete what is older than `archive.retention_days`; returns how many mailbox entries."""
+        """Delete what is older than `archive.retention_days`; returns how many mailbox entries and rooms' messages."""
         days = self._settings().archive.retention_days
         if not days:
             return 0
-        return await self._messages.purge(None, self._clock.now_us() - days * _DAY_S * _SECOND)
+        before = self._clock.now_us() - days * _DAY_S * _SECOND
+        return await self._messages.purge(None, before) + await self._rooms.purge(before)
 
     async def sweep_delivered(self) -> int:
         """Delete delivered messages that no archive keeps; returns how many.

@@ -294,7 +294,14 @@ class Server:
         return self.settings.model_copy(update={"archive": archive.model_copy(update={"full_text": False})})
 
     def _watch(self) -> None:
-        upkeep = Upkeep(lambda: self.settings, self._clock, self.storage.messages, self.contents, self._wall_clock)
+        upkeep = Upkeep(
+            lambda: self.settings,
+            self._clock,
+            self.storage.messages,
+            self.storage.rooms,
+            self.contents,
+            self._wall_clock,
+        )
         self.supervisor.service("sweep of uploads", upkeep.sweep_uploads)
         self.supervisor.service("sweep of messages", upkeep.sweep_messages)
         if self.storage.text_index.is_available:

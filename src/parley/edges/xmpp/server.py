@@ -17,6 +17,7 @@ from parley.base.net.websocket import Receive, Scope, Send, WebSocketDriver
 from parley.domain.archive.preferences import Archiving, Keep
 from parley.domain.conversations import Conversations
 from parley.domain.pipeline import Pipeline, Rule, Stage
+from parley.edges.xmpp.acquaintances import Acquaintances
 from parley.edges.xmpp.blocking import Blocking
 from parley.edges.xmpp.extension import Extension
 from parley.edges.xmpp.host import Host, Stores
@@ -29,6 +30,7 @@ from parley.edges.xmpp.presences import Presences
 from parley.edges.xmpp.push import Push
 from parley.edges.xmpp.queries import Queries
 from parley.edges.xmpp.requests import Requests
+from parley.edges.xmpp.rooms.service import restore_rooms
 from parley.edges.xmpp.rosters import Rosters
 from parley.edges.xmpp.router import Router
 from parley.edges.xmpp.services import Services
@@ -87,6 +89,7 @@ def build_host(
     is_fixed = settings.archive.preferences == "fixed"
     host.archiving = Archiving(None if is_fixed else stores.preferences, Keep(settings.archive.default))
     host.keeping = Keeping(host.archiving, host.rosters)
+    host.acquaintances = Acquaintances(host)
     host.mail = Mail(host)
     host.messages = Messages(host)
     host.presences = Presences(host)
@@ -107,7 +110,7 @@ def build_host(
         keep_archive=settings.archive.enabled,
         rules={**rules, Stage.POLICY: policies},
         raises=host.conversations.raises,
-        followers=(host.conversations.committed, host.messages.route, host.push.notify),
+        followers=(host.conversations.committed, host.acquaintances.committed, host.messages.route, host.push.notify),
     )
     return host
 
@@ -140,6 +143,7 @@ class XmppServer:
         count = await self._host.journal.restore()
         if count:
             log.info("sessions of the last run may be resumed", count=count)
+        await restore_rooms(self._host)
         for address in settings.c2s:
             await self._listen("xmpp.c2s", address, self._listeners["tcp"], is_tls=False)
         for address in settings.c2s_tls:

@@ -1,4 +1,4 @@
-"""XEP-0045 §7.2.13 to §7.5 and §8.1: what is said to all, to one, and what was said before; XEP-0421, 0359, 0424, 0425."""
+"""XEP-0045 §7.2.13 to §7.5, §8.1: what is said to all, to one, and what was said before; XEP-0421, 0359, 0424, 0425."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""XEP-0045 §10.1, §10.2, §10.9, §6 and §7.8 to §7.11: options, the end, what is told of rooms, invitations, nicknames."""
+"""XEP-0045 §10.1, §10.2, §10.9, §6, §7.8 to §7.11: options, the end, what is told of rooms, invitations, nicknames."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from parley.base import log as logs
@@ -107,13 +107,13 @@ class LiveRoom:
 
     # What is kept.
 
-    def keep(self, work: Coroutine[Any, Any, Any]) -> None:
+    def keep(self, work: Callable[..., Awaitable[Any]], *args: Any) -> None:
         """Write something that nobody waits for; what is written for a room is written in the order of the calls."""
-        self.host.supervisor.spawn("room", self._keep(work))
+        self.host.supervisor.spawn("room", self._keep(work, args))
 
-    async def _keep(self, work: Coroutine[Any, Any, Any]) -> None:
+    async def _keep(self, work: Callable[..., Awaitable[Any]], args: tuple[Any, ...]) -> None:
         try:
-            await work
+            await work(*args)
         except StorageUnavailable as error:
             log.warning("a room's state is not stored", code=error.code, pii={"room": self.room.address})
 
@@ -121,7 +121,7 @@ class LiveRoom:
         """Remember an occupant's clients for after a restart."""
         for session, said in occupant.sessions.items():
             stored = StoredOccupant(self.room.address, session, occupant.nick, occupant.role, said)
-            self.keep(self.host.stores.rooms.put_occupant(stored))
+            self.keep(self.host.stores.rooms.put_occupant, stored)
 
     # Presence of occupants.
 
@@ -185,7 +185,7 @@ class LiveRoom:
         for session in gone:
             self._buckets.pop(session, None)
             self.rooms.went(session, self)
-        self.keep(self.host.stores.rooms.drop_occupants(self.room.address, gone))
+        self.keep(self.host.stores.rooms.drop_occupants, self.room.address, gone)
 
     def tell_absent(self, event: Absent) -> None:
         """The affiliation of somebody who is not inside changed: those who see addresses may know (§9)."""

@@ -200,7 +200,7 @@ class Rooms:
         self._live.pop(name, None)
         self._idle.pop(name, None)
         self._doomed.add(name)
-        live.keep(self._bury(name))
+        live.keep(self._bury, name)
 
     async def destroy(self, live: LiveRoom) -> None:
         """As `dissolve`, and returns when it is committed; raises StorageUnavailable, and then the room stays."""

@@ -1,0 +1,181 @@
+"""What outlives the process, and who is elsewhere: restarts, people of other servers, errors that come back."""
+
+from __future__ import annotations
+
+from parley.edges.xmpp.origin import Origin
+from parley.edges.xmpp.rooms.service import Rooms, restore_rooms
+from parley.protocols.xmpp.element import Element, restamp
+from parley.protocols.xmpp.errors import StanzaCondition, StanzaError, error_reply
+from parley.protocols.xmpp.jid import JID
+
+from ..harness import Harness, is_same
+from .guests import ROOM, WISH, Party, a_party, said, shown
+
+DAVE = "dave@elsewhere.example/home"
+
+
+class Elsewhere:
+    """The way to another server, and its stream to us."""
+
+    def __init__(self, harness: Harness) -> None:
+        self.sent: list[str] = []
+        self.is_down = False
+        self.harness = harness
+        self.stream = Stream(harness, self)
+        harness.host.federation = self
+
+    def send(self, stanza: bytes, sender: JID, to: JID) -> None:
+        if self.is_down:
+            raise StanzaError(StanzaCondition.REMOTE_SERVER_TIMEOUT)
+        self.sent.append(stanza.decode())
+
+    async def say(self, stanza: str) -> None:
+        self.stream.take(Element.from_bytes(stanza.encode()), 0)
+        await self.harness.settle()
+
+    def expect(self, *stanzas: str) -> None:
+        taken, self.sent = self.sent, []
+        assert len(taken) == len(stanzas)
+        assert all(map(is_same, taken, stanzas)), (taken, stanzas)
+
+
+class Stream(Origin):
+    """A partner's server."""
+
+    is_ended = False
+
+    def __init__(self, harness: Harness, elsewhere: Elsewhere) -> None:
+        super().__init__(harness.host, None)
+        self._elsewhere = elsewhere
+
+    def sender(self, element: Element) -> JID:
+        return JID.parse(element.from_ or "")
+
+    def stamped(self, element: Element, *, to: str | None, from_: str | None = None) -> bytes:
+        return restamp(element, to=to, from_=from_ or element.from_)
+
+    def answer(self, stanza: bytes) -> None:
+        self._elsewhere.sent.append(stanza.decode())
+
+    def reply_error(self, element: Element, error: StanzaError) -> None:
+        self.answer(error_reply(element, error))
+
+    def handled(self, token: int) -> None:
+        """Nobody counts."""
+
+    def hold(self, reason: str) -> None:
+        """Nothing is read."""
+
+    def go_on(self, reason: str) -> None:
+        """Nothing is read."""
+
+    def done(self) -> None:
+        """Nobody waits."""
+
+
+def dave(nick: str, *codes: int, **more: object) -> str:
+    """Presence to dave."""
+    return shown(nick, *codes, to="alice", **more).replace("to='alice@example.org/r'", f"to='{DAVE}'")  # type: ignore[arg-type]
+
+
+async def _with_dave(party: Party) -> Elsewhere:
+    elsewhere = Elsewhere(party.harness)
+    await party.open("alice", whois="moderators")
+    await elsewhere.say(f"<presence from='{DAVE}' to='{ROOM}/dave'>{WISH}</presence>")
+    party.forget()
+    return elsewhere
+
+
+async def test_people_of_other_servers_are_occupants_like_others() -> None:
+    async with a_party("alice") as party:
+        elsewhere = await _with_dave(party)
+        assert len(elsewhere.sent) == 3
+        elsewhere.sent.clear()
+        await elsewhere.say(f"<message type='groupchat' id='m' from='{DAVE}' to='{ROOM}'><body>hi</body></message>")
+        party["alice"].expect(said("dave", "<body>hi</body>", to="alice"))
+        assert "<body>hi</body>" in elsewhere.sent[0]
+        elsewhere.sent.clear()
+        await elsewhere.say(f"<presence type='unavailable' from='{DAVE}' to='{ROOM}/dave'/>")
+        elsewhere.expect(dave("dave", 110, role="none", gone=True))
+
+
+async def test_people_of_other_servers_make_no_rooms_unless_they_may() -> None:
+    async with a_party("alice") as party:
+        elsewhere = Elsewhere(party.harness)
+        await elsewhere.say(f"<presence from='{DAVE}' to='{ROOM}/dave'>{WISH}</presence>")
+        assert "not-allowed" in elsewhere.sent[0]
+
+
+GONE = "<error type='cancel'><{} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+
+
+async def test_who_cannot_be_reached_is_put_out() -> None:
+    for kind, error in (("presence", "item-not-found"), ("message", "remote-server-timeout")):
+        async with a_party("alice") as party:
+            elsewhere = await _with_dave(party)
+            bounced = f"<{kind} type='error' from='{DAVE}' to='{ROOM}/alice'>{{}}</{kind}>"
+            await elsewhere.say(bounced.format(GONE.format("not-acceptable")))
+            party["alice"].expect()
+            await elsewhere.say(bounced.format(GONE.format(error)))
+            (presence,) = party["alice"].take()
+            assert 'code="307"' in presence
+            assert 'code="333"' in presence
+
+
+async def test_who_cannot_be_sent_to_is_put_out() -> None:
+    async with a_party("alice", "bob") as party:
+        elsewhere = await _with_dave(party)
+        elsewhere.is_down = True
+        await party["alice"].send(f"<message type='groupchat' id='m' to='{ROOM}'><body>hi</body></message>")
+        assert 'code="333"' in party["alice"].take()[-1]
+
+
+async def test_no_client_of_ours_is_put_out_by_an_error_it_sends() -> None:
+    async with a_party("alice", "bob") as party:
+        await party.open("alice", "bob")
+        error = GONE.format("item-not-found")
+        await party["bob"].send(f"<message type='error' to='{ROOM}/alice'>{error}</message>")
+        party["alice"].expect()
+
+
+async def test_a_restart_changes_nothing_for_those_whose_sessions_live_on() -> None:
+    async with a_party("alice", "bob", "carol") as party:
+        await party.open("alice", "bob", "carol", moderatedroom=True)
+        await party["bob"].send(f"<presence to='{ROOM}/bob'><show>away</show></presence>")
+        # The process ends, and only alice and bob come back to their sessions.
+        party.forget()
+        party.harness.host._memories.clear()
+        party.harness.host.router.remove(party["carol"].session)
+        await restore_rooms(party.harness.host)
+        party["bob"].expect(shown("carol", to="bob", role="none", gone=True))
+        party["alice"].expect(shown("carol", to="alice", role="none", jid="carol", gone=True))
+        await party["alice"].send(f"<message type='groupchat' id='m' to='{ROOM}'><body>hi</body></message>")
+        party["bob"].expect(said("alice", "<body>hi</body>", to="bob"))
+        await party.connect("carol/2")
+        await party.enter("carol/2", "carol")
+        presences = [stanza for stanza in party["carol/2"].take() if f"{ROOM}/bob" in stanza]
+        assert "<show>away</show>" in presences[0]
+        assert 'role="visitor"' in presences[0]
+
+
+async def test_a_room_that_nobody_came_back_to_goes_unless_it_is_to_stay() -> None:
+    for is_persistent in (False, True):
+        async with a_party("alice") as party:
+            await party.open("alice", persistentroom=is_persistent)
+            party.harness.host._memories.clear()
+            party.harness.host.router.remove(party["alice"].session)
+            await restore_rooms(party.harness.host)
+            await party.harness.settle()
+            assert (await party.harness.storage.rooms.find(ROOM) is not None) is is_persistent
+            assert await party.harness.storage.rooms.occupants() == []
+
+
+async def test_an_account_that_goes_leaves_nothing_in_rooms() -> None:
+    async with a_party("alice", "bob") as party:
+        await party.open("alice", "bob")
+        await party.affiliate("alice", "bob", "admin")
+        await party.harness.host.memory(Rooms).forget_person("bob@example.org")
+        party["bob"].expect(shown("bob", 110, to="bob"))
+        stored = await party.harness.storage.rooms.find(ROOM)
+        assert stored is not None
+        assert list(stored.standings) == ["alice@example.org"]
