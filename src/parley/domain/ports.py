@@ -198,6 +198,10 @@ class MessageLog(Protocol):
         """Move the account's delivery cursor forward to `seq`; written with the next group commit. Never blocks."""
         ...
 
+    async def has_written(self, account_id: int, peer: str) -> bool:
+        """Whether an account's archive has a message to `peer`, looked for among the latest ones of the two."""
+        ...
+
     async def purge(self, account_id: int | None, before: int) -> int:
         """Delete messages received before `before` (of one account or of all); returns how many entries went."""
         ...

@@ -195,3 +195,13 @@ async def test_the_end_of_the_log_is_told_whoever_holds_it(storage: AnyStorage) 
     assert await storage.messages.sent_since(appended[1].seq, 10) == [(ALICE, b"2"), (ALICE, b"3")]
     assert await storage.messages.sent_since(0, 1) == [(ALICE, b"0")]
     assert await storage.messages.sent_since(appended[-1].seq, 10) == []
+
+
+async def test_whom_an_account_wrote_to_is_known(storage: AnyStorage) -> None:
+    alice, bob = await two_people(storage)
+    await append(storage, between(alice, bob), message(entry(bob, CAROL)))
+    assert await storage.messages.has_written(alice, BOB)
+    assert not await storage.messages.has_written(bob, ALICE)
+    assert not await storage.messages.has_written(bob, CAROL)
+    assert not await storage.messages.has_written(alice, "nobody@example.org")
+    assert not await storage.messages.has_written(99, BOB)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from parley.domain.pubsub.ports import NodeStore
     from parley.domain.push import PushStore
     from parley.domain.rooms.ports import RoomStore
+    from parley.edges.xmpp.acquaintances import Acquaintances
     from parley.edges.xmpp.blocking import Blocking
     from parley.edges.xmpp.extension import Extension
     from parley.edges.xmpp.keeping import Keeping
@@ -79,6 +80,7 @@ class Host:
     metrics: Metrics
     stores: Stores
     conversations: Conversations
+    acquaintances: Acquaintances
     archiving: Archiving
     keeping: Keeping
     pipeline: Pipeline

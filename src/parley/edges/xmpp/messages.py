@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import copy
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from parley.domain.errors import StorageUnavailable
 from parley.domain.messages import Appended, Outgoing, Retraction, Submission
+from parley.edges.xmpp.acquaintances import marked
 from parley.edges.xmpp.decoration import carbon, with_stanza_id
 from parley.edges.xmpp.extension import Inbound
 from parley.edges.xmpp.refusals import stanza_error
@@ -41,12 +42,15 @@ class Letter:
     to: JID
     kind: str
     traits: Traits
+    is_strange: bool = False
+    """Whether its sender is a stranger to its recipient (see `acquaintances.py`)."""
 
     def stamped(self, element: Element) -> bytes:
         """The message as it goes on."""
         if self.origin is None:
             return restamp(element, from_=str(self.sender), to=str(self.to))
-        return self.origin.stamped(element, to=str(self.to))
+        stanza = self.origin.stamped(element, to=str(self.to))
+        return marked(stanza) if self.is_strange else stanza
 
     @property
     def author(self) -> Account | None:
@@ -86,13 +90,20 @@ class Messages:
         recipient = host.stores.directory.cached(address)
         own = str(sender.bare) if origin.owner is None else origin.owner.address
         is_known = host.conversations.is_known(own, address) and host.keeping.is_known(origin.owner, recipient)
-        if recipient is not None and is_known:
+        if recipient is not None and is_known and not self._may_be_strange(letter, recipient):
             self._accept(letter, origin, token, recipient)
             return True
         if origin.is_waiting_for_log:
             return False
         origin.run(self._find_first(letter), element, token)
         return True
+
+    def _may_be_strange(self, letter: Letter, recipient: Account) -> bool:
+        # Typing and the like say nothing; errors answer.
+        if letter.origin is None or not letter.origin.is_partner or letter.kind in ("error", "groupchat"):
+            return False
+        has_words = letter.traits.is_mailed or letter.kind == "headline"
+        return has_words and not self._host.acquaintances.is_known(recipient, letter.sender)
 
     def _elsewhere(self, letter: Letter, origin: Origin, token: int) -> bool:
         """Not for a person of ours."""
@@ -139,6 +150,9 @@ class Messages:
         if recipient is None:
             # RFC 6121 §8.5.1. Who writes learns by it that there is no such account, rather than wait for an answer.
             raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
+        if self._may_be_strange(letter, recipient):
+            is_strange = await self._host.acquaintances.admit(recipient, letter.sender)
+            letter = replace(letter, is_strange=is_strange)
         await self._host.conversations.load(str(letter.sender.bare), recipient.address)
         if letter.traits.is_mailed:
             await self._commit(letter, recipient)

@@ -31,6 +31,9 @@ _NONE: Final[deque[bytes]] = deque(maxlen=0)
 class Origin(ABC):
     """Takes stanzas of one peer one after the other. `owner` is who of ours speaks here, None for strangers."""
 
+    is_partner = False
+    """Whether it is another server, whose people may be strangers to those here."""
+
     def __init__(self, host: Host, owner: Account | None) -> None:
         self.host = host
         self.owner = owner

@@ -86,6 +86,9 @@ class Subscribing:
             # How full a roster is concerns nobody but its owner.
             log.info("a subscription request was dropped", pii={"address": account.address, "contact": sender})
             return
+        is_first = kind == "subscribe" and address not in roster.contacts and sender.domain not in host.components
+        if is_first and not host.acquaintances.admit_request(account, sender):
+            return
         outcomes: list[Outcome] = []
 
         def change(own: Contact | None) -> Contact | None:

@@ -91,6 +91,11 @@ class MemoryMessages:
         """The place of the newest message that the log ever had."""
         return self._tables.last_seq
 
+    async def has_written(self, account_id: int, peer: str) -> bool:
+        """Whether an account's archive has a message to `peer`."""
+        both = [message for message in self.archive(account_id) if message.peer == peer]
+        return any(message.direction is Direction.OUT for message in both[-LOOKED_BACK:])
+
     def delivered(self, account_id: int, seq: int) -> None:
         """Move the account's delivery cursor forward to `seq`."""
         table = self._tables.accounts.get(account_id)

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from parley.domain.messages import ArchivePage, ArchiveQuery, NewMessage, StoredMessage
+from parley.domain.messages import LOOKED_BACK, ArchivePage, ArchiveQuery, NewMessage, StoredMessage
 from parley.domain.ports import AppendDone
 from parley.storage.sqlite.forgetting import AddressSweep
 from parley.storage.sqlite.pages import read_entry, read_page
@@ -20,6 +20,7 @@ _FIRST_AND_LAST = (sql("messages.first"), sql("messages.last"))
 _PENDING = sql("messages.pending")
 _SENT_SINCE = sql("messages.sent_since")
 _LAST_SEQ = sql("messages.last_seq")
+_HAS_WRITTEN = sql("messages.has_written")
 _OLD_ENTRIES = sql("messages.old_entries")
 _OLD_ENTRIES_OF_ACCOUNT = sql("messages.old_entries_of_account")
 _DELETE_ENTRY = sql("messages.delete_entry")
@@ -73,6 +74,11 @@ class SqliteMessages:
         """The place of the newest message that the log ever had."""
         rows = await self._readers.run(lambda connection: connection.execute(_LAST_SEQ).fetchall())
         return int(rows[0][0]) if rows else 0
+
+    async def has_written(self, account_id: int, peer: str) -> bool:
+        """Whether an account's archive has a message to `peer`; see the port."""
+        values = {"account": account_id, "peer": peer, "looked_back": LOOKED_BACK}
+        return bool(await self._readers.run(lambda connection: connection.execute(_HAS_WRITTEN, values).fetchone()))
 
     def delivered(self, account_id: int, seq: int) -> None:
         """Move the account's delivery cursor forward to `seq`. Never blocks."""

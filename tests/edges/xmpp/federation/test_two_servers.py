@@ -9,6 +9,7 @@ from tests.edges.xmpp.federation.net import got, two_servers
 HI = "<message to='bob@beta.example' type='chat' id='1'><body>hi</body></message>"
 HI_ARRIVED = (
     "<message from='alice@alpha.example/a' to='bob@beta.example' type='chat' id='1'><body>hi</body>"
+    "<stranger xmlns='urn:parley:stranger:0'/>"
     "<stanza-id xmlns='urn:xmpp:sid:0' by='bob@beta.example' id='*'/></message>"
 )
 

@@ -22,6 +22,8 @@ log = logs.get(__name__)
 class Partner(Origin):
     """The stanzas of one connection, in their order."""
 
+    is_partner = True
+
     def __init__(self, connection: ServerConnection) -> None:
         super().__init__(connection.host, None)
         self._connection = connection

@@ -143,6 +143,13 @@ WHERE b.account_id = :account AND b.direction = 0 AND b.is_mailed = 1
     AND b.seq > max(:after, coalesce((SELECT seq FROM delivery_cursor WHERE account_id = :account), 0))
 ORDER BY b.seq LIMIT :limit;
 
+-- name: has_written
+SELECT 1 FROM (
+    SELECT direction FROM mailbox INDEXED BY mailbox_by_peer
+    WHERE account_id = :account AND peer = (SELECT id FROM address WHERE text = :peer) AND is_archived = 1
+    ORDER BY seq DESC LIMIT :looked_back
+) WHERE direction = 1 LIMIT 1;
+
 -- name: old_entries
 SELECT b.account_id, b.seq FROM account AS a
 CROSS JOIN mailbox AS b ON b.account_id = a.id
