@@ -2,24 +2,19 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 from lxml import etree
 
-from parley.edges.xmpp.extension import IqRequest
-from parley.edges.xmpp.extensions.xep_0313_mam import _archive_query
 from parley.protocols.xmpp.caps import Caps, parse_caps, parse_disco_info, verification_string, verify
-from parley.protocols.xmpp.dataforms import Form, find_form, parse_form
+from parley.protocols.xmpp.dataforms import parse_form
 from parley.protocols.xmpp.datetimes import format_datetime, parse_datetime
-from parley.protocols.xmpp.errors import PayloadError, RemoteProtocolError
+from parley.protocols.xmpp.errors import PayloadError
 from parley.protocols.xmpp.framing import ElementReceived, Framer, FramingLimits
 from parley.protocols.xmpp.rsm import parse_page, parse_page_request
 from parley.protocols.xmpp.stream_management import is_resume_asked, parse_h
 
 LIMITS = FramingLimits(max_stanza_bytes=16_384, max_depth=16, max_attributes=16, max_children=64)
-ARCHIVE = SimpleNamespace(settings=SimpleNamespace(archive=SimpleNamespace(max_page_items=100)))
-REQUEST = cast(IqRequest, SimpleNamespace(host=ARCHIVE, session=SimpleNamespace(account=SimpleNamespace(id=1))))
 RSM = b"<set xmlns='http://jabber.org/protocol/rsm'>"
 
 SEEDS = [
@@ -73,10 +68,6 @@ def _read(tree: Any) -> None:
         with suppress(PayloadError):
             info = parse_disco_info(element)
             assert verify(info, Caps("sha-1", "n", verification_string(info))) in (True, False)
-        with suppress(RemoteProtocolError):
-            form = find_form(element) or Form("submit")
-            query = _archive_query(REQUEST, form, parse_page_request(element))
-            assert 0 <= query.limit <= 100 >= len(query.ids)
 
 
 def _returns(element: Any, parse: Callable[[Any], Any]) -> None:

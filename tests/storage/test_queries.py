@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from parley.domain.archive.inbox import InboxPage, InboxQuery
 from parley.domain.messages import ArchiveQuery
 from parley.storage.sqlite import database
+from parley.storage.sqlite.archive import read_inbox
 from parley.storage.sqlite.migrate import migrate
 from parley.storage.sqlite.pages import read_page
 from parley.storage.sqlite.sql import sql
@@ -28,6 +30,9 @@ VALUES = {
     "counted": 5001,
     "device": "",
     "skipped": 0,
+    "looked_back": 2000,
+    "target": "b7",
+    "direction": 0,
     "first": 1,
     "id": b"i" * 16,
     "seq": 7,
@@ -137,6 +142,51 @@ def test_a_page_takes_as_long_as_its_messages_not_as_the_archive(
 ) -> None:
     # 1,024 messages of a block at either end, at some 25 virtual instructions each; all 50,000 are above a million.
     assert _steps(connection, lambda: read_page(connection, query)) < 100_000
+
+
+@pytest.mark.parametrize("name", ["displayed", "retracted", "last_sent", "unread", "last_of_peer"])
+def test_conversations_are_read_off_the_peers_index_alone(connection: sqlite3.Connection, name: str) -> None:
+    plan = _plan(connection, f"archive.{name}")
+    walks = [step for step in plan if "mailbox" in step]
+    assert walks
+    assert all(" COVERING INDEX mailbox_by_peer (account_id=? AND peer=?" in step for step in walks), plan
+    assert not any("TEMP B-TREE" in step for step in plan)
+
+
+def test_conversations_are_found_by_hops_from_peer_to_peer(connection: sqlite3.Connection) -> None:
+    found: list[tuple[int, ...]] = []
+    values = {"account": 1}
+    steps = _steps(
+        connection, lambda: found.extend(connection.execute(sql("archive.conversations"), values).fetchall())
+    )
+    assert [(row[0], row[2]) for row in found] == [
+        (peer, max(seq for seq in range(MESSAGES - PEERS + 1, MESSAGES + 1) if seq % PEERS + 1 == peer))
+        for peer in range(1, PEERS + 1)
+    ]
+    # Some dozens of virtual instructions for each of 50 conversations; a walk through their messages takes a million.
+    assert steps < 10_000
+
+
+def test_an_inbox_takes_as_long_as_its_conversations(connection: sqlite3.Connection) -> None:
+    connection.execute("INSERT INTO displayed SELECT 1, id, ? FROM address", (MESSAGES - 10,))
+    try:
+        pages: list[InboxPage] = []
+        steps = _steps(connection, lambda: pages.append(read_inbox(connection, InboxQuery(1, "alice@example.org"))))
+        assert (pages[0].conversations, pages[0].unread_messages) == (PEERS, 10)
+        assert steps < 30_000
+    finally:
+        connection.execute("DELETE FROM displayed")
+
+
+def test_what_nobody_has_seen_is_counted_so_far_and_no_further(connection: sqlite3.Connection) -> None:
+    values = {**VALUES, "peer": 8, "after": 0, "looked_back": 100}
+    assert connection.execute(sql("archive.unread"), values).fetchone() == (100,)
+    assert _steps(connection, lambda: connection.execute(sql("archive.unread"), values).fetchone()) < 3_000
+
+
+def test_a_marker_for_nothing_looks_at_the_latest_alone(connection: sqlite3.Connection) -> None:
+    values = {**VALUES, "peer": 8, "looked_back": 100}
+    assert _steps(connection, lambda: connection.execute(sql("archive.displayed"), values)) < 5_000
 
 
 def test_old_messages_are_found_without_a_look_at_the_others(connection: sqlite3.Connection) -> None:

@@ -69,10 +69,11 @@ class SqliteInbox:
 
     async def inbox(self, query: InboxQuery) -> InboxPage:
         """One page of conversations; see the port."""
-        return await self._readers.run(lambda connection: _inbox(connection, query))
+        return await self._readers.run(lambda connection: read_inbox(connection, query))
 
 
-def _inbox(connection: sqlite3.Connection, query: InboxQuery) -> InboxPage:
+def read_inbox(connection: sqlite3.Connection, query: InboxQuery) -> InboxPage:
+    """One page of conversations, read in one transaction; see `InboxStore`."""
     after = None if query.after_id is None else archived_seq(connection, query.account_id, query.after_id)
     before = None if query.before_id is None else archived_seq(connection, query.account_id, query.before_id)
     every = _conversations(connection, query)

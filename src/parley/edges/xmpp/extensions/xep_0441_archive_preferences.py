@@ -23,7 +23,7 @@ async def _get(request: IqRequest) -> bytes:
 
 async def _set(request: IqRequest) -> bytes:
     archiving, account_id = request.host.archiving, request.session.account.id
-    wanted = _parse(request.tree)
+    wanted = parse_preferences(request.tree)
     if wanted != await archiving.get(account_id):
         if archiving.is_fixed:
             # §2.1: "the server generally does not allow changing of configuration preferences".
@@ -38,7 +38,12 @@ def _prefs(preferences: Preferences) -> bytes:
     return xml("prefs", {"xmlns": NS_MAM, "default": preferences.default.value}, *parts)
 
 
-def _parse(tree: _Element) -> Preferences:
+def parse_preferences(tree: _Element) -> Preferences:
+    """What `<prefs/>` of type set asks for (§2.1).
+
+    Raises:
+        PayloadError: an unknown default; JIDError: an address that is none; StanzaError: lists that are too long.
+    """
     try:
         default = Keep(tree.get("default", ""))
     except ValueError as error:
