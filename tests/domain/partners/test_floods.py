@@ -119,14 +119,28 @@ def test_other_rates_hold_at_once() -> None:
     assert meter.take(10, 0.0, PATIENCE) == pytest.approx(1.0)
 
 
-def test_strangers_are_bounded_by_account_and_by_partner() -> None:
-    limits = StrangerLimits(account_per_hour=3600, account_burst=2, partner_per_hour=3600, partner_burst=3)
+def test_new_strangers_are_bounded_by_account_and_by_partner() -> None:
+    limits = StrangerLimits(to_account=4, of_partner=6, messages=1000)
     throttle = StrangerThrottle()
-    assert throttle.take(1, "spam.example", limits, 0.0) is None
-    assert throttle.take(1, "other.example", limits, 0.0) is None
-    assert throttle.take(1, "spam.example", limits, 0.0) is StrangerRule.ACCOUNT
-    assert throttle.take(2, "spam.example", limits, 0.0) is None
-    assert throttle.take(2, "spam.example", limits, 0.0) is None
-    assert throttle.take(3, "spam.example", limits, 0.0) is StrangerRule.PARTNER
-    assert throttle.take(3, "other.example", limits, 0.0) is None
-    assert throttle.take(1, "spam.example", limits, 1.0) is None
+
+    def take(account_id: int, sender: str, now: float = 0.0) -> StrangerRule | None:
+        return throttle.take(account_id, sender, sender.partition("@")[2], limits, now)
+
+    assert take(1, "a@spam.example") is None
+    assert take(1, "a@other.example") is None
+    assert take(1, "b@spam.example") is StrangerRule.ACCOUNT
+    assert take(1, "a@spam.example") is None
+    assert take(2, "b@spam.example") is None
+    assert take(2, "c@spam.example") is None
+    assert take(3, "d@spam.example") is StrangerRule.PARTNER
+    assert take(3, "d@other.example") is None
+    assert take(1, "b@spam.example", now=900.0) is None
+
+
+def test_one_stranger_says_so_much_and_no_more() -> None:
+    limits = StrangerLimits(to_account=4, of_partner=6, messages=6)
+    throttle = StrangerThrottle()
+    said = [throttle.take(1, "a@spam.example", "spam.example", limits, 0.0) for _ in range(4)]
+    assert said == [None, None, None, StrangerRule.SENDER]
+    assert throttle.take(2, "a@spam.example", "spam.example", limits, 0.0) is None
+    assert throttle.take(1, "a@spam.example", "spam.example", limits, 600.0) is None

@@ -164,11 +164,16 @@ class FederationSettings(Section):
     )
     strangers_per_account_per_hour: int = setting(
         20,
-        "Messages and requests of strangers that one account gets for long. A stranger is somebody of another server"
-        " whom the account neither has as a contact nor wrote to; people here are none. Half of it at once.",
+        "Strangers whose first message or request reaches one account. A stranger is somebody of another server whom"
+        " the account neither has as a contact nor wrote to; people here are none. Half as many at once, as for the two"
+        " settings behind it.",
+        unit="per hour",
         reload=True,
         ge=2,
     )
     strangers_per_partner_per_hour: int = setting(
-        120, "Messages and requests of one partner's strangers for long. Half of it at once.", reload=True, ge=2
+        240, "Strangers of one partner, to all accounts together.", unit="per hour", reload=True, ge=2
+    )
+    stranger_messages_per_hour: int = setting(
+        240, "Messages that one stranger may send to one account before it answers.", unit="per hour", reload=True, ge=2
     )

@@ -1,6 +1,7 @@
 """Strangers of other servers: how much they may say before somebody answers.
 
-A stranger is who the recipient neither has in the roster nor ever wrote to.
+A stranger is who the recipient neither has in the roster nor ever wrote to. How many new ones reach an account and come
+from a partner is bounded, and how much each of them says.
 """
 
 from __future__ import annotations
@@ -22,45 +23,71 @@ class StrangerRule(StrEnum):
 
     ACCOUNT = "strangers-to-account"
     PARTNER = "strangers-of-partner"
+    SENDER = "stranger-says-too-much"
 
 
 @dataclass(frozen=True, slots=True)
 class StrangerLimits:
-    """Messages and requests of strangers: per hour and at once, to one account and from one partner."""
+    """Per hour for long, and half of it at once.
 
-    account_per_hour: float
-    account_burst: float
-    partner_per_hour: float
-    partner_burst: float
+    Attributes:
+        to_account: new strangers that reach an account.
+        of_partner: new strangers of a partner, all accounts together.
+        messages: what one stranger says to one account.
+    """
+
+    to_account: float
+    of_partner: float
+    messages: float
 
 
 class StrangerThrottle:
-    """Counts what strangers say. Remembers the latest 10,000 accounts and partners that had to do with any."""
+    """Counts what strangers say. Remembers the latest 10,000 of them, and of accounts and partners that had any."""
 
     def __init__(self) -> None:
         self._accounts: OrderedDict[int, Bucket] = OrderedDict()
         self._partners: OrderedDict[str, Bucket] = OrderedDict()
+        self._senders: OrderedDict[tuple[int, str], Bucket] = OrderedDict()
 
-    def take(self, account_id: int, partner: str, limits: StrangerLimits, now: float) -> StrangerRule | None:
-        """Count one contact; returns what forbids it. `partner` is a domain, `now` in seconds, never going back."""
-        account = _bucket(self._accounts, account_id, limits.account_per_hour, limits.account_burst, now)
-        of_partner = _bucket(self._partners, partner, limits.partner_per_hour, limits.partner_burst, now)
+    def take(
+        self, account_id: int, sender: str, partner: str, limits: StrangerLimits, now: float
+    ) -> StrangerRule | None:
+        """Count something that a stranger says to an account; returns what forbids it.
+
+        Args:
+            account_id: who is to hear it.
+            sender: the stranger's bare address.
+            partner: its domain.
+            limits: those in force.
+            now: seconds, never going back.
+        """
+        key = (account_id, sender)
+        if key not in self._senders:
+            rule = self._new(account_id, partner, limits, now)
+            if rule is not None:
+                return rule
+        is_within = _bucket(self._senders, key, limits.messages, now).take_whole(1, now)
+        return None if is_within else StrangerRule.SENDER
+
+    def _new(self, account_id: int, partner: str, limits: StrangerLimits, now: float) -> StrangerRule | None:
+        of_partner = _bucket(self._partners, partner, limits.of_partner, now)
         if of_partner.level(now) < 1:
             return StrangerRule.PARTNER
-        if not account.take_whole(1, now):
+        if not _bucket(self._accounts, account_id, limits.to_account, now).take_whole(1, now):
             return StrangerRule.ACCOUNT
         of_partner.take(1, now)
         return None
 
 
-def _bucket(buckets: OrderedDict[K, Bucket], key: K, per_hour: float, burst: float, now: float) -> Bucket:
+def _bucket(buckets: OrderedDict[K, Bucket], key: K, per_hour: float, now: float) -> Bucket:
+    rate, burst = per_hour / 3600, max(per_hour / 2, 1.0)
     found = buckets.get(key)
     if found is None:
-        found = buckets[key] = Bucket(per_hour / 3600, burst, now)
+        found = buckets[key] = Bucket(rate, burst, now)
         if len(buckets) > _KEPT:
             buckets.popitem(last=False)
         return found
     buckets.move_to_end(key)
-    if (found.rate, found.burst) != (per_hour / 3600, burst):
-        found.set(per_hour / 3600, burst, now)
+    if (found.rate, found.burst) != (rate, burst):
+        found.set(rate, burst, now)
     return found

@@ -1,7 +1,7 @@
 """Who of other servers is known to people here, and what becomes of the first words of those who are not.
 
 Known is who is in the roster, whom the account wrote to, or to whose room or device one of its clients sent presence.
-Messages of others are bounded, for the account and for the partner, and marked for the recipient's clients:
+How many others reach an account, and how much they say, is bounded; what they say is marked for the clients:
 
     <stranger xmlns='urn:parley:stranger:0'/>
 """
@@ -95,12 +95,12 @@ class Acquaintances:
     def _count(self, account: Account, sender: JID) -> None:
         settings = self._host.settings.federation
         limits = StrangerLimits(
-            account_per_hour=settings.strangers_per_account_per_hour,
-            account_burst=settings.strangers_per_account_per_hour / 2,
-            partner_per_hour=settings.strangers_per_partner_per_hour,
-            partner_burst=settings.strangers_per_partner_per_hour / 2,
+            to_account=settings.strangers_per_account_per_hour,
+            of_partner=settings.strangers_per_partner_per_hour,
+            messages=settings.stranger_messages_per_hour,
         )
-        rule = self._throttle.take(account.id, sender.domain, limits, self._host.clock.monotonic())
+        now = self._host.clock.monotonic()
+        rule = self._throttle.take(account.id, str(sender.bare), sender.domain, limits, now)
         if rule is not None:
             self._host.metrics.refused(rule.value)
             log.info(

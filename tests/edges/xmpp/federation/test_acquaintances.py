@@ -60,7 +60,7 @@ async def test_a_contact_is_no_stranger(tmp_path: Path) -> None:
 
 
 async def test_strangers_have_a_bound_and_are_told(tmp_path: Path) -> None:
-    options = {"federation": {"strangers_per_account_per_hour": 4}}
+    options = {"federation": {"stranger_messages_per_hour": 4}}
     async with two_servers(tmp_path, **options) as (alpha, beta):
         alice, bob = await people(alpha, beta)
         for number in range(4):
@@ -71,7 +71,7 @@ async def test_strangers_have_a_bound_and_are_told(tmp_path: Path) -> None:
 
 
 async def test_typing_and_errors_pass_unmarked(tmp_path: Path) -> None:
-    options = {"federation": {"strangers_per_account_per_hour": 2}}
+    options = {"federation": {"stranger_messages_per_hour": 2}}
     async with two_servers(tmp_path, **options) as (alpha, beta):
         alice, bob = await people(alpha, beta)
         for _ in range(3):
