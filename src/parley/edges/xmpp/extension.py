@@ -199,6 +199,8 @@ class Extension:
     """Each available presence that the session broadcasts, the first included."""
     on_unavailable: Callable[[Host, Session, bytes], Awaitable[None]] | None = None
     """The session is available no longer; the stanza is the one that was broadcast."""
+    on_own_form: Callable[[Host, Account, Element], Awaitable[bool]] | None = None
+    """A client sent a message with a data form to its own account. True: it was for this extension and goes nowhere."""
     on_ended: Callable[[Host, Session], None] | None = None
     """The session is over for good (after a resumption's time has passed)."""
     on_stranger: Callable[[Host, Account, JID, Element], Awaitable[None]] | None = None

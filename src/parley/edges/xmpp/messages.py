@@ -19,7 +19,7 @@ from parley.edges.xmpp.traits import NS_RETRACT, Traits, kind_of, traits_of
 from parley.protocols.xmpp.element import Child, Element, restamp
 from parley.protocols.xmpp.errors import JIDError, StanzaCondition, StanzaError
 from parley.protocols.xmpp.jid import JID
-from parley.protocols.xmpp.namespaces import NS_CARBONS, NS_CHAT_MARKERS, NS_STANZA_IDS
+from parley.protocols.xmpp.namespaces import NS_CARBONS, NS_CHAT_MARKERS, NS_DATA, NS_STANZA_IDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,12 +90,13 @@ class Messages:
         recipient = host.stores.directory.cached(address)
         own = str(sender.bare) if origin.owner is None else origin.owner.address
         is_known = host.conversations.is_known(own, address) and host.keeping.is_known(origin.owner, recipient)
-        if recipient is not None and is_known and not self._may_be_strange(letter, recipient):
+        is_form = own == address and element.has(NS_DATA, "x")
+        if recipient is not None and is_known and not is_form and not self._may_be_strange(letter, recipient):
             self._accept(letter, origin, token, recipient)
             return True
         if origin.is_waiting_for_log:
             return False
-        origin.run(self._find_first(letter), element, token)
+        origin.run(self._own_form(letter) if is_form else self._find_first(letter), element, token)
         return True
 
     def _may_be_strange(self, letter: Letter, recipient: Account) -> bool:
@@ -144,6 +145,15 @@ class Messages:
         could not be stored."""
         kind = kind_of(element)
         await self._find_first(Letter(None, sender, element, to, kind, traits_of(element, kind)))
+
+    async def _own_form(self, letter: Letter) -> None:
+        """A form that somebody sends to the own account may be for the account itself."""
+        owner = letter.author
+        for extension in self._host.extensions if owner is not None else ():
+            take = extension.on_own_form
+            if owner is not None and take is not None and await take(self._host, owner, letter.element):
+                return
+        await self._find_first(letter)
 
     async def _find_first(self, letter: Letter) -> None:
         recipient = await self._host.stores.directory.find(str(letter.to.bare))

@@ -38,10 +38,12 @@ class Queries:
         stanza = xml("iq", attrs, payload)
         return await self._answer((session, query_id, from_), lambda: session.send(stanza), timeout_s)
 
-    async def ask_at(self, post: Post, to: JID, payload: bytes, *, from_: str, timeout_s: float) -> Element:
-        """Send an iq of type set to any address and return the result or error stanza. Raises as `ask`."""
+    async def ask_at(
+        self, post: Post, to: JID, payload: bytes, *, from_: str, timeout_s: float, kind: str = "set"
+    ) -> Element:
+        """Send an iq of type `kind` to any address and return the result or error stanza. Raises as `ask`."""
         query_id = self._next_id()
-        stanza = xml("iq", {"type": "set", "id": query_id, "from": from_, "to": str(to)}, payload)
+        stanza = xml("iq", {"type": kind, "id": query_id, "from": from_, "to": str(to)}, payload)
         return await self._answer((str(to), query_id, from_), lambda: post.send(stanza, to), timeout_s)
 
     def _next_id(self) -> str:

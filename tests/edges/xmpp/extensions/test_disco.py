@@ -69,6 +69,7 @@ async def test_services() -> None:
             disco("items", "example.org"),
             "<iq type='result' id='1' from='example.org' to='alice@example.org/phone'>"
             "<query xmlns='http://jabber.org/protocol/disco#items'>"
+            "<item jid='conference.example.org' name='Rooms'/>"
             "<item jid='pubsub.example.org' name='Publish-subscribe'/>"
             "<item jid='upload.example.org' name='Upload of files'/></query></iq>",
         )

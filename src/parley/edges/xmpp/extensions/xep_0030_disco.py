@@ -12,6 +12,7 @@ from parley.edges.xmpp.extensions.pubsub.asked import service_of
 from parley.edges.xmpp.extensions.pubsub.discovery import account_nodes, node_info, node_items
 from parley.edges.xmpp.extensions.pubsub.nodes import Nodes
 from parley.protocols.xmpp.caps import Caps, DiscoInfo, Identity, verification_string
+from parley.protocols.xmpp.caps2 import hash_of
 from parley.protocols.xmpp.element import xml
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 from parley.protocols.xmpp.namespaces import NS_DISCO_INFO, NS_DISCO_ITEMS
@@ -36,6 +37,8 @@ class ServerInfo:
             tuple(form for form in forms if form is not None),
         )
         self.caps = Caps("sha-1", _CAPS_NODE, verification_string(self.info))
+        own = {hash_of(self.info, algorithm).node for algorithm in ("sha-256", "sha3-256")}
+        self.nodes = frozenset({f"{self.caps.node}#{self.caps.ver}", *own})
         features = {feature for extension in host.extensions for feature in extension.account_features}
         identities = [Identity("account", "registered")]
         identities += [_identity(i) for extension in host.extensions for i in extension.account_identities]
@@ -58,8 +61,8 @@ async def _info(request: IqRequest) -> bytes:
         return _service_info(request.host, service).to_bytes()
     if node and request.host.memory(Commands).has_node(node):
         return request.host.memory(Commands).info(node, request.sender)
-    # XEP-0115 §6.2: the node that our own capabilities name.
-    if node != f"{known.caps.node}#{known.caps.ver}":
+    # XEP-0115 §6.2, XEP-0390 §5.2: the nodes that our own capabilities name.
+    if node not in known.nodes:
         _check_no_node(node)
     return known.info.to_bytes(node)
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 from parley.base import log as logs
 from parley.domain.errors import DomainError
-from parley.domain.pubsub.nodes import Node, NodeItem, SendLast, Subscription, SubscriptionOptions
+from parley.domain.pubsub.nodes import AccessModel, Node, NodeItem, SendLast, Subscription, SubscriptionOptions
 from parley.domain.pubsub.pages import ItemQuery
 from parley.edges.xmpp.decoration import delay
 from parley.edges.xmpp.extensions.pubsub import events
 from parley.edges.xmpp.extensions.pubsub.access import Circle, circle_of
+from parley.edges.xmpp.extensions.pubsub.guests import Guests
 from parley.edges.xmpp.extensions.pubsub.nodes import Nodes
 from parley.protocols.xmpp.element import xml
 from parley.protocols.xmpp.errors import RemoteProtocolError
@@ -77,6 +78,10 @@ class Delivery:
             for session in _interested(self._host, self._node, self._circle):
                 if session not in self._told:
                     session.send(message(self._host, self._node, str(session.jid), event.content))
+            subscribed = {subscription.jid for subscription in self._subscriptions}
+            for guest in _interested_guests(self._host, self._node, self._circle):
+                if subscribed.isdisjoint((str(guest), str(guest.bare))):
+                    self._host.post.send(message(self._host, self._node, str(guest), event.content), guest)
         await asyncio.gather(*(self._mail(stanza, to) for stanza, to in self._letters))
 
     def _is_told(self, subscription: Subscription, now: int, *, with_pending: bool) -> bool:
@@ -154,6 +159,20 @@ def _interested(host: Host, node: Node, circle: Circle) -> Iterator[Session]:
                     yield from sessions
 
 
+def _interested_guests(host: Host, node: Node, circle: Circle) -> Iterator[JID]:
+    """Devices of people of other servers that asked by `+notify`, also of strangers where the node is open (§9.1.3)."""
+    for guest, nodes in host.memory(Guests).of(node.service.account_id).items():
+        if node.name not in nodes:
+            continue
+        if _may_guest_hear(node, circle, str(guest.bare)):
+            yield guest
+
+
+def _may_guest_hear(node: Node, circle: Circle, address: str) -> bool:
+    is_let_in = node.config.access_model is AccessModel.OPEN or circle.standing(address).has_presence
+    return is_let_in and circle.may_read(address)
+
+
 # The last item.
 
 
@@ -223,6 +242,24 @@ async def send_last_items(
         if reader != service.address and not (circle.standing(reader).has_presence and circle.may_read(reader)):
             continue
         await _send_last_to_session(host, session, node, str(session.jid), is_asked=True)
+
+
+async def send_last_to_guest(host: Host, service: PubsubService, guest: JID, names: Collection[str]) -> None:
+    """Send the last item of an account's nodes in `names` to a device of another server that asked for them."""
+    known = await host.memory(Nodes).of(service)
+    for name in sorted(known.keys() & set(names)):
+        node = known[name]
+        if node.config.send_last_published_item is not SendLast.ON_SUB_AND_PRESENCE:
+            continue
+        if not node.config.deliver_notifications:
+            continue
+        if not _may_guest_hear(node, await circle_of(host, node), str(guest.bare)):
+            continue
+        async with host.memory(Nodes).lock(service, name):
+            item = await last_item(host, node)
+            if item is not None:
+                stanza = message(host, node, str(guest), events.published(node, item).content, late(node, item))
+                host.post.send(stanza, guest)
 
 
 async def _send_last_to_session(host: Host, session: Session, node: Node, to: str, *, is_asked: bool = False) -> None:

@@ -7,12 +7,14 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from parley.edges.xmpp.extensions.pubsub.asked import service_of
-from parley.edges.xmpp.extensions.pubsub.delivery import send_last_items
+from parley.edges.xmpp.extensions.pubsub.delivery import send_last_items, send_last_to_guest
+from parley.edges.xmpp.extensions.pubsub.guests import Guests
 
 if TYPE_CHECKING:
     from parley.domain.accounts import Account
     from parley.edges.xmpp.host import Host
     from parley.edges.xmpp.session import Session
+    from parley.protocols.xmpp.jid import JID
 
 
 async def send_last_items_to(host: Host, session: Session, names: Collection[str]) -> None:
@@ -26,9 +28,17 @@ async def send_last_items_to(host: Host, session: Session, names: Collection[str
                 await send_last_items(host, session, service_of(owner), names)
 
 
-async def send_last_items_of(host: Host, owner: Account, address: str) -> None:
-    """Send the last item of each node of `owner` to the sessions of an account that was subscribed just now."""
-    service = service_of(owner)
+async def send_last_items_to_guest(host: Host, account: Account, guest: JID, names: Collection[str]) -> None:
+    """Send somebody of another server the last item of each node of an account in `names`."""
+    await send_last_to_guest(host, service_of(account), guest, names)
+
+
+async def send_last_items_of(host: Host, owner: Account, contact: JID) -> None:
+    """Send the last item of each node of `owner` to the devices of a contact who was let in just now."""
+    service, address = service_of(owner), str(contact.bare)
+    for guest, nodes in list(host.memory(Guests).of(owner.id).items()):
+        if guest.bare == contact.bare:
+            await send_last_to_guest(host, service, guest, nodes)
     # Each may have to wait for its client, and none for those of the others.
     sending = [
         send_last_items(host, session, service, session.notify_nodes, is_new=True)

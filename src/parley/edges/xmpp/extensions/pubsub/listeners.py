@@ -1,0 +1,74 @@
+"""Who announces capabilities: sessions of ours, and guests, who have shown their presence from elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from parley.edges.xmpp.extensions.pubsub.guests import Guests
+from parley.edges.xmpp.extensions.pubsub.personal import send_last_items_to, send_last_items_to_guest
+
+if TYPE_CHECKING:
+    from parley.domain.accounts import Account
+    from parley.edges.xmpp.host import Host
+    from parley.edges.xmpp.session import Session
+    from parley.protocols.xmpp.element import Element
+    from parley.protocols.xmpp.jid import JID
+
+_ANSWER_TIMEOUT_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class SessionListener:
+    """A client of ours."""
+
+    host: Host
+    session: Session
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it has ended."""
+        return self.session.is_ended
+
+    async def ask(self, payload: bytes) -> Element:
+        """Ask the client; raises QueryTimeoutError."""
+        own = self.session.account.address
+        return await self.host.queries.ask(self.session, payload, from_=own, timeout_s=_ANSWER_TIMEOUT_S)
+
+    def learned(self, nodes: frozenset[str]) -> None:
+        """It wants to hear of these nodes: of those that are new, it gets the last items."""
+        session = self.session
+        if session.presence is None:
+            return
+        news = nodes - session.notify_nodes
+        session.notify_nodes = nodes
+        if news:
+            self.host.supervisor.spawn("last items", send_last_items_to(self.host, session, news))
+
+
+@dataclass(frozen=True, slots=True)
+class GuestListener:
+    """A device of somebody of another server, as one account of ours sees it."""
+
+    host: Host
+    account: Account
+    jid: JID
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it has gone."""
+        return self.jid not in self.host.memory(Guests).of(self.account.id)
+
+    async def ask(self, payload: bytes) -> Element:
+        """Ask it in the name of the account; raises QueryTimeoutError."""
+        queries, own = self.host.queries, self.account.address
+        return await queries.ask_at(
+            self.host.post, self.jid, payload, from_=own, timeout_s=_ANSWER_TIMEOUT_S, kind="get"
+        )
+
+    def learned(self, nodes: frozenset[str]) -> None:
+        """It wants to hear of these nodes: of those that are new, it gets the last items."""
+        news = self.host.memory(Guests).asks(self.account.id, self.jid, nodes)
+        if news:
+            sending = send_last_items_to_guest(self.host, self.account, self.jid, news)
+            self.host.supervisor.spawn("last items", sending)
