@@ -74,7 +74,7 @@ setup-run: $(STAMPS)/run
 
 setup-dev: $(STAMPS)/dev
 
-peers:
+peers: $(STAMPS)/peer-sources
 	@tools/debian_peers.sh
 
 $(STAMPS)/venv:
@@ -90,6 +90,11 @@ $(STAMPS)/run: requirements/run.txt requirements/build.txt pyproject.toml src/pa
 $(STAMPS)/dev: requirements/dev.txt $(STAMPS)/run
 	@echo "Installing what the tests need…"
 	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(STAMPS)/peer-sources: requirements/peer-sources.txt | $(STAMPS)/venv
+	@echo "Fetching the sources of peers…"
+	@$(PIP) download --no-deps --no-binary :all: --require-hashes -r $< -d $(VENV)/peer-sources
 	@touch $@
 
 web/node_modules/.stamp: web/package-lock.json web/package.json web/.npmrc | $(STAMPS)/venv

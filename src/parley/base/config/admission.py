@@ -34,8 +34,8 @@ class ComponentSettings(Section):
         json_schema_extra={"unit": "", "reload": False},
     )
     secret: str = Field(
-        min_length=8,
+        min_length=6,
         repr=False,
-        description="What the component has to know; at least 8 characters.",
+        description="What the component has to know; at least 6 characters.",
         json_schema_extra={"unit": "", "reload": False},
     )

@@ -58,6 +58,10 @@ class ContactSettings(Section):
     security: tuple[Uri, ...] = _setting((), "About security.")
     status: tuple[Uri, ...] = _setting((), "Where the state of the service is shown.")
     support: tuple[Uri, ...] = _setting((), "For help with the service.")
+    outage_urls: tuple[Uri, ...] = _setting(
+        (),
+        "Where clients find out why this server is down and until when (XEP-0455): JSON documents on another machine.",
+    )
 
 
 class TurnSettings(Section):

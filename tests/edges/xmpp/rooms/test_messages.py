@@ -233,16 +233,23 @@ async def test_who_said_it_takes_it_back() -> None:
         assert page.count("<retracted") == 1
 
 
-async def test_a_moderator_takes_it_back() -> None:
+WISHES = (
+    "<moderate xmlns='urn:xmpp:message-moderate:1' id='{}'>"
+    "<retract xmlns='urn:xmpp:message-retract:1'/><reason>no spam</reason></moderate>",
+    "<apply-to xmlns='urn:xmpp:fasten:0' id='{}'><moderate xmlns='urn:xmpp:message-moderate:0'>"
+    "<retract xmlns='urn:xmpp:message-retract:0'/><reason>no spam</reason></moderate></apply-to>",
+)
+
+
+@pytest.mark.parametrize("request_", WISHES)
+async def test_a_moderator_takes_it_back(request_: str) -> None:
     async with a_party("alice", "bob", "carol") as party:
         await party.open("alice", "bob")
         await party["bob"].send(groupchat("<body>spam</body>"))
         (reflected,) = party["alice"].take()
         message_id = ids(reflected)[1]
         party.forget()
-        wish = "<retract xmlns='urn:xmpp:message-retract:1'/><reason>no spam</reason>"
-        request = f"<moderate xmlns='urn:xmpp:message-moderate:1' id='{{}}'>{wish}</moderate>"
-        asked = f"<iq type='set' id='q' to='{ROOM}'>{request.format(message_id)}</iq>"
+        asked = f"<iq type='set' id='q' to='{ROOM}'>{request_.format(message_id)}</iq>"
         await party["bob"].send(asked)
         assert refusal(party["bob"]) == ("auth", "forbidden", "403")
         await party["alice"].send(asked.replace(message_id, "nothing"))
@@ -254,6 +261,10 @@ async def test_a_moderator_takes_it_back() -> None:
         by = f"<moderated xmlns='urn:xmpp:message-moderate:1' by='{ROOM}/alice'>{identity}</moderated>"
         inside = f"<retract xmlns='urn:xmpp:message-retract:1' id='{message_id}'>{by}"
         inside += "<reason xmlns='urn:xmpp:message-retract:1'>no spam</reason></retract>"
+        older = f"<moderated xmlns='urn:xmpp:message-moderate:0' by='{ROOM}/alice'>"
+        older += "<retract xmlns='urn:xmpp:message-retract:0'/>"
+        older += "<reason xmlns='urn:xmpp:message-moderate:0'>no spam</reason></moderated>"
+        inside += f"<apply-to xmlns='urn:xmpp:fasten:0' id='{message_id}'>{older}</apply-to>"
         kept = f"<stanza-id xmlns='urn:xmpp:sid:0' by='{ROOM}' id='*'/>"
         party["bob"].expect(
             f"<message type='groupchat' id='*' from='{ROOM}' to='{full('bob')}'>{inside}{kept}</message>"

@@ -10,6 +10,7 @@ from parley.domain.rooms.standing import Affiliation
 from parley.edges.xmpp.rooms.avatars import avatar_hashes
 from parley.edges.xmpp.rooms.names import (
     NS_MODERATE,
+    NS_MODERATE_0,
     NS_MUC,
     NS_MUC_CONFIG,
     NS_MUC_INFO,
@@ -58,6 +59,7 @@ _FEATURES: Final = (
     NS_REGISTER,
     NS_RETRACT,
     NS_MODERATE,
+    NS_MODERATE_0,
     NS_VCARD,
 )
 _PAGE: Final = 500

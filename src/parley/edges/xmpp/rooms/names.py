@@ -22,6 +22,9 @@ NS_CONFERENCE: Final = "jabber:x:conference"  # XEP-0249
 NS_OCCUPANT_ID: Final = "urn:xmpp:occupant-id:0"  # XEP-0421
 NS_RETRACT: Final = "urn:xmpp:message-retract:1"  # XEP-0424
 NS_MODERATE: Final = "urn:xmpp:message-moderate:1"  # XEP-0425
+NS_RETRACT_0: Final = "urn:xmpp:message-retract:0"
+NS_MODERATE_0: Final = "urn:xmpp:message-moderate:0"
+NS_FASTEN: Final = "urn:xmpp:fasten:0"  # XEP-0422
 RESERVED_NICK_NODE: Final = "x-roomuser-item"
 
 # XEP-0045 §15.6.

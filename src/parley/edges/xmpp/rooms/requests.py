@@ -12,9 +12,9 @@ from parley.edges.xmpp.rooms.archive import ask_archive, ask_archive_form, ask_a
 from parley.edges.xmpp.rooms.avatars import get_card, set_card
 from parley.edges.xmpp.rooms.configuring import configure, get_form
 from parley.edges.xmpp.rooms.discovery import room_info, room_items
-from parley.edges.xmpp.rooms.names import NS_MODERATE, NS_MUC_ADMIN, NS_MUC_OWNER
+from parley.edges.xmpp.rooms.names import NS_FASTEN, NS_MODERATE, NS_MUC_ADMIN, NS_MUC_OWNER
 from parley.edges.xmpp.rooms.registration import get_registration, register
-from parley.edges.xmpp.rooms.retraction import moderate
+from parley.edges.xmpp.rooms.retraction import moderate, moderate_fastened
 from parley.protocols.xmpp.element import xml
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 from parley.protocols.xmpp.namespaces import (
@@ -82,6 +82,7 @@ _HANDLERS: Final = MappingProxyType[tuple[str, str, str], _Handle](
         ("get", NS_VCARD, "vCard"): get_card,
         ("set", NS_VCARD, "vCard"): set_card,
         ("set", NS_MODERATE, "moderate"): moderate,
+        ("set", NS_FASTEN, "apply-to"): moderate_fastened,
     }
 )
 

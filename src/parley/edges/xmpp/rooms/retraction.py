@@ -8,7 +8,14 @@ from parley.domain.rooms.errors import RoomRefused, Why
 from parley.domain.rooms.ports import RoomMessage
 from parley.domain.rooms.standing import Role
 from parley.edges.xmpp.decoration import with_stanza_id
-from parley.edges.xmpp.rooms.names import NS_MODERATE, NS_OCCUPANT_ID, NS_RETRACT
+from parley.edges.xmpp.rooms.names import (
+    NS_FASTEN,
+    NS_MODERATE,
+    NS_MODERATE_0,
+    NS_OCCUPANT_ID,
+    NS_RETRACT,
+    NS_RETRACT_0,
+)
 from parley.edges.xmpp.rooms.rendering import in_room, room_message
 from parley.protocols.xmpp.datetimes import format_datetime
 from parley.protocols.xmpp.element import Element, xml
@@ -71,30 +78,52 @@ def _tombstone(known: RoomMessage, retracted: bytes) -> bytes:
 
 async def moderate(asked: Asked) -> bytes | None:
     """XEP-0425 §5: a moderator takes somebody's message back."""
-    live, tree = asked.live, asked.tree
+    tree = asked.tree
+    if tree.find(f"{{{NS_RETRACT}}}retract") is None:
+        raise StanzaError(StanzaCondition.BAD_REQUEST)
+    await _moderate(asked, tree.get("id", ""), tree.findtext(f"{{{NS_MODERATE}}}reason") or "")
+    return None
+
+
+async def moderate_fastened(asked: Asked) -> bytes | None:
+    """The same as clients asked for it before version 0.3 of XEP-0425."""
+    wish = asked.tree.find(f"{{{NS_MODERATE_0}}}moderate")
+    if wish is None or wish.find(f"{{{NS_RETRACT_0}}}retract") is None:
+        raise StanzaError(StanzaCondition.BAD_REQUEST)
+    await _moderate(asked, asked.tree.get("id", ""), wish.findtext(f"{{{NS_MODERATE_0}}}reason") or "")
+    return None
+
+
+async def _moderate(asked: Asked, message_id: str, reason: str) -> None:
+    live = asked.live
     if live.room.role(asked.session) is not Role.MODERATOR:
         raise RoomRefused(Why.NO_PRIVILEGE, "only moderators may do this")
-    message_id = tree.get("id", "")
-    if tree.find(f"{{{NS_RETRACT}}}retract") is None or not message_id:
+    if not message_id:
         raise StanzaError(StanzaCondition.BAD_REQUEST)
     store, room = live.host.stores.rooms, live.room.address
     known = await store.message(room, message_id)
     if known is None or not known.sender:
         raise StanzaError(StanzaCondition.ITEM_NOT_FOUND)
-    reason = (tree.findtext(f"{{{NS_MODERATE}}}reason") or "")[: live.host.settings.rooms.max_subject_bytes]
-    said = _moderated(asked, reason)
+    reason = reason[: live.host.settings.rooms.max_subject_bytes]
+    by = in_room(live.jid, live.room.nick_of(asked.session))
+    said = _moderated(asked, by, reason)
     element = xml("retract", {"xmlns": NS_RETRACT, "id": message_id}, said)
     announced = live.host.new_id()
-    content = room_message(room, element, message_id=announced)
+    content = room_message(room, element + _fastened(message_id, by, reason), message_id=announced)
     message = RoomMessage(announced, live.host.clock.now_us(), "", "", content, in_history=False)
     await store.append(room, message)
     await retract(live, message_id, announced, said)
     asked.answer()
     live.broadcast(with_stanza_id(content, room, announced))
-    return None
 
 
-def _moderated(asked: Asked, reason: str) -> bytes:
-    by = in_room(asked.live.jid, asked.live.room.nick_of(asked.session))
+def _moderated(asked: Asked, by: str, reason: str) -> bytes:
     moderated = xml("moderated", {"xmlns": NS_MODERATE, "by": by}, asked.live.occupant_id(asked.address))
     return moderated + (xml("reason", None, reason) if reason else b"")
+
+
+def _fastened(message_id: str, by: str, reason: str) -> bytes:
+    """For clients that know version 0.2 alone, and there are many."""
+    parts = [xml("retract", {"xmlns": NS_RETRACT_0})] + ([xml("reason", None, reason)] if reason else [])
+    moderated = xml("moderated", {"xmlns": NS_MODERATE_0, "by": by}, *parts)
+    return xml("apply-to", {"xmlns": NS_FASTEN, "id": message_id}, moderated)
