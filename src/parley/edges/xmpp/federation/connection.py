@@ -265,12 +265,19 @@ class ServerConnection(ABC):
 
     def fail(self, condition: StreamCondition, text: str = "", application: bytes = b"") -> None:
         """End the stream with an error."""
+        self._acknowledge()
         self.handle(self.stream.fail(condition, text, application))
 
     def close(self) -> None:
         """End the stream without an error."""
+        self._acknowledge()
         self.stream.close()
         self._over(s2s.ServerStreamEnded(is_clean=True))
+
+    def _acknowledge(self) -> None:
+        # What was handled need not come again on another stream: nobody resumes this one.
+        if self.sm is not None and self._is_counting and self.is_open:
+            self.send(acknowledgement(self.sm.h))
 
     def abort(self) -> None:
         """Cut the connection."""
