@@ -22,6 +22,9 @@ async def known(edge: Edge) -> None:
     """Alice has written to bob before, so that her messages wait for nothing but the log."""
     await edge.host.stores.directory.find("bob@example.org")
     await edge.host.conversations.load("alice@example.org", "bob@example.org")
+    directory = edge.host.stores.directory
+    people = [await directory.find(f"{name}@example.org") for name in ("alice", "bob")]
+    await edge.host.keeping.load(*people)
 
 
 @pytest.mark.parametrize("how", ["clean", "cut"])

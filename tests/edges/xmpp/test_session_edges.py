@@ -385,6 +385,9 @@ async def test_very_many_messages_on_their_way_pause_the_reading() -> None:
         alice, _ = await online(edge, "alice")
         await edge.host.stores.directory.find("bob@example.org")
         await edge.host.conversations.load("alice@example.org", "bob@example.org")
+        directory = edge.host.stores.directory
+        people = [await directory.find(f"{name}@example.org") for name in ("alice", "bob")]
+        await edge.host.keeping.load(*people)
         log = HeldLog(edge)
         await edge.say(alice, "".join(message(number) for number in range(512)))
         assert not alice.is_reading

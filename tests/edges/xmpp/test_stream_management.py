@@ -75,6 +75,9 @@ async def test_an_acknowledgement_waits_for_the_commit() -> None:
         wire, _ = await online(edge, "alice")
         await edge.host.stores.directory.find("bob@example.org")
         await edge.host.conversations.load("alice@example.org", "bob@example.org")
+        directory = edge.host.stores.directory
+        people = [await directory.find(f"{name}@example.org") for name in ("alice", "bob")]
+        await edge.host.keeping.load(*people)
         assert await edge.say(wire, f"{message(1)}<r {SM}/>") == ""
         assert await edge.say(wire, f"{message(2)}<r {SM}/>") == ""
         log.commit()
@@ -369,6 +372,9 @@ async def test_what_was_on_its_way_when_a_session_ended_need_not_be_sent_again()
     async with an_edge() as edge:
         await edge.host.stores.directory.find("bob@example.org")
         await edge.host.conversations.load("alice@example.org", "bob@example.org")
+        directory = edge.host.stores.directory
+        people = [await directory.find(f"{name}@example.org") for name in ("alice", "bob")]
+        await edge.host.keeping.load(*people)
         log = HeldLog(edge)
         wire, sm_id = await online(edge, "alice")
         await edge.say(wire, message(1) + message(2) + "<not well-formed")

@@ -134,6 +134,14 @@ async def test_unknown_ids(storage: AnyStorage, unknown: str) -> None:
         assert refused.value.code == "item-not-found"
 
 
+async def test_an_id_written_otherwise_is_unknown(storage: AnyStorage) -> None:
+    owner, archive = await _archive(storage)
+    plain = archive[0].id.replace("-", "")
+    for unknown in (archive[0].id.upper(), f"{plain[:16]}----{plain[16:]}", f"{plain[:16]}    {plain[16:]}"):
+        with pytest.raises(NotFound):
+            await storage.messages.page(ArchiveQuery(owner, ids=(unknown,)))
+
+
 async def test_an_id_of_somebody_elses_archive_is_unknown(storage: AnyStorage) -> None:
     owner, archive = await _archive(storage)
     other = (await storage.accounts.find(BOB)).id  # type: ignore[union-attr]

@@ -8,7 +8,7 @@ from typing import Any
 
 from parley.domain.errors import NotFound
 from parley.domain.messages import ArchivePage, ArchiveQuery, StoredMessage
-from parley.storage.sqlite.rows import id_to_blob, message_from
+from parley.storage.sqlite.rows import blob_to_id, id_to_blob, message_from
 from parley.storage.sqlite.search import has_words, is_in_step, match_of
 from parley.storage.sqlite.sql import sql
 from parley.storage.sqlite.times import END, bounds_by_time
@@ -78,11 +78,12 @@ def read_entry(connection: sqlite3.Connection, account_id: int, seq: int) -> Sto
 def archived_seq(connection: sqlite3.Connection, account_id: int, message_id: str) -> int:
     """The position of an archived message; raises NotFound("item-not-found")."""
     try:
-        values = {"id": id_to_blob(message_id), "account": account_id}
+        blob = id_to_blob(message_id)
     except ValueError as error:
         raise NotFound("item-not-found") from error
-    row = connection.execute(_FIND_ARCHIVED, values).fetchone()
-    if row is None:
+    row = connection.execute(_FIND_ARCHIVED, {"id": blob, "account": account_id}).fetchone()
+    # An id is a text: the same number written otherwise is another one.
+    if row is None or blob_to_id(blob) != message_id:
         raise NotFound("item-not-found")
     return int(row[0])
 
