@@ -155,6 +155,13 @@ def told(*codes: int, to: str, room: str = ROOM) -> str:
     return f"<message type='groupchat' id='*' from='{room}' to='{full(to)}'>{inside}</message>"
 
 
+def turned_away(nick: str, condition: str, code: str, kind: str, room: str = ROOM) -> str:
+    """The error that answers the wish of somebody to enter under their own name."""
+    inside = f"<{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
+    reply = f"<error type='{kind}' code='{code}' by='{room}'>{inside}</error>"
+    return f"<presence type='error' from='{room}/{nick}' to='{full('bob')}'>{WISH}{reply}</presence>"
+
+
 def error(name: str, condition: str, code: str, kind: str, *, to: str, from_: str = ROOM, id: str = "") -> str:  # noqa: A002
     """An error stanza without text."""
     number = f" id='{id}'" if id else ""

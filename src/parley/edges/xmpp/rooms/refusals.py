@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from parley.domain.rooms.errors import RoomRefused, Why
+from parley.edges.xmpp.rooms.names import NS_MUC
+from parley.protocols.xmpp.element import xml
 from parley.protocols.xmpp.errors import StanzaCondition as Condition
 from parley.protocols.xmpp.errors import StanzaError
 from parley.protocols.xmpp.errors import StanzaErrorType as Kind
+
+if TYPE_CHECKING:
+    from parley.edges.xmpp.extension import Inbound
 
 _ERRORS: Final[dict[Why, tuple[Condition, Kind | None]]] = {
     Why.NO_SUCH_ROOM: (Condition.ITEM_NOT_FOUND, None),
@@ -34,6 +39,19 @@ _ERRORS: Final[dict[Why, tuple[Condition, Kind | None]]] = {
     Why.TOO_LONG: (Condition.NOT_ACCEPTABLE, None),
     Why.TOO_FAST: (Condition.RESOURCE_CONSTRAINT, Kind.WAIT),
 }
+
+
+def refuse_presence(stanza: Inbound, error: StanzaError) -> None:
+    """Answer a presence with an error. §7.2: clients know by the `<x/>` that it is their wish to enter that failed."""
+    element = stanza.element
+    wish = xml("x", {"xmlns": NS_MUC}) if element.has(NS_MUC, "x") else b""
+    attrs = {"type": "error", "id": element.id, "from": str(stanza.to), "to": str(stanza.sender)}
+    reply = xml("presence", attrs, wish, error.to_bytes(str(stanza.to.bare)))
+    stanza.host.metrics.refused(error.code)
+    if stanza.origin is None:
+        stanza.host.post.send(reply, stanza.sender)
+    else:
+        stanza.origin.answer(reply)
 
 
 def room_error(error: RoomRefused) -> StanzaError:

@@ -19,7 +19,7 @@ from parley.edges.xmpp.rooms.entering import receive_presence
 from parley.edges.xmpp.rooms.live import LiveRoom
 from parley.edges.xmpp.rooms.messages import receive_message
 from parley.edges.xmpp.rooms.passing import Passing
-from parley.edges.xmpp.rooms.refusals import room_error
+from parley.edges.xmpp.rooms.refusals import refuse_presence, room_error
 from parley.edges.xmpp.rooms.requests import receive_iq
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 from parley.protocols.xmpp.jid import JID
@@ -66,7 +66,9 @@ class Rooms:
         try:
             await receive_presence(self, stanza)
         except RoomRefused as error:
-            raise room_error(error) from error
+            refuse_presence(stanza, room_error(error))
+        except StanzaError as error:
+            refuse_presence(stanza, error)
 
     async def iq(self, stanza: Inbound) -> bytes | None:
         """A request to a room or an occupant."""
