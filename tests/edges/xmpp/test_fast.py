@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 
 import pytest
@@ -57,6 +58,17 @@ async def test_tokens_are_not_in_the_storage() -> None:
         assert len(kept) == 1
         assert phone.token.encode() not in repr(kept).encode()
         assert b"phone-1" not in repr(kept).encode()
+
+
+async def test_transcripts_hold_no_tokens(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(5, logger="parley.edges.xmpp.connection")
+    logging.addLevelName(5, "TRACE")
+    async with an_edge() as edge:
+        phone = await enrolled(edge)
+        await phone.say("<presence><status>visible</status></presence>")
+        contents = [str(getattr(record, "parley_attributes", {}).get("pii.content")) for record in caplog.records]
+        assert any("visible" in content for content in contents)
+        assert phone.token not in "".join(contents)
 
 
 async def test_a_token_may_be_bound_to_the_channel() -> None:

@@ -38,6 +38,7 @@ class Installations:
 
     def __init__(self, _host: Host) -> None:
         self._sessions: dict[tuple[int, bytes], Session] = {}
+        self._keys: dict[Session, tuple[int, bytes]] = {}
 
     def opened(self, session: Session, client: bytes) -> None:
         """An installation has bound a resource.
@@ -45,14 +46,16 @@ class Installations:
         XEP-0386 §3.2: an earlier session of it SHOULD be terminated.
         """
         if client:
-            before = self._sessions.get((session.account.id, client))
-            self._sessions[session.account.id, client] = session
+            key = session.account.id, client
+            before = self._sessions.get(key)
+            self._sessions[key], self._keys[session] = session, key
             if before is not None and not before.is_ended:
                 before.close(StreamCondition.CONFLICT, "replaced by a new connection")
 
     def ended(self, session: Session) -> None:
         """A session is over."""
-        for key in [key for key, each in self._sessions.items() if each is session]:
+        key = self._keys.pop(session, None)
+        if key is not None and self._sessions[key] is session:
             del self._sessions[key]
 
 

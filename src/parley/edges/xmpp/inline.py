@@ -58,6 +58,7 @@ class InlineSignIn:
         self._tasks: list[str] = []
         self._salt = b""
         self._signed_in: SignedIn | None = None
+        self._is_noted = False
         agent = request.agent
         self._installation = Installation(sign_in.tokens.client_of(agent.id), agent.software, agent.device)
 
@@ -170,6 +171,7 @@ class InlineSignIn:
         if wanted is None or not self._connection.is_open:
             return None
         session, answer = await bind2.bind(self._connection, self._sign_in, signed_in, wanted, self._installation)
+        self._is_noted = True
         results.append(answer)
         return session
 
@@ -184,11 +186,9 @@ class InlineSignIn:
         if not mechanism or not client or not tokens.are_given or not self._connection.is_open:
             return []
         try:
-            resource = signed_in.resource or tokens.resource_of(signed_in.account.id, client)
-            if session is not None:
-                resource = session.jid.resource
             # A token belongs to a device that its owner sees and can revoke.
-            await note_device(self._connection, signed_in.account, resource, self._installation)
+            if not self._is_noted:
+                await self._note_device(signed_in, session)
             given = await tokens.issue(signed_in.account.id, client, mechanism, signed_in.resource)
         except (StanzaError, AccountClosed):
             return []
@@ -196,6 +196,13 @@ class InlineSignIn:
             log.error("a token was not given", code=error.code)
             return []
         return [] if given is None else [fast.token_element(*given)]
+
+    async def _note_device(self, signed_in: SignedIn, session: Session | None) -> None:
+        account = signed_in.account
+        resource = signed_in.resource or self._sign_in.tokens.resource_of(account.id, self._installation.client)
+        if session is not None:
+            resource = session.jid.resource
+        await note_device(self._connection, account, resource, self._installation)
 
     def _is_last(self, signed_in: SignedIn) -> bool:
         element = self._request.inline.get((NS_FAST, "fast"))

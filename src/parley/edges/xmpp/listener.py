@@ -91,6 +91,7 @@ class Listener:
     def configure(self) -> None:
         """Take the limits of the settings in force, for streams to come."""
         limits, kind = self._host.settings.limits, self.kind
+        self._offers: dict[tuple[str, ...], bytes] = {}
         framing = FramingLimits(
             max_stanza_bytes=limits.max_stanza_bytes,
             max_depth=limits.max_depth,
@@ -135,6 +136,12 @@ class Listener:
         return offered(channel_bindings) if self.sign_in.tokens.are_given else ()
 
     def _inside(self, channel_bindings: Mapping[str, bytes]) -> bytes:
+        names = tuple(channel_bindings)
+        if names not in self._offers:
+            self._offers[names] = self._offer(channel_bindings)
+        return self._offers[names]
+
+    def _offer(self, channel_bindings: Mapping[str, bytes]) -> bytes:
         host = self._host
         inline = [each.inline_features(host, channel_bindings) for each in host.extensions if each.inline_features]
         offers = [each.authentication_features(host) for each in host.extensions if each.authentication_features]
