@@ -36,6 +36,11 @@ class Preferences:
     always: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
 
+    @property
+    def is_everything(self) -> bool:
+        """Whether all messages are archived: the common case, which is asked for with every message."""
+        return self.default is Keep.ALWAYS and not self.never
+
     def keeps(self, peer: str, device: str, is_contact: Callable[[], bool]) -> bool:
         """Whether a message from or to `device` (empty for none) of the bare address `peer` is archived.
 

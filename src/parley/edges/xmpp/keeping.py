@@ -45,7 +45,7 @@ class Keeping:
         What a person notes to themself is kept like what is from a contact. What is not known is kept.
         """
         chosen = None if account is None else self._archiving.cached(account.id)
-        if account is None or chosen is None:
+        if account is None or chosen is None or chosen.is_everything:
             return True
 
         def is_contact() -> bool:
