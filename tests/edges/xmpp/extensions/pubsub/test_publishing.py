@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 
 from parley.base.config import PubsubSettings
+from parley.domain.pubsub.nodes import PubsubService
+from parley.domain.pubsub.pages import ItemQuery
 
 from ...harness import Client, parse
 from .service import (
     ENTRY,
     NS,
     OWNER,
+    SERVICE,
     a_service,
     affiliate,
     ask,
@@ -270,6 +273,11 @@ async def test_items_expire() -> None:
         await owner.send(publish("n", "2"))
         host.clock.advance(40)
         await reader.ask(get_items("n"), shown("n", "2"))
+        # They are deleted, too, when somebody publishes anywhere an hour later.
+        host.clock.advance(3600)
+        await owner.send(create("other"), publish("other"))
+        page = await host.storage.nodes.items(PubsubService(SERVICE), "n", ItemQuery())
+        assert page.count == 0
 
 
 async def test_no_notifications_where_none_are_wanted() -> None:

@@ -1,7 +1,9 @@
-"""What personal eventing (XEP-0163) needs of publish-subscribe (XEP-0060).
+"""Publish-subscribe (XEP-0060): one engine for services with a domain of their own and for accounts (XEP-0163).
 
-`nodes.py` knows the nodes of accounts and who may read them, `options.py` turns their configuration into data forms and
-back, `affiliations.py` and `paging.py` answer what their names say with what `asked.py` reads off a request,
-`refusals.py` words the errors, `events.py` tells subscribers. The other requests are in `../xep_0060_pubsub.py`, what
-happens by itself in `../xep_0163_pep.py`. Not here: services of their own and collections, there are none.
+`asked.py` reads off a request what all have in common. `items.py`, `creating.py`, `subscriptions.py`, `managing.py`,
+`affiliations.py`, `approval.py` and `pending.py` each do what their names say; `nodes.py` remembers nodes and who is
+subscribed, `access.py` what people are to them. `delivery.py` tells subscribers of the events of `events.py`, and at
+accounts whoever asked by capabilities (`interests.py`, `listeners.py`, `guests.py`). Not here: the rules themselves
+(`domain/pubsub`), and collections, there are none. To add a request, copy `managing.py` and name it in
+`../xep_0060_pubsub.py`; to add an option of nodes, add it to `NodeConfig` and one line to `options.py`.
 """

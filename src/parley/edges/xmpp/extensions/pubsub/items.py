@@ -60,7 +60,7 @@ async def publish(asked: Asked, element: _Element) -> bytes:
         node = await _node_to_publish(asked, element, name)
         item = _new_item(asked, node, element)
         if item is not None:
-            await host.stores.nodes.publish(asked.service, name, item)
+            await asked.nodes.publish(node, item)
         await delivery.notify(host, node, events.published(node, item))
     if item is None:
         return xml("pubsub", {"xmlns": NS_PUBSUB}, xml("publish", {"node": name}))

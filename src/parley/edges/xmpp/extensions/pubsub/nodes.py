@@ -8,13 +8,15 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from weakref import WeakValueDictionary
 
+from parley.base import log as logs
 from parley.base.config import PepSettings, PubsubSettings
-from parley.domain.errors import LimitReached
+from parley.domain.errors import LimitReached, StorageUnavailable
 from parley.domain.pubsub.nodes import (
     AccessModel,
     Affiliation,
     Node,
     NodeConfig,
+    NodeItem,
     PubsubService,
     Subscription,
 )
@@ -24,7 +26,10 @@ from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 if TYPE_CHECKING:
     from parley.edges.xmpp.host import Host
 
+log = logs.get(__name__)
+
 _KEPT: Final = 4096
+_SWEEP_US: Final = 3_600_000_000
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -83,6 +88,7 @@ class Nodes:
         self._nodes: _Latest[tuple[_Key, str], Node] = _Latest()
         self._subscriptions: _Latest[tuple[_Key, str], Sequence[Subscription]] = _Latest()
         self._changes = 0
+        self._swept_at = 0
         self._locks: WeakValueDictionary[tuple[_Key, str], asyncio.Lock] = WeakValueDictionary()
 
     def lock(self, service: PubsubService, name: str) -> asyncio.Lock:
@@ -189,6 +195,19 @@ class Nodes:
             return await self._host.stores.nodes.delete(node.service, node.name, moved_to)
         finally:
             self._forget(node.service, node.name)
+
+    async def publish(self, node: Node, item: NodeItem) -> None:
+        """Raises NotFound("node-not-found"). Now and then, items of any node that are too old go."""
+        await self._host.stores.nodes.publish(node.service, node.name, item)
+        if self._swept_at + _SWEEP_US <= item.published_at:
+            self._swept_at = item.published_at
+            self._host.supervisor.spawn("old items", self._sweep(item.published_at))
+
+    async def _sweep(self, now: int) -> None:
+        try:
+            await self._host.stores.nodes.expire(now)
+        except StorageUnavailable as error:
+            log.error("items that are too old stay for now", code=error.code)
 
     def _forget(self, service: PubsubService, name: str) -> None:
         self._changes += 1
