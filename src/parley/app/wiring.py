@@ -237,7 +237,7 @@ class Server:
 
     def _session_journal(self) -> FileJournal | None:
         size_bytes = self.settings.limits.session_journal_bytes
-        return FileJournal(self.settings.data_dir, Boot().id, size_bytes) if size_bytes else None
+        return FileJournal(self.settings.data_dir, Boot().id, self._clock.now_us, size_bytes) if size_bytes else None
 
     def _build_operations(self) -> Operations:
         live = LiveServer(self.host, self.directory, self.contents, self.federating.changed)

@@ -229,8 +229,8 @@ class Journal(Protocol):
     Those that write raise OSError: then nothing more can be written.
     """
 
-    def read(self, newer_than: float) -> list[bytes]:
-        """What an earlier process wrote, in order; nothing when it wrote last before `newer_than` (epoch seconds)."""
+    def read(self, newer_than: int) -> list[bytes]:
+        """What an earlier process wrote, in order; nothing when it wrote last before `newer_than` (microseconds)."""
         ...
 
     def begin(self, payloads: Sequence[bytes]) -> None:

@@ -28,7 +28,7 @@ class MemoryJournal:
     is_frozen: bool = False
     """The process is about to die: what it writes from now on never was."""
 
-    def read(self, newer_than: float) -> list[bytes]:
+    def read(self, newer_than: int) -> list[bytes]:
         return list(self.payloads)
 
     def begin(self, payloads: Sequence[bytes]) -> None:

@@ -89,7 +89,9 @@ class Messages:
         address = str(to.bare)
         recipient = host.stores.directory.cached(address)
         own = str(sender.bare) if origin.owner is None else origin.owner.address
-        is_known = host.conversations.is_known(own, address) and host.keeping.is_known(origin.owner, recipient)
+        is_known = host.conversations.is_known(own, address)
+        if is_known and traits.is_mailed:
+            is_known = host.keeping.is_known(origin.owner, recipient)
         is_form = own == address and element.has(NS_DATA, "x")
         if recipient is not None and is_known and not is_form and not self._may_be_strange(letter, recipient):
             self._accept(letter, origin, token, recipient)

@@ -203,7 +203,7 @@ class SessionJournal:
         if self._journal is None:
             return 0
         host = self._host
-        newer_than = host.clock.now_us() / 1_000_000 - host.settings.limits.sm_resume_timeout_s
+        newer_than = host.clock.now_us() - host.settings.limits.sm_resume_timeout_s * 1_000_000
         replay = Replay()
         try:
             for payload in self._journal.read(newer_than):
