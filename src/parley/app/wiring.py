@@ -51,6 +51,7 @@ from parley.edges.http.webapp import WebApp
 from parley.edges.http.websocket import WebSocketRoute
 from parley.edges.xmpp import extensions
 from parley.edges.xmpp.archives import text_of
+from parley.edges.xmpp.components import Components
 from parley.edges.xmpp.host import Host, Stores
 from parley.edges.xmpp.server import XmppServer, build_host
 from parley.identity.directory import Directory
@@ -194,6 +195,7 @@ class Server:
         async with _listening():
             await stack.enter_async_context(self.xmpp)
             await stack.enter_async_context(self.federating)
+            await stack.enter_async_context(Components(self.host))
         await stack.enter_async_context(self._build_admin(operations))
         async with _listening():
             self.http = await self._http_stack.enter_async_context(self._build_http())

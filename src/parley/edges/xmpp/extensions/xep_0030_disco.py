@@ -120,7 +120,9 @@ async def _items(request: IqRequest) -> bytes:
         return xml("query", attrs)
     services = request.host.memory(ServerInfo).services
     found = request.host.router.services(request.to.domain)
-    return xml("query", attrs, *(_service_item(services[key], at) for at, key in found.items()))
+    items = [_service_item(services[key], at) for at, key in found.items()]
+    items += [xml("item", {"jid": domain}) for domain in request.host.components]
+    return xml("query", attrs, *items)
 
 
 def _service_item(service: Service, address: str) -> bytes:
