@@ -7,11 +7,13 @@ import hashlib
 
 import pytest
 from lxml import etree
-from tests.edges.xmpp.installation import BIND2, FAST, SASL2, SM, Installation, b64, bind, header
-from tests.edges.xmpp.wires import HEADER, PASSWORD, an_edge
+from tests.edges.xmpp.installation import BIND2, FAST, SASL2, SM, Installation, b64, bind, header, parse
+from tests.edges.xmpp.wires import HEADER, PASSWORD, Edge, an_edge
 from tests.protocols.xmpp.scram_client import ScramClient
 
 from parley.domain.errors import StorageUnavailable
+from parley.domain.messages import NewMessage
+from parley.domain.ports import AppendDone
 from parley.identity.sign_in import credentials_for
 
 STREAMS = "http://etherx.jabber.org/streams"
@@ -363,10 +365,11 @@ async def test_a_storage_that_cannot_be_read_lets_people_in_all_the_same() -> No
 # Upgrades (XEP-0480).
 
 
-async def with_one_hash(edge: object, mechanism: str = "SHA-1") -> None:
-    account = await edge.storage.accounts.find("alice@example.org")  # type: ignore[attr-defined]
+async def with_one_hash(edge: Edge, mechanism: str = "SHA-1") -> None:
+    account = await edge.storage.accounts.find("alice@example.org")
+    assert account is not None
     kept = credentials_for(PASSWORD, 4096, bytes, (mechanism,))
-    await edge.storage.accounts.set_credentials(account.id, kept)  # type: ignore[attr-defined]
+    await edge.storage.accounts.set_credentials(account.id, kept)
 
 
 def asks(*tasks: str) -> str:
@@ -459,3 +462,127 @@ async def test_who_did_not_show_the_password_adds_nothing_to_it() -> None:
         (challenge,) = await phone.say(phone.request("SCRAM-SHA-256", client.first(), asks("UPGR-SCRAM-SHA-512")))
         final = client.final(base64.b64decode(challenge.text or ""))
         assert names(await phone.say(f"<response xmlns='{SASL2}'>{b64(final)}</response>")) == ["success", "features"]
+
+
+async def test_storage_that_fails_during_a_task_lets_nobody_in_and_asks_to_come_later() -> None:
+    async with an_edge() as edge:
+        await with_one_hash(edge)
+
+        async def add_credential(*_: object) -> bool:
+            raise StorageUnavailable("storage-failed")
+
+        edge.storage.accounts.add_credential = add_credential  # type: ignore[method-assign]
+        phone = Installation(edge)
+        await phone.open()
+        await phone.scram(asks("UPGR-SCRAM-SHA-512") + bind(), mechanism="SCRAM-SHA-1")
+        assert phone.failure(await perform(phone, "UPGR-SCRAM-SHA-512")) == "temporary-auth-failure"
+        assert list(edge.host.router) == []
+
+
+# What may happen in between.
+
+
+async def test_what_no_archive_holds_is_sent_with_all_that_came_behind_it() -> None:
+    async with an_edge() as edge:
+        bob = edge.open()
+        await edge.sign_in(bob, "bob")
+        hint = "<no-permanent-store xmlns='urn:xmpp:hints'/>"
+        for number, inside in enumerate(("", hint, "")):
+            body = f"<body>{number}</body>{inside}"
+            await edge.say(bob, f"<message to='alice@example.org' type='chat' id='m{number}'>{body}</message>")
+        phone = Installation(edge)
+        await phone.open()
+        await phone.scram(bind())
+        answer = await edge.say(phone.wire, "<presence/>")
+        assert [number for number in range(3) if f"<body>{number}</body>" in answer] == [1, 2]
+
+
+async def test_an_account_that_is_closed_meanwhile_gets_no_session() -> None:
+    async with an_edge() as edge:
+        await with_one_hash(edge)
+        phone = Installation(edge)
+        await phone.open()
+        await phone.scram(asks("UPGR-SCRAM-SHA-512") + bind(), mechanism="SCRAM-SHA-1")
+        account = await edge.storage.accounts.find("alice@example.org")
+        assert account is not None
+        await edge.storage.accounts.set_suspended(account.id, True)
+        edge.host.stores.directory.forget(account.address)
+        answer = await perform(phone, "UPGR-SCRAM-SHA-512")
+        assert names(answer)[-1] == "error"
+        assert phone.wire.is_closed
+        assert list(edge.host.router) == []
+
+
+async def resumable(edge: Edge) -> tuple[Installation, str]:
+    phone = Installation(edge)
+    await phone.open()
+    answer = await phone.scram(bind(f"<enable xmlns='{SM}' resume='true'/>"))
+    enabled = answer[0].find(f".//{{{SM}}}enabled")
+    assert enabled is not None
+    return phone, enabled.get("id", "")
+
+
+@pytest.mark.parametrize(("h", "condition"), [("x", "bad-format"), ("9", "undefined-condition")])
+async def test_a_wrong_count_ends_the_stream_and_not_the_session(h: str, condition: str) -> None:
+    async with an_edge() as edge:
+        phone, sm_id = await resumable(edge)
+        phone.wire.abort()
+        await edge.settle(phone.wire)
+        await phone.open()
+        answer = await phone.scram(f"<resume xmlns='{SM}' previd='{sm_id}' h='{h}'/>" + bind())
+        assert names(answer) == ["error"]
+        assert names(list(answer[0]))[0] == condition
+        assert phone.wire.is_closed
+        assert len(list(edge.host.router)) == 1
+
+
+async def test_a_living_stream_is_left_for_the_new_one() -> None:
+    async with an_edge() as edge:
+        phone, sm_id = await resumable(edge)
+        old = phone.wire
+        await phone.open()
+        answer = await phone.scram(f"<resume xmlns='{SM}' previd='{sm_id}' h='0'/>")
+        assert answer[0].find(f"{{{SM}}}resumed") is not None
+        assert old.is_closed
+        assert not phone.wire.is_closed
+        (pong,) = (await phone.say("<iq type='get' id='1'><ping xmlns='urn:xmpp:ping'/></iq>"))[:1]
+        assert pong.get("type") == "result"
+
+
+async def test_resumption_waits_for_what_the_old_stream_brought() -> None:
+    async with an_edge() as edge:
+        phone, sm_id = await resumable(edge)
+        held: list[tuple[NewMessage, AppendDone]] = []
+        append = edge.storage.messages.append
+        edge.storage.messages.append = lambda message, done: held.append((message, done))  # type: ignore[method-assign]
+        await edge.say(phone.wire, "<message to='bob@example.org' type='chat' id='m'><body>x</body></message>")
+        phone.wire.abort()
+        await edge.settle(phone.wire)
+        await phone.open()
+        assert await phone.scram(f"<resume xmlns='{SM}' previd='{sm_id}' h='0'/>" + bind()) == []
+        assert held
+        for message, done in held:
+            append(message, done)
+        answer = parse(await edge.settle(phone.wire))
+        resumed = answer[0].find(f"{{{SM}}}resumed")
+        assert resumed is not None
+        assert resumed.get("h") == "1"
+
+
+async def test_who_goes_while_it_waits_leaves_the_session_to_be_resumed() -> None:
+    async with an_edge() as edge:
+        phone, sm_id = await resumable(edge)
+        held: list[tuple[NewMessage, AppendDone]] = []
+        append = edge.storage.messages.append
+        edge.storage.messages.append = lambda message, done: held.append((message, done))  # type: ignore[method-assign]
+        await edge.say(phone.wire, "<message to='bob@example.org' type='chat' id='m'><body>x</body></message>")
+        await phone.open()
+        await phone.scram(f"<resume xmlns='{SM}' previd='{sm_id}' h='0'/>")
+        phone.wire.abort()
+        await edge.settle(phone.wire)
+        for message, done in held:
+            append(message, done)
+        await edge.settle(phone.wire)
+        await phone.open()
+        answer = await phone.scram(f"<resume xmlns='{SM}' previd='{sm_id}' h='0'/>")
+        assert answer[0].find(f"{{{SM}}}resumed") is not None
