@@ -48,6 +48,9 @@ class Notes:
     def nodes_changed(self, account_id: int) -> None:
         self.told.append(("nodes_changed", account_id))
 
+    async def leave_rooms(self, address: str) -> None:
+        self.told.append(("leave_rooms", address))
+
     async def removed(self, account: Account) -> None:
         self.told.append(("removed", account.address))
 
@@ -113,6 +116,7 @@ async def test_removing_forgets_the_account_last(office: Office):
     assert office.live.told == [
         ("changed", ALICE),
         ("end", ALICE, None),
+        ("leave_rooms", ALICE),
         ("changed", ALICE),
         ("removed", ALICE),
     ]
@@ -147,7 +151,7 @@ async def test_without_a_server_the_rosters_are_changed_themselves(office: Offic
     asking = SubscriptionState(pending_in=True)
     dave = await office.stores.accounts.add("dave@example.org", [CREDENTIAL], 0)
     await office.stores.rosters.put(dave.id, Contact(ALICE, state=asking, is_listed=False, request=b"<presence/>"), 10)
-    nobody = NobodyLive(None, office.stores.rosters)
+    nobody = NobodyLive(None, office.stores.rosters, office.stores.rooms)
     for account in (bob, dave):
         await nobody.deserted(account, ALICE)
     assert (await office.stores.rosters.load(bob.id)).contacts == {ALICE: Contact(ALICE, "Alice")}

@@ -56,7 +56,7 @@ async def operations_on_data(settings: Settings) -> AsyncIterator[Operations]:
     with DataFolder(settings.data_dir), ThreadPoolExecutor(1, "files") as pool:
         async with open_storage(settings, clock) as storage:
             contents = open_contents(settings, storage.uploads, pool, clock, Metrics())
-            yield Operations(storage, clock, settings.domains, NobodyLive(contents, storage.rosters))
+            yield Operations(storage, clock, settings.domains, NobodyLive(contents, storage.rosters, storage.rooms))
 
 
 def _ask_server(settings: Settings, request: Request) -> Document:

@@ -10,6 +10,7 @@ from parley.base import log as logs
 from parley.domain.contacts import RosterEdit
 from parley.domain.relations import deserted
 from parley.edges.xmpp.extensions.pubsub.nodes import Nodes
+from parley.edges.xmpp.rooms.service import rooms_of
 from parley.protocols.xmpp.errors import StreamCondition
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from parley.domain.accounts import Account
     from parley.domain.partners.agreements import Agreement
     from parley.domain.ports import AccountDirectory, RosterStore
+    from parley.domain.rooms.ports import RoomStore
     from parley.edges.xmpp.host import Host
     from parley.edges.xmpp.push import Outcome
 
@@ -83,6 +85,18 @@ class LiveServer:
         known = await push.of(account.id)
         return await asyncio.gather(*(push.send(account.id, account.address, each) for each in known))
 
+    def occupants(self, room: str) -> Sequence[str]:
+        """The nicknames of who is inside a room."""
+        return rooms_of(self._host).occupants(room)
+
+    async def end_room(self, room: str, reason: str) -> bool:
+        """Put everybody out of a room and delete it."""
+        return await rooms_of(self._host).end(room, reason)
+
+    async def leave_rooms(self, address: str) -> None:
+        """Make the account nothing to all rooms."""
+        await rooms_of(self._host).forget_person(address)
+
     def partners_changed(self, agreements: Sequence[Agreement]) -> int:
         """Let the streams to partners know, which ends those that may be no longer."""
         return self._partners_changed(agreements)
@@ -118,9 +132,10 @@ class LiveServer:
 class NobodyLive:
     """The `Live` of a command that runs without a server."""
 
-    def __init__(self, contents: Contents, rosters: RosterStore) -> None:
+    def __init__(self, contents: Contents, rosters: RosterStore, rooms: RoomStore) -> None:
         self._contents = contents
         self._rosters = rosters
+        self._rooms = rooms
 
     def changed(self, account: Account) -> None:
         """Nothing is remembered."""
@@ -149,6 +164,18 @@ class NobodyLive:
     async def push(self, account: Account) -> Sequence[Outcome]:
         """Nobody is here to send anything."""
         return ()
+
+    def occupants(self, room: str) -> Sequence[str]:
+        """Nobody is here."""
+        return ()
+
+    async def end_room(self, room: str, reason: str) -> bool:
+        """Delete a room."""
+        return await self._rooms.delete(room)
+
+    async def leave_rooms(self, address: str) -> None:
+        """Make the account nothing to all rooms."""
+        await self._rooms.forget_person(address)
 
     def partners_changed(self, agreements: Sequence[Agreement]) -> int:
         """Nobody is here."""

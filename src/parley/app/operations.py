@@ -12,6 +12,7 @@ from parley.app.addresses import parse_address, parse_new_address
 from parley.app.inviting import Inviting, uri_of
 from parley.app.partnering import Partnering
 from parley.app.pushing import Pushing
+from parley.app.rooming import Rooming
 from parley.domain.administration import Wish
 from parley.domain.errors import NotFound
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from parley.domain.ports import AccountStore, DeviceStore, RosterStore, UploadStore
     from parley.domain.pubsub.ports import NodeStore
     from parley.domain.push import PushStore
+    from parley.domain.rooms.ports import RoomStore
     from parley.edges.xmpp.push import Outcome
 
 
@@ -62,6 +64,18 @@ class Live(Protocol):
 
     async def removed(self, account: Account) -> None:
         """The account is gone; its files are to follow."""
+        ...
+
+    def occupants(self, room: str) -> Sequence[str]:
+        """The nicknames of who is inside a room."""
+        ...
+
+    async def end_room(self, room: str, reason: str) -> bool:
+        """Put everybody out of a room and delete it; False if there was none."""
+        ...
+
+    async def leave_rooms(self, address: str) -> None:
+        """The account at `address` goes: it is nothing to any room any more."""
         ...
 
     async def push(self, account: Account) -> Sequence[Outcome]:
@@ -112,6 +126,11 @@ class Stores(Protocol):
         ...
 
     @property
+    def rooms(self) -> RoomStore:
+        """Rooms."""
+        ...
+
+    @property
     def partners(self) -> PartnerStore:
         """Agreements with partners."""
         ...
@@ -157,6 +176,7 @@ class Operations:
             requests.ListInvitations: self._list_invitations,
             requests.RevokeInvitation: self._revoke_invitation,
             **Pushing(stores.push, live, self._find).handlers,
+            **Rooming(stores.rooms, live).handlers,
             **Partnering(stores.partners, stores.outgoing, clock, domains, live).handlers,
         }
 
@@ -232,6 +252,7 @@ class Operations:
     async def _end_affiliations(self, account: Account) -> None:
         for account_id in await self._nodes.disaffiliate(account.address):
             self._live.nodes_changed(account_id)
+        await self._live.leave_rooms(account.address)
 
     async def _list_devices(self, request: requests.ListDevices) -> Document:
         account = await self._find(request.address)

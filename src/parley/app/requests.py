@@ -206,6 +206,31 @@ class TestPush:
     kind: Literal["push-test"] = "push-test"
 
 
+@dataclass(frozen=True, slots=True)
+class ListRooms:
+    """Say which rooms there are, at one service's domain or all."""
+
+    domain: str = ""
+    kind: Literal["room-list"] = "room-list"
+
+
+@dataclass(frozen=True, slots=True)
+class ShowRoom:
+    """Say what is known of a room, but for what was said in it."""
+
+    address: str
+    kind: Literal["room-show"] = "room-show"
+
+
+@dataclass(frozen=True, slots=True)
+class DestroyRoom:
+    """Put everybody out of a room, with a reason in words, and delete it with its archive."""
+
+    address: str
+    reason: str
+    kind: Literal["room-destroy"] = "room-destroy"
+
+
 Request = (
     AddUsers
     | FindTaken
@@ -228,6 +253,9 @@ Request = (
     | ChangePartner
     | RevokePartner
     | PartnerLog
+    | ListRooms
+    | ShowRoom
+    | DestroyRoom
 )
 
 _ADAPTER: TypeAdapter[Request] = TypeAdapter(

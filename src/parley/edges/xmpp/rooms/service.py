@@ -15,6 +15,7 @@ from parley.domain.rooms.config import RoomConfig, RoomLimits
 from parley.domain.rooms.errors import RoomRefused, Why
 from parley.domain.rooms.room import Room, RoomState
 from parley.domain.rooms.standing import Affiliation, Standing
+from parley.edges.xmpp.rooms.destroying import destroyed_presence
 from parley.edges.xmpp.rooms.entering import receive_presence
 from parley.edges.xmpp.rooms.live import LiveRoom
 from parley.edges.xmpp.rooms.messages import receive_message
@@ -234,6 +235,20 @@ class Rooms:
             lock, users = self._locks.pop(name)
             if users > 1:
                 self._locks[name] = lock, users - 1
+
+    def occupants(self, room: str) -> tuple[str, ...]:
+        """The nicknames of who is inside a room."""
+        live = self._live.get(room)
+        return () if live is None else tuple(live.room.occupants)
+
+    async def end(self, room: str, reason: str) -> bool:
+        """An operator ends a room; False if there is none. Raises StorageUnavailable."""
+        live = await self.find(JID.parse(room))
+        if live is None:
+            return False
+        await self.destroy(live)
+        destroyed_presence(live, "", reason, "")
+        return True
 
     # Who is where.
 
