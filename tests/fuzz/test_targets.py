@@ -18,7 +18,7 @@ def load(name: str) -> tuple[Callable[[bytes], None], list[bytes]]:
 
 def test_the_targets_are_found():
     assert {"fuzz_jid", "fuzz_scram", "fuzz_tus", "fuzz_xml_framer", "fuzz_c2s", "fuzz_payloads"} <= set(NAMES)
-    assert {"fuzz_settings", "fuzz_administration", "fuzz_backup", "fuzz_archive_query"} <= set(NAMES)
+    assert {"fuzz_settings", "fuzz_administration", "fuzz_backup", "fuzz_archive_query", "fuzz_s2s"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -163,7 +163,7 @@ class Federation:
             refusal = self._revoked(connection)
             if refusal is not None:
                 self.refused(refusal, connection.remote, connection.direction)
-                connection.fail(StreamCondition.POLICY_VIOLATION, refusal.text or "this domain is not welcome here")
+                connection.cut(StreamCondition.POLICY_VIOLATION, refusal.text or "this domain is not welcome here")
             else:
                 connection.tick(now)
         self.links.tick()
@@ -243,8 +243,15 @@ class Federation:
     def reply(self, stanza: bytes) -> None:
         """Send what answers a partner's stanza; when it cannot go there, nobody needs to know."""
         element = Element.from_bytes(stanza)
+        sender, to = JID.parse(element.from_ or self.host.domains[0]), JID.parse(element.to or "")
         try:
-            self.send(stanza, JID.parse(element.from_ or self.host.domains[0]), JID.parse(element.to or ""))
+            if element.type != "error":
+                self.send(stanza, sender, to)
+                return
+            # What a rule refuses is refused with an error, which that rule would refuse too.
+            link = self.links.get(Pair(sender.domain, to.domain))
+            link.check(is_kept=False)
+            link.send(Parcel(stanza))
         except StanzaError as error:
             log.debug("an answer to a partner was dropped", reason=error.code)
 
