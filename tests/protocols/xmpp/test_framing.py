@@ -391,3 +391,15 @@ def test_a_long_tag_in_small_pieces_is_whole_in_the_end():
     data = b"<message a='" + b'/>"' * 6_000 + b"' b=\"'>\"><x/></message><presence/>"
     events = [event for at in range(0, len(data), 11) for event in framer.feed(data[at : at + 11])]
     assert [event.element.raw for event in events if isinstance(event, ElementReceived)] == [data[:-11], data[-11:]]
+
+
+@pytest.mark.parametrize("root", ["stream:stream", "s:stream", "stream"])
+@pytest.mark.parametrize("between", ["", "<authenticate xmlns='urn:xmpp:sasl:2'/>", "<message/>" * 40_000])
+def test_a_stream_is_closed_by_the_name_that_it_was_opened_with(root: str, between: str) -> None:
+    prefix = root.rpartition(":")[0]
+    declared = f"xmlns{f':{prefix}' if prefix else ''}='http://etherx.jabber.org/streams'"
+    framer = Framer("stream")
+    framer.feed(f"<{root} to='example.org' version='1.0' {declared}>".encode())
+    framer.feed(between.encode())
+    framer.feed(b" ")
+    assert framer.feed(f"</{root}>".encode()) == [StreamClosed()]

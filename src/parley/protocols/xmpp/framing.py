@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _REPLACE_AFTER: Final = 256 * 1024
 _HOLD_AFTER: Final = 4096
 _WHITESPACE: Final = b" \t\r\n"
+_NAME: Final = re.compile(rb"<([^\s/>]+)")
 _QUOTE_OR_END: Final = re.compile(rb"""["'>]""")
 _SEPARATOR: Final = " "
 _NONE: Final = -1
@@ -174,6 +175,7 @@ class Framer:
         "_name",
         "_parser",
         "_prefixes",
+        "_root",
         "_start",
     )
 
@@ -204,6 +206,7 @@ class Framer:
         self._child_name = ""
         self._child_start = 0
 
+        self._root = b"stream"  # its name as the peer writes it, prefix and all: its end tag has the same
         self._default_namespace = ""
         self._prefixes: dict[str, str] = {}
         self._declarations: dict[bytes, bytes] = {}
@@ -355,7 +358,7 @@ class Framer:
     def _next_parser(self) -> expat.XMLParserType:
         """A parser that stands inside the stream's root, with an empty buffer."""
         parser = self._new_parser()
-        root = b"<stream%b>" % self._surroundings()
+        root = b"<%b%b>" % (self._root, self._surroundings())
         parser.Parse(root, False)
         self._set_handlers(parser)
         parser.CharacterDataHandler = self._on_text
@@ -434,7 +437,10 @@ class Framer:
             raise _Refused(StreamCondition.INVALID_NAMESPACE, "the root is not in the namespace of streams")
         if local != "stream":
             raise _Refused(StreamCondition.BAD_FORMAT, "the root is not a stream")
-        self._between = self._base + opening_tag_end(self._buffer, self._parser.CurrentByteIndex - self._base)
+        start = self._parser.CurrentByteIndex - self._base
+        found = _NAME.match(self._buffer, start)
+        self._root = self._root if found is None else bytes(found[1])
+        self._between = self._base + opening_tag_end(self._buffer, start)
         self._parser.StartNamespaceDeclHandler = None
         self._parser.CharacterDataHandler = self._on_text
         attrs = _expanded(attrs)
