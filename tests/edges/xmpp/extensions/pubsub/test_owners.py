@@ -177,7 +177,7 @@ async def test_8_2_3_errors() -> None:
         {"publish_model": "everybody"},
         {"send_last_published_item": "always"},
         {"notification_type": "groupchat"},
-        {"node_type": "collection"},
+        {"deliver_payloads": "perhaps"},
         {"tempsub": "1"},
         {"purge_offline": "true"},
         {"contact": "@"},
@@ -191,6 +191,14 @@ async def test_8_2_5_2_what_cannot_be(values: dict[str, str | list[str]]) -> Non
         before = await config_of(owner, owners("get", "<configure node='n'/>"))
         await refused(owner, configure("n", description="D", **values), error("not-acceptable", "modify"))
         assert await config_of(owner, owners("get", "<configure node='n'/>")) == before
+
+
+@pytest.mark.parametrize("values", [{"node_type": "collection"}, {"collection": "blogs"}])
+async def test_xep_0248_there_are_no_collections(values: dict[str, str]) -> None:
+    async with a_service() as (_, owner, _reader):
+        await refused(owner, create("n", **values), unsupported("collections"))
+        await owner.ask(create("n", node_type="leaf"), result())
+        await refused(owner, configure("n", **values), unsupported("collections"))
 
 
 async def test_8_2_4_a_form_that_is_cancelled_changes_nothing() -> None:

@@ -126,6 +126,20 @@ async def test_there_are_bounds() -> None:
         assert "<resource-constraint " in owner.take()[-1]
 
 
+async def test_xep_0191_who_is_blocked_hears_and_reads_nothing() -> None:
+    async with a_service() as (host, owner, reader):
+        await host.befriend("alice", "bob")
+        await owner.send(create(NODE, to=ALICE, access_model="open"))
+        await reader.send(subscribe(NODE, "bob", to=ALICE))
+        reader.session.notify_nodes = frozenset({NODE})
+        await host.host.blocking.block(owner.session.account, ["bob@example.org"], [])
+        reader.take()
+        await owner.send(publish(NODE, to=ALICE))
+        reader.expect()
+        await reader.send(get_items(NODE, to=ALICE))
+        assert 'type="error"' in reader.take()[0]
+
+
 # Guests.
 
 

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from parley.domain.pubsub.nodes import AccessModel, Node, PublishModel
+from parley.domain.people.blocking import NOBODY, BlockList
+from parley.domain.pubsub.nodes import AccessModel, Affiliation, Node, PublishModel
 from parley.domain.pubsub.rules import Denial, Standing, why_not_read
 from parley.edges.xmpp.extensions.pubsub.nodes import Nodes
 from parley.edges.xmpp.extensions.pubsub.refusals import denied
+from parley.protocols.xmpp.jid import JID
 
 if TYPE_CHECKING:
     from parley.domain.accounts import Account
-    from parley.domain.contacts import Contact, Roster
+    from parley.domain.contacts import Roster
     from parley.edges.xmpp.host import Host
 
 _BY_ROSTER: Final = frozenset({AccessModel.PRESENCE, AccessModel.ROSTER})
@@ -21,25 +23,30 @@ _BY_ROSTER: Final = frozenset({AccessModel.PRESENCE, AccessModel.ROSTER})
 
 @dataclass(frozen=True, slots=True)
 class Circle:
-    """A node and the people around it: `rosters` are its owners', `subscribed` bare addresses of subscribers."""
+    """A node and the people around it.
+
+    `rosters` are its owners', `subscribed` bare addresses of subscribers, `blocks` whom the account blocks that it is
+    at.
+    """
 
     node: Node
     rosters: Sequence[Roster]
     subscribed: frozenset[str]
+    blocks: BlockList = NOBODY
 
     def standing(self, address: str) -> Standing:
         """What a bare address is to the node."""
-        return self.standing_of(address, [roster.contacts.get(address) for roster in self.rosters])
-
-    def standing_of(self, address: str, contacts: Sequence[Contact | None]) -> Standing:
-        """As `standing`, with what the rosters say known already."""
+        affiliation = self.node.affiliation(address)
+        if self.blocks and affiliation is not Affiliation.OWNER and self._is_blocked(address):
+            # XEP-0191 §3.3: who is blocked is told nothing.
+            return Standing(Affiliation.OUTCAST)
+        contacts = (roster.contacts.get(address) for roster in self.rosters)
         watchers = [contact for contact in contacts if contact is not None and contact.state.from_]
-        return Standing(
-            self.node.affiliation(address),
-            bool(watchers),
-            frozenset(group for contact in watchers for group in contact.groups),
-            address in self.subscribed,
-        )
+        groups = frozenset(group for contact in watchers for group in contact.groups)
+        return Standing(affiliation, bool(watchers), groups, address in self.subscribed)
+
+    def _is_blocked(self, address: str) -> bool:
+        return self.blocks.covers(address, address, JID.parse(address).domain)
 
     def may_read(self, address: str) -> bool:
         """Whether a bare address may read items and hear of them."""
@@ -48,7 +55,8 @@ class Circle:
 
 async def circle_of(host: Host, node: Node) -> Circle:
     """The node with what deciding about people needs."""
-    return Circle(node, await _rosters(host, node), await _subscribed(host, node))
+    blocks = await host.blocking.get(node.service.account_id) if node.service.is_personal else NOBODY
+    return Circle(node, await _rosters(host, node), await _subscribed(host, node), blocks)
 
 
 async def _rosters(host: Host, node: Node) -> Sequence[Roster]:

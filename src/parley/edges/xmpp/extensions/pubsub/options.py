@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from parley.domain.pubsub.nodes import AccessModel, NodeConfig, PublishModel, SendLast
-from parley.edges.xmpp.extensions.pubsub.refusals import refusal
+from parley.edges.xmpp.extensions.pubsub.refusals import refusal, unsupported
 from parley.protocols.xmpp.dataforms import Field, Form
-from parley.protocols.xmpp.errors import PayloadError, RemoteProtocolError, StanzaCondition, StanzaError
+from parley.protocols.xmpp.errors import RemoteProtocolError, StanzaCondition, StanzaError
 from parley.protocols.xmpp.jid import JID
 from parley.protocols.xmpp.namespaces import NS_PUBSUB_NODE_CONFIG
 
@@ -24,6 +24,8 @@ _LONGEST_EXPIRY_S: Final = 10**9
 _TRUE: Final = frozenset({"1", "true"})
 _FALSE: Final = frozenset({"0", "false"})
 _FLAG: Final = ("0", "1")
+
+_OF_COLLECTIONS: Final = frozenset({"pubsub#node_type", "pubsub#collection"})
 
 # Options with one value that everything here is built on; asking for just that is fine.
 _FIXED: Final = MappingProxyType(
@@ -71,7 +73,8 @@ def read_options(form: Form | None, known: NodeConfig, limits: Limits, *, is_str
             changes[option.name] = option.read(field, limits)
         elif field.var in _FIXED:
             if not set(field.values) <= _FIXED[field.var]:
-                raise _not_offered(field)
+                # XEP-0248 §5.1 for what is about collections.
+                raise unsupported("collections") if field.var in _OF_COLLECTIONS else _not_offered(field)
         elif is_strict and field.values:
             raise _not_offered(field)
     return replace(known, **changes)
@@ -97,7 +100,7 @@ def _single(field: Field) -> str:
 def _read_flag(field: Field, _limits: Limits) -> bool:
     value = _single(field)
     if value not in _TRUE | _FALSE:
-        raise PayloadError(f"{field.var} is not a boolean")
+        raise _not_offered(field)
     return value in _TRUE
 
 

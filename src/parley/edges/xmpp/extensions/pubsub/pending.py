@@ -41,9 +41,11 @@ async def command(asked: Asked, element: _Element) -> bytes | None:
         return _answer(element, "canceled")
     if form is not None:
         return await _send(asked, element, form)
-    waiting = [node.name for node in await _owned(asked) if await _pending(asked, node)]
-    if not waiting:
-        return _answer(element, "completed", xml("note", {"type": "info"}, "Nobody waits."))
+    owned = await _owned(asked)
+    if not owned:
+        # §8.7.3.3
+        raise StanzaError(StanzaCondition.FORBIDDEN)
+    waiting = [node.name for node in owned if await _pending(asked, node)] or [node.name for node in owned]
     fields = (
         Field("FORM_TYPE", (approval.NS_AUTHORIZATION,), "hidden"),
         Field(_NODE, (), "list-single", "Node", tuple(("", name) for name in waiting)),
