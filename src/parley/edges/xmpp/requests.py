@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from parley.edges.xmpp.blocking import check_inbound, is_blocked
 from parley.edges.xmpp.extension import ANY_SERVICE, Extension, Inbound, IqHandler, IqRequest, Target
 from parley.edges.xmpp.session import Session
 from parley.protocols.xmpp.element import Element, xml
@@ -96,9 +97,10 @@ class Requests:
 
     def _forward(self, origin: Origin, element: Element, to: JID) -> bool:
         target = self._host.router.find(to)
-        if target is not None:
-            target.send(origin.stamped(element, to=str(to)))
-        return target is not None
+        if target is None or is_blocked(target.blocks, target.account, origin.sender(element)):
+            return False
+        target.send(origin.stamped(element, to=str(to)))
+        return True
 
     def bounce(self, stanza: bytes) -> None:
         """A stanza sent to a client that is gone was never acknowledged: if it was a request, its sender is told.
@@ -131,10 +133,33 @@ class Requests:
             if account is None:
                 # RFC 6121 §8.5.1; whether one that is there answers the same to strangers is for its handler to say.
                 raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
+            check_inbound(await self._host.blocking.get(account.id), account, origin.sender(element))
         request = IqRequest(self._host, origin, origin.sender(element), element, payload, target, to, account)
         result = await handler.handle(request)
         if result is not None:
             request.answer(result)
+
+    async def relayed(self, origin: Origin, element: Element, sender: JID, to: JID) -> bytes | None:
+        """What an account of ours answers to a request that a service hands on.
+
+        Args:
+            origin: where the request came from.
+            element: the request.
+            sender: in whose name it is handed on.
+            to: the bare address of the account.
+
+        Raises:
+            StanzaError: nobody answers such requests, or not to strangers.
+        """
+        payload = element.children[0]
+        handler = self._handlers.get((element.type or "", payload.namespace, payload.name, Target.CONTACT, ""))
+        account = await self._host.stores.directory.find(str(to))
+        if handler is None or not handler.for_strangers or account is None:
+            raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
+        check_inbound(await self._host.blocking.get(account.id), account, sender)
+        return await handler.handle(
+            IqRequest(self._host, origin, sender, element, payload, Target.CONTACT, to, account)
+        )
 
     def _handler(self, origin: Origin, element: Element, to: JID) -> tuple[IqHandler | None, Target]:
         """Who of the extensions answers a request, and as what it addresses."""

@@ -6,6 +6,8 @@ import pytest
 
 from parley.base.config import ArchiveSettings
 from parley.base.config.rooms import RoomSettings
+from parley.edges.xmpp.rooms.service import Rooms
+from parley.protocols.xmpp.jid import JID
 
 from ..harness import parse
 from .guests import NS_MUC, ROOM, WISH, Party, a_party, admin, done, error, full, refusal, said, shown, subject
@@ -358,3 +360,25 @@ async def test_a_request_that_no_room_understands() -> None:
         assert refusal(party["alice"]) == ("cancel", "service-unavailable", "503")
         await party["alice"].send(admin("<item role='participant'/>", kind="get", room=f"x{ROOM}"))
         assert refusal(party["alice"]) == ("cancel", "item-not-found", "404")
+
+
+async def test_a_card_is_asked_for_at_the_account_and_not_at_one_of_its_clients() -> None:
+    async with a_party("alice", "bob") as party:
+        elsewhere: list[str] = []
+
+        class Abroad:
+            def send(self, stanza: bytes, sender: JID, to: JID) -> None:
+                elsewhere.append(stanza.decode())
+
+        await party.open("alice", "bob")
+        live = party.harness.host.memory(Rooms)._live[ROOM]
+        live.room.enter("dave@elsewhere.example/home", "dave@elsewhere.example", "dave", b"<presence/>")
+        party.harness.host.federation = Abroad()  # type: ignore[assignment]
+        card = "<vCard xmlns='vcard-temp'/>"
+        await party["bob"].send(f"<iq type='get' id='v' to='{ROOM}/dave'>{card}</iq>")
+        tree = parse(elsewhere[-1])
+        assert (tree.get("from"), tree.get("to")) == (f"{ROOM}/bob", "dave@elsewhere.example")
+        answer = f"<iq type='result' id='{tree.get('id')}' from='dave@elsewhere.example' to='{ROOM}/bob'>{card}</iq>"
+        party.harness.host.services.send(answer.encode(), JID.parse(f"{ROOM}/bob"))
+        await party.harness.settle()
+        party["bob"].expect(f"<iq type='result' id='v' from='{ROOM}/dave' to='{full('bob')}'>{card}</iq>")

@@ -15,7 +15,7 @@ from parley.edges.xmpp.rooms.rendering import in_room
 from parley.protocols.xmpp.element import restamp
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 from parley.protocols.xmpp.jid import JID
-from parley.protocols.xmpp.namespaces import NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PING
+from parley.protocols.xmpp.namespaces import NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PING, NS_VCARD
 
 if TYPE_CHECKING:
     from parley.domain.rooms.events import Occupant
@@ -29,12 +29,13 @@ _DISCO: Final = frozenset({NS_DISCO_INFO, NS_DISCO_ITEMS})
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """A request on its way: who is asked, by whom, and under what id the asker knows it."""
+    """A request on its way: who is asked, by whom, under what id the asker knows it, and whom they asked."""
 
     live: LiveRoom
     asked: str
     asker: str
     id: str
+    nick: str
 
 
 class Passing:
@@ -45,7 +46,7 @@ class Passing:
         self._numbers = itertools.count(1)
         self._open: OrderedDict[str, _Open] = OrderedDict()
 
-    def request(self, live: LiveRoom | None, stanza: Inbound) -> bytes | None:
+    async def request(self, live: LiveRoom | None, stanza: Inbound) -> bytes | None:
         """Pass a request on, or answer one that an occupant sends to themselves. Raises StanzaError, RoomRefused."""
         payload, session = stanza.element.children[0], str(stanza.sender)
         asker = None if live is None else live.room.inside(session)
@@ -61,18 +62,23 @@ class Passing:
             # XEP-0410 §3.3: who is inside is told so at once.
             return b""
         live.check_rate(session)
-        self._pass_on(live, stanza, asker, target)
+        # A vCard is the account's, whichever client is here: its bare address is asked.
+        is_card = payload.namespace == NS_VCARD and stanza.element.type == "get"
+        to = JID.parse(target.address if is_card else target.session)
+        if is_card and self._host.router.is_account(to) and stanza.origin is not None:
+            sender = live.jid.with_resource(asker.nick)
+            return await self._host.requests.relayed(stanza.origin, stanza.element, sender, to)
+        self._pass_on(live, stanza, asker, to)
         return None
 
-    def _pass_on(self, live: LiveRoom, stanza: Inbound, asker: Occupant, target: Occupant) -> None:
-        to = JID.parse(target.session)
+    def _pass_on(self, live: LiveRoom, stanza: Inbound, asker: Occupant, to: JID) -> None:
         if self._host.router.is_account(to) and self._host.router.find(to) is None:
             raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
         number = f"r{next(self._numbers)}"
-        self._open[number] = _Open(live, target.session, str(stanza.sender), stanza.element.id or "")
+        self._open[number] = _Open(live, str(to), str(stanza.sender), stanza.element.id or "", stanza.to.resource)
         while len(self._open) > _MOST_OPEN:
             self._open.popitem(last=False)
-        passed = restamp(stanza.element, from_=in_room(live.jid, asker.nick), to=target.session, id=number)
+        passed = restamp(stanza.element, from_=in_room(live.jid, asker.nick), to=str(to), id=number)
         self._host.post.send(passed, to)
 
     def answered(self, stanza: Inbound) -> None:
@@ -81,9 +87,8 @@ class Passing:
         if waiting is None or waiting.asked != str(stanza.sender) or stanza.to.bare != waiting.live.jid:
             return
         del self._open[stanza.element.id or ""]
+        # Under the name that the occupant has by now.
         answering = waiting.live.room.inside(waiting.asked)
-        if answering is None:
-            return
-        from_ = in_room(waiting.live.jid, answering.nick)
+        from_ = in_room(waiting.live.jid, waiting.nick if answering is None else answering.nick)
         answer = restamp(stanza.element, from_=from_, to=waiting.asker, id=waiting.id)
         self._host.post.send(answer, JID.parse(waiting.asker))

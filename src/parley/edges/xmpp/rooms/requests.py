@@ -95,7 +95,7 @@ async def receive_iq(rooms: Rooms, stanza: Inbound) -> bytes | None:
         return None
     if stanza.to.resource:
         live = await rooms.find(stanza.to)
-        return rooms.passing.request(live, stanza)
+        return await rooms.passing.request(live, stanza)
     payload = element.children[0]
     handle = _HANDLERS.get((element.type or "", payload.namespace, payload.name))
     live = await rooms.get(stanza.to)
