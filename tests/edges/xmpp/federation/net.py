@@ -162,16 +162,15 @@ async def got(client: Client, *stanzas: str) -> None:
 
 async def one(client: Client, wanted: str) -> str:
     """The next stanza that says this; those before it are dropped."""
-    found: list[str] = []
+    sent = client.connection.sent
 
     def is_there() -> bool:
-        for text in client.take():
-            if wanted in text:
-                found.append(text)
-        return bool(found)
+        while sent and wanted not in sent[0].decode():
+            del sent[0]
+        return bool(sent)
 
     await until(is_there)
-    return found[0]
+    return sent.pop(0).decode()
 
 
 @asynccontextmanager
