@@ -65,8 +65,8 @@ class Submission:
     `is_copied`: the other devices of both parties get a copy. `has_content`: somebody says something, as opposed to a
     receipt. `is_sealed`: the content is end-to-end encrypted. `client_id`: what the sender's software calls it, beside
     `origin_id`. `displays`: what the recipient's software calls the message up to which the sender has seen all; empty
-    for none. `is_kept_by_sender` and `is_kept_by_recipient`: what their archives' preferences say of it.
-    `outgoing`: it waits for a partner until that has it; None for one that stays here.
+    for none. `is_remark`: what it says is about another message, which it takes back. `is_kept_by_sender` and
+    `is_kept_by_recipient`: what their archives' preferences say of it.
     """
 
     sender: str
@@ -86,6 +86,7 @@ class Submission:
     client_id: str = ""
     displays: str = ""
     retracts: Retraction | None = None
+    is_remark: bool = False
     is_kept_by_sender: bool = True
     is_kept_by_recipient: bool = True
     outgoing: Outgoing | None = None

@@ -123,7 +123,8 @@ class Pipeline:
             entries=self._entries(submission),
             dedup_key=dedup_key(submission) if submission.origin_id else None,
             raises=self._raises(submission),
-            has_content=submission.has_content,
+            # A word of explanation for old software is no message that anybody waits for.
+            has_content=submission.has_content and not submission.is_remark,
             client_id=submission.client_id,
             origin_id=submission.origin_id,
             displays=displays,

@@ -180,8 +180,7 @@ class MemoryMessages:
             for seq, entry in entries
             if entry.is_archived and entry.peer == peer and entry.direction is direction and seq < before
         ]
-        said = [seq for seq in of_author if self._tables.messages[seq].has_content]
-        for seq in said[: -LOOKED_BACK - 1 : -1]:
+        for seq in of_author[: -LOOKED_BACK - 1 : -1]:
             message = self._tables.messages[seq]
             if target in (message.client_id, message.origin_id):
                 return seq

@@ -147,6 +147,18 @@ async def test_who_answers_has_read_and_receipts_read_nothing() -> None:
         assert (await inbox(clients["bob"]))[0] == [("alice", 1)]
 
 
+async def test_a_retraction_is_no_message_but_may_be_displayed() -> None:
+    async with Harness() as host:
+        clients = await people(host)
+        retraction = "<retract xmlns='urn:xmpp:message-retract:1' id='b1'/>"
+        await clients["bob"].send(chat("b1", "alice"), chat("r1", "alice", retraction))
+        assert (await inbox(clients["alice"]))[0] == [("bob", 1)]
+        await clients["alice"].send(ask())
+        assert "<body>b1</body>" in clients["alice"].take()[0]
+        await clients["alice"].send(marker("r1", "bob"))
+        assert (await inbox(clients["alice"]))[0] == [("bob", 0)]
+
+
 async def test_notes_to_oneself_are_read() -> None:
     async with Harness() as host:
         clients = await people(host)

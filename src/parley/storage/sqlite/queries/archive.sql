@@ -3,7 +3,7 @@ INSERT INTO displayed (account_id, peer, seq)
 SELECT :account, :peer, found.seq FROM (
     SELECT b.seq FROM (
         SELECT seq FROM mailbox INDEXED BY mailbox_by_peer
-        WHERE account_id = :account AND peer = :peer AND is_archived = 1 AND direction = 0 AND has_content = 1
+        WHERE account_id = :account AND peer = :peer AND is_archived = 1 AND direction = 0
             AND seq > coalesce((SELECT seq FROM displayed WHERE account_id = :account AND peer = :peer), 0)
             AND seq < :before
         ORDER BY seq DESC LIMIT :looked_back
@@ -18,8 +18,7 @@ ON CONFLICT (account_id, peer) DO UPDATE SET seq = max(seq, excluded.seq);
 -- name: retracted
 SELECT m.seq, m.content FROM (
     SELECT seq FROM mailbox INDEXED BY mailbox_by_peer
-    WHERE account_id = :account AND peer = :peer AND is_archived = 1 AND direction = :direction AND has_content = 1
-        AND seq < :before
+    WHERE account_id = :account AND peer = :peer AND is_archived = 1 AND direction = :direction AND seq < :before
     ORDER BY seq DESC LIMIT :looked_back
 ) AS b
 CROSS JOIN message AS m ON m.seq = b.seq
