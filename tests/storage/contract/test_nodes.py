@@ -227,6 +227,8 @@ async def test_who_is_subscribed(storage: AnyStorage) -> None:
     await storage.nodes.subscribe(NEWS, "a", [phone, bob], 9, 9)
     await storage.nodes.subscribe(NEWS, "b", [Subscription(CAROL), bob], 9, 9)
     assert await storage.nodes.subscriptions(NEWS, "a") == [bob, phone]
+    assert await storage.nodes.has_subscriptions(NEWS)
+    assert not await storage.nodes.has_subscriptions(OTHER)
     assert await storage.nodes.subscriptions_of(NEWS, BOB) == [("a", bob), ("a", phone), ("b", bob)]
     assert await storage.nodes.subscriptions_of(OTHER, BOB) == []
     approved = Subscription(BOB, SubscriptionWord.SUBSCRIBED)

@@ -92,6 +92,10 @@ class NodeStore(Protocol):
         """
         ...
 
+    async def has_subscriptions(self, service: PubsubService) -> bool:
+        """Whether anybody is subscribed to any node of a service."""
+        ...
+
     async def subscriptions_of(self, service: PubsubService, address: str) -> list[tuple[str, Subscription]]:
         """The subscriptions of a bare address and of its full addresses, by the names of the nodes."""
         ...

@@ -128,6 +128,10 @@ class MemoryNodes:
             else:
                 node.subscriptions[change.jid] = change
 
+    async def has_subscriptions(self, service: PubsubService) -> bool:
+        """Whether anybody is subscribed to any node of a service."""
+        return any(node.subscriptions for node in self._of(service).values())
+
     async def subscriptions_of(self, service: PubsubService, address: str) -> list[tuple[str, Subscription]]:
         """The subscriptions of an address."""
         return [

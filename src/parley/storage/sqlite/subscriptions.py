@@ -19,6 +19,7 @@ _SUBSCRIPTIONS = sql("nodes.subscriptions")
 _PUT = sql("nodes.put_subscription")
 _DELETE = sql("nodes.delete_subscription")
 _OF = sql("nodes.subscriptions_of")
+_ANY = sql("nodes.has_subscriptions")
 
 
 class SqliteSubscriptions:
@@ -56,6 +57,12 @@ class SqliteSubscriptions:
                     connection.execute(_PUT, row)
 
         await self._writer.run(change)
+
+    async def has_subscriptions(self, service: PubsubService) -> bool:
+        """Whether anybody is subscribed to any node of a service."""
+        account_id, domain = service.key
+        values = {"account": account_id, "service": domain}
+        return await self._readers.run(lambda connection: connection.execute(_ANY, values).fetchone() is not None)
 
     async def subscriptions_of(self, service: PubsubService, address: str) -> list[tuple[str, Subscription]]:
         """The subscriptions of an address; see the port."""

@@ -13,6 +13,7 @@ from parley.edges.xmpp.extension import Extension, Identity, IqHandle, IqHandler
 from parley.edges.xmpp.extensions.pubsub import affiliations, creating, items, managing, pending, subscriptions
 from parley.edges.xmpp.extensions.pubsub.asked import Asked, asked
 from parley.edges.xmpp.extensions.pubsub.delivery import send_last_to_arrived
+from parley.edges.xmpp.extensions.pubsub.nodes import Nodes
 from parley.edges.xmpp.extensions.pubsub.paging import NS_ORDER_BY
 from parley.edges.xmpp.extensions.pubsub.receiver import PubsubReceiver
 from parley.edges.xmpp.extensions.pubsub.service_discovery import get_info, get_items, services_of
@@ -158,7 +159,8 @@ async def _info(request: IqRequest) -> bytes:
 
 async def _available(host: Host, session: Session) -> None:
     for service in services_of(host, session.jid.domain):
-        host.supervisor.spawn("last items", send_last_to_arrived(host, session, service))
+        if await host.memory(Nodes).has_subscriptions(service):
+            host.supervisor.spawn("last items", send_last_to_arrived(host, session, service))
 
 
 EXTENSION = Extension(

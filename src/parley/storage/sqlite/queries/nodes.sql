@@ -86,6 +86,10 @@ ON CONFLICT (node_id, jid) DO UPDATE SET state = excluded.state, options = exclu
 -- name: delete_subscription
 DELETE FROM node_subscription WHERE node_id = ? AND jid = ?;
 
+-- name: has_subscriptions
+SELECT 1 FROM node JOIN node_subscription ON node_id = node.id
+WHERE ifnull(account_id, 0) = :account AND service = :service LIMIT 1;
+
 -- name: subscriptions_of
 SELECT name, jid, state, options FROM node_subscription JOIN node ON node.id = node_id
 WHERE address = :address AND ifnull(account_id, 0) = :account AND service = :service ORDER BY name, jid;

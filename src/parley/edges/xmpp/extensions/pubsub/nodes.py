@@ -87,6 +87,7 @@ class Nodes:
         self._accounts: _Latest[_Key, Mapping[str, Node]] = _Latest()
         self._nodes: _Latest[tuple[_Key, str], Node] = _Latest()
         self._subscriptions: _Latest[tuple[_Key, str], Sequence[Subscription]] = _Latest()
+        self._quiet: set[_Key] = set()
         self._changes = 0
         self._swept_at = 0
         self._locks: WeakValueDictionary[tuple[_Key, str], asyncio.Lock] = WeakValueDictionary()
@@ -147,6 +148,16 @@ class Nodes:
             self._subscriptions.put(key, found)
         return found
 
+    async def has_subscriptions(self, service: PubsubService) -> bool:
+        """Whether anybody is subscribed to any node of a service: where nobody is, nobody who comes costs a look."""
+        if service.key in self._quiet:
+            return False
+        changes = self._changes
+        has_some = await self._host.stores.nodes.has_subscriptions(service)
+        if not has_some and changes == self._changes:
+            self._quiet.add(service.key)
+        return has_some
+
     async def subscription(self, node: Node, jid: str) -> Subscription | None:
         """The subscription of one address, if it has one that is not over."""
         now = self._host.clock.now_us()
@@ -180,6 +191,7 @@ class Nodes:
     async def subscribe(self, node: Node, changes: Sequence[Subscription]) -> None:
         """Put and remove subscriptions. Raises NotFound("node-not-found"), StanzaError (too-many-subscriptions)."""
         limits = limits_of(self._host, node.service)
+        self._quiet.discard(node.service.key)
         try:
             await self._host.stores.nodes.subscribe(
                 node.service, node.name, changes, limits.max_subscriptions, limits.max_subscriptions_each
