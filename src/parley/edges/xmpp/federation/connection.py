@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -28,6 +29,10 @@ log = logs.get(__name__)
 _REQUEST_AFTER: Final = 20
 _MAX_UNACKED: Final = 10_000
 _KINDS: Final = {ord("m"): "message", ord("p"): "presence", ord("i"): "iq"}
+
+_PIECE_BYTES: Final = 8192
+"""Looked at in one turn of the loop, of what one read has brought."""
+_CUT_AFTER_S: Final = 0.05
 
 
 @dataclass(slots=True)
@@ -59,6 +64,12 @@ class ServerConnection(ABC):
         self._is_counting = False
         self._is_request_open = False
         self._pauses: set[str] = set()
+        self._slow_until: dict[str, float] = {}
+        self._held = bytearray()
+        """What was read and not looked at yet."""
+        self._is_piece_due = False
+        self._cut_for: tuple[StreamCondition, str] | None = None
+        """Why the connection ends, once what came in is handled."""
         limits = self.host.settings.federation
         self._bucket = TokenBucket(limits.bytes_per_s, limits.burst_bytes, self.host.clock.monotonic)
         now = self.host.clock.monotonic()
@@ -104,6 +115,33 @@ class ServerConnection(ABC):
         wait_s = self._bucket.take(len(data))
         if wait_s > 0:
             self.slow_down("rate", wait_s)
+        if self._held or (self.is_open and len(data) > _PIECE_BYTES):
+            self._held += data
+            self.pause("pieces")
+            self._piece_due()
+        else:
+            self._feed(data)
+
+    def _piece_due(self) -> None:
+        if not self._is_piece_due:
+            self._is_piece_due = True
+            asyncio.get_running_loop().call_soon(self._next_piece)
+
+    def _next_piece(self) -> None:
+        """Look at a little of what was read, so that others get their turn and a partner that is to wait waits."""
+        self._is_piece_due = False
+        if self.is_lost:
+            self._held.clear()
+        elif self._pauses == {"pieces"}:
+            piece = bytes(self._held[:_PIECE_BYTES])
+            del self._held[:_PIECE_BYTES]
+            self._feed(piece)
+            if self._held:
+                self._piece_due()
+            else:
+                self.unpause("pieces")
+
+    def _feed(self, data: bytes) -> None:
         try:
             self.handle(self.stream.receive(data))
         except StreamError as error:
@@ -116,6 +154,11 @@ class ServerConnection(ABC):
     def disconnected(self) -> None:
         """See `Receiver.disconnected`."""
         self.wire = None
+        if self._held and self.sm is None and not self.is_lost:
+            # Nobody sends it again.
+            held = bytes(self._held)
+            self._held.clear()
+            self._feed(held)
         self.host.metrics.server_disconnected(self.direction)
         self._over(None)
 
@@ -268,6 +311,25 @@ class ServerConnection(ABC):
         self._acknowledge()
         self.handle(self.stream.fail(condition, text, application))
 
+    def cut(self, condition: StreamCondition, text: str) -> None:
+        """End the stream with an error and the connection with it, without waiting for the partner to take part.
+
+        What came in is handled and acknowledged first, so that it does not come again; when called again, at once.
+        """
+        self.pause("cut")
+        if self._partner.is_working and self._cut_for is None:
+            self._cut_for = (condition, text)
+            return
+        self._cut_for = (condition, text)
+        self.fail(condition, text)
+        # TLS reads on until the other end has said goodbye too: from who floods, that would be as much again.
+        asyncio.get_running_loop().call_later(_CUT_AFTER_S, self.abort)
+
+    def settled(self) -> None:
+        """Something that came in was handled."""
+        if self._cut_for is not None and not self._partner.is_working and not self.is_lost:
+            self.cut(*self._cut_for)
+
     def close(self) -> None:
         """End the stream without an error."""
         self._acknowledge()
@@ -341,17 +403,23 @@ class ServerConnection(ABC):
     def unpause(self, reason: str) -> None:
         """The reason is gone."""
         self._pauses.discard(reason)
-        if not self._pauses and self.wire is not None:
+        if self._held and self._pauses == {"pieces"}:
+            self._piece_due()
+        elif not self._pauses and self.wire is not None:
             self.wire.resume_reading()
 
     def slow_down(self, reason: str, wait_s: float) -> None:
-        """Read on in `wait_s` seconds."""
+        """Read on in `wait_s` seconds, not before the time that an earlier call has named."""
+        until = self.host.clock.monotonic() + wait_s
+        self._slow_until[reason] = max(until, self._slow_until.get(reason, 0.0))
         if reason not in self._pauses:
             self.pause(reason)
-            self.host.supervisor.spawn("slow down", self._speed_up_after(reason, wait_s))
+            self.host.supervisor.spawn("slow down", self._speed_up(reason))
 
-    async def _speed_up_after(self, reason: str, wait_s: float) -> None:
-        await self.host.clock.sleep(wait_s)
+    async def _speed_up(self, reason: str) -> None:
+        while (left_s := self._slow_until[reason] - self.host.clock.monotonic()) > 0:
+            await self.host.clock.sleep(left_s)
+        del self._slow_until[reason]
         # Silence while nobody read is no sign of anything.
         self.heard_at, self.asked_at = self.host.clock.monotonic(), None
         self.unpause(reason)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import ssl
 from collections import OrderedDict
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
 log = logs.get(__name__)
 
 _TICK_S: Final = 1.0
+_DRAIN_POLL_S: Final = 0.02
 _EXPIRY_TICKS: Final = 15
 _PAGE: Final = 200
 _SUSPECTS_KEPT: Final = 1000
@@ -97,13 +97,16 @@ class Federation:
             )
 
         self.stream_config = ServerStreamConfig(
-            domains=lambda domain: self.host.router.service(domain) is not None,
+            domains=self._is_ours,
             primary_domain=self.host.domains[0],
             secret=self._secret,
             is_tls_required=True,
             limits=framing(limits.max_stanza_bytes_unauthenticated),
             authenticated_limits=framing(most),
         )
+
+    def _is_ours(self, domain: str) -> bool:
+        return self.host.router.service(domain) is not None or domain in self.host.components
 
     # Over time.
 
@@ -126,11 +129,16 @@ class Federation:
         await self.drain()
 
     async def drain(self) -> None:
-        """Listen no more and end all streams."""
+        """Listen no more and end all streams; what came in is handled and acknowledged first, within a bounded time."""
         self.listener.close()
+        clock, timeout_s = self.host.clock, self.host.settings.limits.drain_timeout_s
         for connection in list(self._connections):
-            connection.fail(StreamCondition.SYSTEM_SHUTDOWN)
-        await asyncio.sleep(0)
+            connection.cut(StreamCondition.SYSTEM_SHUTDOWN, "")
+        deadline = clock.monotonic() + timeout_s
+        while self._connections and clock.monotonic() < deadline:
+            await clock.sleep(_DRAIN_POLL_S)
+        for connection in list(self._connections):
+            connection.abort()
 
     async def _run(self) -> None:
         for pair in await self.outbox.pairs():

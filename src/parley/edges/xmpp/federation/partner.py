@@ -27,9 +27,12 @@ class Partner(Origin):
     def __init__(self, connection: ServerConnection) -> None:
         super().__init__(connection.host, None)
         self._connection = connection
+        self._is_cut = False
 
     def receive(self, arrived: StanzaArrived, token: int) -> None:
         """Take a stanza whose sender is known for sure; `token` is 0 where nothing is counted."""
+        if self._is_cut:
+            return
         element, domain = arrived.element, arrived.sender.domain
         self.host.metrics.server_stanza("in", element.name)
         is_for_room = self.host.router.service(arrived.to.domain) == "rooms"
@@ -39,7 +42,8 @@ class Partner(Origin):
         if isinstance(verdict, Refusal):
             federation.refused(verdict, domain, Direction.IN)
             if verdict.ends_streams:
-                self._connection.fail(StreamCondition.POLICY_VIOLATION, verdict.text)
+                self._is_cut = True
+                self._connection.cut(StreamCondition.POLICY_VIOLATION, verdict.text)
                 return
             self.reply_error(element, StanzaError(verdict.condition, verdict.text))
             self.handled(token)
@@ -84,7 +88,8 @@ class Partner(Origin):
         self._connection.unpause(reason)
 
     def done(self) -> None:
-        """Nothing waits for it."""
+        """See `Origin.done`."""
+        self._connection.settled()
 
     def __str__(self) -> str:
         return self._connection.remote
