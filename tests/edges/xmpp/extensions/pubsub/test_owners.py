@@ -183,6 +183,7 @@ async def test_8_2_3_errors() -> None:
         {"contact": "@"},
         {"title": "x" * 1001},
         {"roster_groups_allowed": ["x"] * 101},
+        {"roster_groups_allowed": "x" * 256},
     ],
 )
 async def test_8_2_5_2_what_cannot_be(values: dict[str, str | list[str]]) -> None:

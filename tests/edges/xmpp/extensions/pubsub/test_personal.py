@@ -211,6 +211,15 @@ async def test_9_2_capabilities_that_lie_count_for_the_liar_alone() -> None:
         assert any("disco#info" in stanza for stanza in reader.take())
 
 
+async def test_an_owner_is_not_bothered_with_what_cannot_leave() -> None:
+    async with a_service() as (host, owner, _):
+        partner = Partner(host)
+        await owner.send(create(NODE, to=ALICE, access_model="open"))
+        await partner.says(subscribe(NODE, "carol@example.net", to=ALICE).replace("<iq ", f"<iq from='{GUEST}' "))
+        host.host.federation = None
+        await owner.ask(publish(NODE, to=ALICE), result(f"<publish node='{NODE}'><item id='1'/></publish>", of=ALICE))
+
+
 async def test_items_of_an_account_are_read_from_elsewhere() -> None:
     async with a_service() as (host, owner, _):
         partner = Partner(host)

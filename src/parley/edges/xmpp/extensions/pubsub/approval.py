@@ -103,7 +103,8 @@ async def change(host: Host, node: Node, subscription: Subscription) -> None:
 def tell_subscriber(host: Host, node: Node, subscription: Subscription) -> None:
     """Tell the subscriber what the subscription is now (§12.13)."""
     event = events.subscription_changed(node, subscription)
-    host.post.send(delivery.message(host, node, subscription.jid, event.content), JID.parse(subscription.jid))
+    stanza = delivery.message(host, node, subscription.jid, event.content)
+    delivery.dispatch(host, node, stanza, JID.parse(subscription.jid))
 
 
 async def tell_owners(host: Host, node: Node, subscription: Subscription) -> None:
@@ -112,4 +113,4 @@ async def tell_owners(host: Host, node: Node, subscription: Subscription) -> Non
         return
     event = events.subscription_changed(node, subscription)
     for owner in node.owners:
-        host.post.send(delivery.message(host, node, owner, event.content), JID.parse(owner))
+        delivery.dispatch(host, node, delivery.message(host, node, owner, event.content), JID.parse(owner))

@@ -20,7 +20,7 @@ from parley.edges.xmpp.extensions.pubsub.access import Circle, circle_of
 from parley.edges.xmpp.extensions.pubsub.guests import Guests
 from parley.edges.xmpp.extensions.pubsub.nodes import Nodes
 from parley.protocols.xmpp.element import xml
-from parley.protocols.xmpp.errors import RemoteProtocolError
+from parley.protocols.xmpp.errors import RemoteProtocolError, StanzaError
 from parley.protocols.xmpp.jid import JID
 
 if TYPE_CHECKING:
@@ -81,7 +81,8 @@ class Delivery:
             subscribed = {subscription.jid for subscription in self._subscriptions}
             for guest in _interested_guests(self._host, self._node, self._circle):
                 if subscribed.isdisjoint((str(guest), str(guest.bare))):
-                    self._host.post.send(message(self._host, self._node, str(guest), event.content), guest)
+                    stanza = message(self._host, self._node, str(guest), event.content)
+                    dispatch(self._host, self._node, stanza, guest)
         await asyncio.gather(*(self._mail(stanza, to) for stanza, to in self._letters))
 
     def _is_told(self, subscription: Subscription, now: int, *, with_pending: bool) -> bool:
@@ -96,7 +97,7 @@ class Delivery:
         stanza = message(host, self._node, str(to), content)
         if not host.router.is_account(to):
             # Whether people of other servers are there is not known here: they are told in any case.
-            host.post.send(stanza, to)
+            dispatch(host, self._node, stanza, to)
             return
         is_kept = config.notification_type == "normal" and not config.presence_based_delivery and not options.shows
         if is_kept:
@@ -120,6 +121,17 @@ def message(host: Host, node: Node, to: str, *content: bytes) -> bytes:
     kind = node.config.notification_type
     attrs = {"from": node.service.address, "to": to, "type": None if kind == "normal" else kind, "id": host.new_id()}
     return xml("message", attrs, *content)
+
+
+def dispatch(host: Host, node: Node, stanza: bytes, to: JID) -> None:
+    """Send a notification; one that cannot go is lost, and whoever owns the node is not bothered with it."""
+    if host.router.is_local(to):
+        host.post.send(stanza, to)
+        return
+    try:
+        host.abroad(to.domain).send(stanza, JID.parse(node.service.address), to)
+    except StanzaError as error:
+        log.debug("a notification cannot leave", code=error.code)
 
 
 def present(host: Host, to: JID, options: SubscriptionOptions, *, is_presence_needed: bool) -> Iterator[Session]:
@@ -205,7 +217,7 @@ async def send_last(host: Host, node: Node, subscription: Subscription) -> None:
     item = await last_item(host, node)
     if item is not None:
         stanza = message(host, node, subscription.jid, events.published(node, item).content, late(node, item))
-        host.post.send(stanza, JID.parse(subscription.jid))
+        dispatch(host, node, stanza, JID.parse(subscription.jid))
 
 
 async def send_last_to_arrived(host: Host, session: Session, service: PubsubService) -> None:
@@ -259,7 +271,7 @@ async def send_last_to_guest(host: Host, service: PubsubService, guest: JID, nam
             item = await last_item(host, node)
             if item is not None:
                 stanza = message(host, node, str(guest), events.published(node, item).content, late(node, item))
-                host.post.send(stanza, guest)
+                dispatch(host, node, stanza, guest)
 
 
 async def _send_last_to_session(host: Host, session: Session, node: Node, to: str, *, is_asked: bool = False) -> None:

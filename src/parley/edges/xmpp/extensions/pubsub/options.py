@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _MAX_TEXT: Final = 1000
 _MAX_LIST: Final = 100
+_MAX_ENTRY: Final = 255
 _MAX_DIGITS: Final = 20
 _LONGEST_EXPIRY_S: Final = 10**9
 _TRUE: Final = frozenset({"1", "true"})
@@ -167,7 +168,7 @@ def _read_text(field: Field, _limits: Limits) -> str:
 
 
 def _read_texts(field: Field, _limits: Limits) -> tuple[str, ...]:
-    if len(field.values) > _MAX_LIST or any(len(value) > _MAX_TEXT for value in field.values):
+    if len(field.values) > _MAX_LIST or any(len(value) > _MAX_ENTRY for value in field.values):
         raise _not_offered(field)
     return tuple(value for value in field.values if value)
 
