@@ -51,6 +51,7 @@ class LiveServer:
         """Forget what is remembered of the account."""
         self._directory.forget(account.address)
         self._host.rosters.forget(account.id)
+        self._host.blocking.forget(account.id)
         self._host.push.forget(account.id)
 
     def resources(self, address: str) -> Collection[str]:

@@ -25,6 +25,8 @@ async def known(edge: Edge) -> None:
     directory = edge.host.stores.directory
     people = [await directory.find(f"{name}@example.org") for name in ("alice", "bob")]
     await edge.host.keeping.load(*people)
+    for person in people:
+        await edge.host.blocking.get(person.id)
 
 
 @pytest.mark.parametrize("how", ["clean", "cut"])

@@ -388,6 +388,8 @@ async def test_very_many_messages_on_their_way_pause_the_reading() -> None:
         directory = edge.host.stores.directory
         people = [await directory.find(f"{name}@example.org") for name in ("alice", "bob")]
         await edge.host.keeping.load(*people)
+        for person in people:
+            await edge.host.blocking.get(person.id)
         log = HeldLog(edge)
         await edge.say(alice, "".join(message(number) for number in range(512)))
         assert not alice.is_reading

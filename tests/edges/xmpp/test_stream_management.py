@@ -78,6 +78,8 @@ async def test_an_acknowledgement_waits_for_the_commit() -> None:
         directory = edge.host.stores.directory
         people = [await directory.find(f"{name}@example.org") for name in ("alice", "bob")]
         await edge.host.keeping.load(*people)
+        for person in people:
+            await edge.host.blocking.get(person.id)
         assert await edge.say(wire, f"{message(1)}<r {SM}/>") == ""
         assert await edge.say(wire, f"{message(2)}<r {SM}/>") == ""
         log.commit()
@@ -375,6 +377,8 @@ async def test_what_was_on_its_way_when_a_session_ended_need_not_be_sent_again()
         directory = edge.host.stores.directory
         people = [await directory.find(f"{name}@example.org") for name in ("alice", "bob")]
         await edge.host.keeping.load(*people)
+        for person in people:
+            await edge.host.blocking.get(person.id)
         log = HeldLog(edge)
         wire, sm_id = await online(edge, "alice")
         await edge.say(wire, message(1) + message(2) + "<not well-formed")

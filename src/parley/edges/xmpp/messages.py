@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from parley.domain.errors import StorageUnavailable
 from parley.domain.messages import Appended, Outgoing, Retraction, Submission
 from parley.edges.xmpp.acquaintances import marked
+from parley.edges.xmpp.blocking import check_inbound
 from parley.edges.xmpp.decoration import carbon, with_stanza_id
 from parley.edges.xmpp.extension import Inbound
 from parley.edges.xmpp.refusals import stanza_error
@@ -89,7 +90,10 @@ class Messages:
         address = str(to.bare)
         recipient = host.stores.directory.cached(address)
         own = str(sender.bare) if origin.owner is None else origin.owner.address
-        is_known = host.conversations.is_known(own, address)
+        blocks = None if recipient is None else host.blocking.known(recipient.id)
+        if blocks and recipient is not None:
+            check_inbound(blocks, recipient, sender)
+        is_known = blocks is not None and host.conversations.is_known(own, address)
         if is_known and traits.is_mailed:
             is_known = host.keeping.is_known(origin.owner, recipient)
         is_form = own == address and element.has(NS_DATA, "x")
@@ -162,6 +166,7 @@ class Messages:
         if recipient is None:
             # RFC 6121 §8.5.1. Who writes learns by it that there is no such account, rather than wait for an answer.
             raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
+        check_inbound(await self._host.blocking.get(recipient.id), recipient, letter.sender)
         if self._may_be_strange(letter, recipient):
             is_strange = await self._host.acquaintances.admit(recipient, letter.sender)
             letter = replace(letter, is_strange=is_strange)

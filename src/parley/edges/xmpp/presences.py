@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from parley.base import log as logs
+from parley.edges.xmpp.blocking import is_blocked
 from parley.edges.xmpp.extension import Inbound
 from parley.edges.xmpp.session import Presence, Session
 from parley.edges.xmpp.strangers import SUBSCRIPTION_TYPES, Strangers
@@ -127,6 +128,8 @@ class Presences:
 
     def _ask_abroad(self, session: Session, contact: Contact, address: JID) -> None:
         """RFC 6121 §4.3.1: probe; §3.1.2: ask again for a subscription that was not answered."""
+        if is_blocked(session.blocks, session.account, address):
+            return
         if contact.state.to:
             attrs = {"from": str(session.jid), "to": contact.address, "type": "probe"}
             self._quietly(xml("presence", attrs), session.jid, address)
@@ -148,7 +151,7 @@ class Presences:
             told |= {contact.address for contact in roster.contacts.values() if contact.state.from_}
         for jid in directed:
             # RFC 6121 §4.6.3: those who hear it by the broadcast need not hear it twice.
-            if str(jid.bare) not in told:
+            if str(jid.bare) not in told and not is_blocked(session.blocks, session.account, jid):
                 self._send(stanza, session.jid, jid)
         for extension in self._host.extensions if was_available else ():
             if extension.on_unavailable is not None:
@@ -157,11 +160,23 @@ class Presences:
     def _broadcast(self, session: Session, stanza: bytes, roster: Roster) -> None:
         for contact in roster.contacts.values():
             if contact.state.from_:
-                self._send(stanza, session.jid, JID.parse(contact.address))
+                self._tell(session, stanza, JID.parse(contact.address))
         # RFC 6121 §4.2.2: to the user's own available resources as well, the one that sent it included.
         own = session.jid.bare
         for other in self._host.router.available(session.account.address):
             other.send(_to(stanza, own))
+
+    def _tell(self, session: Session, stanza: bytes, to: JID) -> None:
+        """Send a contact (bare address) what a session broadcasts, unless its user blocks them (XEP-0191 §3.3)."""
+        blocks, account = session.blocks, session.account
+        if is_blocked(blocks, account, to):
+            return
+        if not blocks.names_resource_of(str(to)):
+            self._send(stanza, session.jid, to)
+            return
+        for other in self._host.router.available(str(to)):
+            if not is_blocked(blocks, account, other.jid):
+                self._send(stanza, session.jid, other.jid)
 
     def _send(self, stanza: bytes, sender: JID, to: JID) -> None:
         if self._host.router.is_local(to):
@@ -189,7 +204,10 @@ class Presences:
             if allowed is None or not allowed.state.from_:
                 available = []
         for other in available:
-            if other.presence is not None and (contact.is_bare or other.jid == contact):
+            if other.presence is None or (contact.is_full and other.jid != contact):
+                continue
+            # XEP-0191 §3.3: to who is blocked, nobody is there.
+            if not is_blocked(other.blocks, other.account, session.jid):
                 session.send(_to(other.presence.stanza, session.jid))
 
     async def _directed(self, session: Session, element: Element, to: JID) -> None:
@@ -226,7 +244,19 @@ class Presences:
         """A subscription was granted: the contact sees who of the account is there."""
         for session in self._host.router.available(account.address):
             if session.presence is not None:
-                self._send(session.presence.stanza, session.jid, to)
+                self._tell(session, session.presence.stanza, to)
+
+    async def show_unblocked(self, account: Account, contact: JID) -> None:
+        """A contact is blocked no longer: each sees again who is there of the other, as far as they may."""
+        roster = await self._host.rosters.get(account.id)
+        known = roster.contacts.get(str(contact.bare))
+        if known is not None and known.state.from_:
+            self.show(account, contact)
+        for session in self._host.router.available(account.address) if known is not None and known.state.to else ():
+            if self._host.router.is_local(contact):
+                await self._answer_probe(session, contact)
+            elif known is not None:
+                self._ask_abroad(session, known, contact)
 
     def hide(self, account: Account, to: JID) -> None:
         """A subscription ended: to the contact, everybody of the account is gone."""

@@ -88,6 +88,9 @@ class Session(Origin):
             return
         if (self.held is not None or self.blocks is not NOBODY) and self._is_withheld(stanza, seq):
             return
+        self._put(stanza, seq)
+
+    def _put(self, stanza: bytes, seq: int = 0) -> None:
         sm = self.sm
         if sm is not None:
             if not sm.sent(Sent(stanza, seq)):
@@ -202,7 +205,11 @@ class Session(Origin):
     def reply_error(self, element: Element, error: StanzaError) -> None:
         """Answer a stanza of this client with an error, if it may be answered."""
         if may_be_answered(element):
-            self.send(_addressed(element, error, self._asked(element), self.jid))
+            if self.held is not None:
+                self._release(self.held)
+            if not self.is_leaving:
+                # Past what is withheld: it is the server that says it, also in the name of somebody blocked.
+                self._put(_addressed(element, error, self._asked(element), self.jid))
             self.host.metrics.refused(error.code)
 
     def _asked(self, element: Element) -> str:

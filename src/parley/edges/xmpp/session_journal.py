@@ -230,6 +230,7 @@ class SessionJournal:
             account = await self._owner(kept)
             if account is None:
                 continue
+            await host.blocking.get(account.id)
             session = _revived(host, account, kept)
             self._last_number += 1
             self._kept[session] = Kept(self._last_number, kept.opened, delivered=kept.delivered)
@@ -335,6 +336,7 @@ def _seen(session: Session) -> tuple[object, ...]:
         len(session.directed),
         session.is_carbons_enabled,
         session.is_roster_requested,
+        session.is_blocklist_requested,
         session.notify_nodes,
         session.lang,
     )
@@ -347,6 +349,7 @@ def _state(session: Session) -> dict[str, Any]:
         "directed": [str(jid) for jid in session.directed],
         "carbons": session.is_carbons_enabled,
         "roster": session.is_roster_requested,
+        "blocklist": session.is_blocklist_requested,
         "notify": sorted(session.notify_nodes),
         "lang": session.lang,
     }
@@ -365,6 +368,7 @@ def _revived(host: Host, account: Account, kept: Kept) -> Session:
     session.directed = {JID.parse(address) for address in state.get("directed", ())}
     session.is_carbons_enabled = state.get("carbons", False)
     session.is_roster_requested = state.get("roster", False)
+    session.is_blocklist_requested = state.get("blocklist", False)
     session.notify_nodes = frozenset(state.get("notify", ()))
     session.lang = state.get("lang", "")
     return session

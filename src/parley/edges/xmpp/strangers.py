@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from parley.edges.xmpp.blocking import is_blocked
 from parley.protocols.xmpp.element import Element, restamp, xml
 from parley.protocols.xmpp.jid import JID
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from parley.edges.xmpp.origin import Origin
     from parley.edges.xmpp.subscribing import Subscribing
 
+_TAKING_BACK: Final = frozenset({"unsubscribe", "unsubscribed"})
 SUBSCRIPTION_TYPES: Final = frozenset({"subscribe", "subscribed", "unsubscribe", "unsubscribed"})
 
 
@@ -35,6 +37,8 @@ class Strangers:
             # RFC 6121 §8.5.1: silently ignored; a probe tells as much as one that is not allowed.
             if element.type == "probe":
                 self._deny(to.bare, sender)
+        elif element.type not in _TAKING_BACK and await self._is_blocked(account, sender):
+            pass  # XEP-0191 §3.3: presence of somebody blocked MUST NOT be answered
         elif element.type in SUBSCRIPTION_TYPES:
             await self._subscribing.from_abroad(account, sender.bare, element)
         elif element.type == "probe":
@@ -43,6 +47,9 @@ class Strangers:
             self._deliver(origin, element, to)
             if element.type != "error":
                 await self._noticed(account, sender, element)
+
+    async def _is_blocked(self, account: Account, sender: JID) -> bool:
+        return is_blocked(await self._host.blocking.get(account.id), account, sender)
 
     def _deliver(self, origin: Origin, element: Element, to: JID) -> None:
         stanza = origin.stamped(element, to=str(to))

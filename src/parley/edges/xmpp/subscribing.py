@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from parley.base import log as logs
 from parley.domain.contacts import Contact
 from parley.domain.relations import Outcome, arrive, decide, decide_abroad, part, part_abroad
+from parley.edges.xmpp.blocking import is_blocked
 from parley.protocols.xmpp.element import Element, restamp, xml
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 from parley.protocols.xmpp.jid import JID
@@ -112,6 +113,8 @@ class Subscribing:
     async def _decided(self, account: Account, contact: JID, kind: str, stanza: bytes) -> None:
         # RFC 6121 §8.5.1: for nobody it is silently ignored; the user's own roster knows what they asked for.
         other = await self._host.stores.directory.find(str(contact))
+        if other is not None and kind == "subscribe" and await self._is_blocked_by(other, account.address):
+            other = None
 
         def change(own: Contact | None, theirs: Contact | None, has_room: bool) -> Outcome:
             if theirs is None and has_room:
@@ -129,6 +132,10 @@ class Subscribing:
                 self._deliver(account, "subscribed", xml("presence", attrs))
 
         await self._apply(account, contact, other, change, deliver)
+
+    async def _is_blocked_by(self, account: Account, address: str) -> bool:
+        """XEP-0191 §3.3: a request of somebody blocked is as good as never made; what they take back counts."""
+        return is_blocked(await self._host.blocking.get(account.id), account, JID.parse(address))
 
     async def remove(self, account: Account, contact: JID) -> None:
         """The user deletes a roster item, and with it the subscriptions; `contact` is a bare address.
