@@ -8,7 +8,11 @@ from parley.protocols.xmpp.element import Element, restamp
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError, error_reply
 from parley.protocols.xmpp.jid import JID
 
+from ..extensions.test_push import leave, ready
 from ..harness import Harness, is_same
+from ..test_restart import MemoryJournal, after
+from ..test_stream_management import online, resume
+from ..wires import an_edge
 from .guests import ROOM, WISH, Party, a_party, said, shown
 
 DAVE = "dave@elsewhere.example/home"
@@ -179,3 +183,51 @@ async def test_an_account_that_goes_leaves_nothing_in_rooms() -> None:
         stored = await party.harness.storage.rooms.find(ROOM)
         assert stored is not None
         assert list(stored.standings) == ["alice@example.org"]
+
+
+ROOM_PRESENCE = f"<presence to='{ROOM}/{{}}'/>"
+
+
+async def test_a_client_that_resumes_after_a_restart_misses_nothing_of_its_room() -> None:
+    journal = MemoryJournal()
+    async with an_edge(journal=journal) as first:
+        alice, alice_id = await online(first, "alice")
+        bob, _ = await online(first, "bob")
+        await first.say(alice, ROOM_PRESENCE.format("alice"))
+        await first.say(bob, ROOM_PRESENCE.format("bob"))
+        seen = await first.settle(alice)
+    async with an_edge(storage=first.storage, journal=after(journal)) as second:
+        await restore_rooms(second.host)
+        # Said while alice is away: it waits for her, as it would have without a restart.
+        bob = second.host.router.of("bob@example.org")["r"]
+        message = f"<message type='groupchat' id='m' to='{ROOM}'><body>still here</body></message>"
+        bob.receive(Element.from_bytes(message.encode()))
+        _, answer = await resume(second, alice_id, 1)
+        assert "<resumed" in answer
+        assert answer.count("<body>still here</body>") == 1
+        assert "unavailable" not in answer
+        assert [one.nick for one in await second.storage.rooms.occupants()] == ["alice", "bob"]
+    assert "still here" not in seen
+
+
+async def test_members_who_are_away_are_woken() -> None:
+    async with an_edge() as edge:
+        service, alice, bob = await ready(edge)
+        await edge.say(alice, ROOM_PRESENCE.format("alice"))
+        item = "<item jid='bob@example.org' affiliation='member'/>"
+        query = f"<query xmlns='http://jabber.org/protocol/muc#admin'>{item}</query>"
+        await edge.say(alice, f"<iq type='set' id='q' to='{ROOM}'>{query}</iq>")
+        await leave(edge, bob)
+        for _ in range(3):
+            await edge.say(alice, f"<message type='groupchat' to='{ROOM}'><body>secret words</body></message>")
+        (asked,) = service.asked
+        assert 'from="bob@example.org"' in asked
+        assert "secret words" not in asked
+        assert ROOM not in asked
+        typing = "<composing xmlns='http://jabber.org/protocol/chatstates'/>"
+        edge.clock.advance(600)
+        await edge.settle(alice)
+        edge.clock.advance(600)
+        service.asked.clear()
+        await edge.say(alice, f"<message type='groupchat' to='{ROOM}'>{typing}</message>")
+        assert service.asked == []

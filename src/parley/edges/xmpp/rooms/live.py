@@ -24,6 +24,7 @@ from parley.edges.xmpp.rooms.rendering import (
     room_message,
     user,
 )
+from parley.edges.xmpp.rooms.waking import Waking
 from parley.protocols.xmpp.errors import StanzaError
 from parley.protocols.xmpp.jid import JID
 
@@ -53,6 +54,7 @@ class LiveRoom:
         """Whether anybody has been inside since it was opened, or before a restart."""
         self.mourned: list[tuple[str, str, Role]] = []
         """Who was inside before a restart and is not any more: full address, nickname and role."""
+        self.waking = Waking(self)
         self._buckets: dict[str, TokenBucket] = {}
 
     @property

@@ -135,6 +135,7 @@ def reflect(live: LiveRoom, said: RoomMessage, *, is_kept: bool) -> None:
     """Send a message to everybody inside, and remember it for those who enter."""
     if said.in_history:
         live.history.append(said)
+        live.waking.said(said.sender)
     live.broadcast(with_stanza_id(said.content, live.room.address, said.id) if is_kept else said.content)
 
 
