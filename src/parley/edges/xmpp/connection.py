@@ -12,6 +12,7 @@ from parley.domain.errors import DomainError
 from parley.edges.xmpp.authentication import Authentication, SignedIn
 from parley.edges.xmpp.binding import UNKNOWN, AccountClosed, Installation, bind
 from parley.edges.xmpp.inline import InlineSignIn
+from parley.edges.xmpp.registering import MOST_REQUESTS, Registration
 from parley.edges.xmpp.resumption import resume
 from parley.protocols.xmpp import c2s
 from parley.protocols.xmpp.c2s import ClientStream, StreamState
@@ -61,6 +62,7 @@ class Connection:
         self.opened_at = self.heard_at = host.clock.monotonic()
         self.asked_at: float | None = None
         self.counted_peer = ""
+        self._registration: Registration | None = None
 
     @property
     def host(self) -> Host:
@@ -169,6 +171,8 @@ class Connection:
             self._inline = None
             self._authentication.failures += 1
             self._check_attempts()
+        elif isinstance(event, c2s.RegistrationRequested):
+            self._wait("registration", self._register(event.element))
         elif isinstance(event, c2s.BindRequested):
             self._wait("bind", self._bind(event.id, event.resource))
 
@@ -193,6 +197,13 @@ class Connection:
         self.unpause(name)
         if self._wire is not None:
             self._handle(self._stream.proceed())
+
+    async def _register(self, element: Element) -> None:
+        if self._registration is None:
+            self._registration = Registration(self._host, self._stream.domain, self.peer)
+        self._stream.registration_answered(await self._registration.answer(element))
+        if self._registration.requests >= MOST_REQUESTS:
+            self.fail(StreamCondition.POLICY_VIOLATION, "too many requests before signing in")
 
     async def _start_tls(self) -> None:
         self._flush()

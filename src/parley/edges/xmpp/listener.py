@@ -12,6 +12,7 @@ from parley.base import log as logs
 from parley.base.net.peers import network_of
 from parley.edges.xmpp.authentication import mechanisms
 from parley.edges.xmpp.connection import Connection
+from parley.edges.xmpp.registering import offers
 from parley.protocols.xmpp.c2s import StreamConfig
 from parley.protocols.xmpp.element import xml
 from parley.protocols.xmpp.fast import offered
@@ -112,6 +113,7 @@ class Listener:
             is_private=kind == "websocket" and self._host.settings.xmpp.require_tls,
             limits=replace(framing, max_stanza_bytes=limits.max_stanza_bytes_unauthenticated),
             authenticated_limits=framing,
+            registration=offers(self._host.settings),
         )
 
     def receiver(self, peer: str) -> Connection | None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from parley.base import log as logs
 from parley.domain.contacts import Contact
 from parley.domain.relations import Outcome, arrive, decide, decide_abroad, part, part_abroad
+from parley.edges.xmpp.befriending import befriend
 from parley.edges.xmpp.blocking import is_blocked
-from parley.protocols.xmpp.element import Element, restamp, xml
+from parley.protocols.xmpp.element import Child, Element, restamp, xml
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 from parley.protocols.xmpp.jid import JID
+from parley.protocols.xmpp.registration import NS_PARS, token_of
 
 if TYPE_CHECKING:
     from parley.domain.accounts import Account
@@ -41,10 +44,32 @@ class Subscribing:
         stanza = session.stamped(element, from_=session.account.address, to=str(contact))
         if len(stanza) > self._host.settings.limits.max_request_bytes:
             raise StanzaError(StanzaCondition.NOT_ACCEPTABLE, "a request is not that long")
+        if await self._is_invited(session.account, contact, element):
+            return
         if self._host.router.is_local(contact):
             await self._decided(session.account, contact, element.type or "", stanza)
         else:
             await self._decided_abroad(session.account, contact, element.type or "", stanza)
+
+    async def _is_invited(self, guest: Account, contact: JID, element: Element) -> bool:
+        """Whether a request carried a token of the contact's, with which both became contacts (XEP-0379 §3.4).
+
+        §4.1: a token that is unknown or over is as good as none.
+        """
+        preauth = element.child(NS_PARS, "preauth")
+        if preauth is None or element.type != "subscribe" or not self._host.router.is_account(contact):
+            return False
+        inviter = await self._host.stores.directory.find(str(contact))
+        if inviter is None or not await self._takes_up(element, preauth, inviter):
+            return False
+        return await befriend(self._host, inviter, guest)
+
+    async def _takes_up(self, element: Element, preauth: Child, inviter: Account) -> bool:
+        administration = self._host.administration
+        invitation = await administration.invitation(token_of(element.child_tree(preauth)))
+        if invitation is None or invitation.inviter_id != inviter.id or invitation.address:
+            return False
+        return await administration.take_up(invitation)
 
     async def _decided_abroad(self, account: Account, contact: JID, kind: str, stanza: bytes) -> None:
         """The contact's item is on another server, which learns of the decision by the stanza."""
@@ -87,6 +112,10 @@ class Subscribing:
             # How full a roster is concerns nobody but its owner.
             log.info("a subscription request was dropped", pii={"address": account.address, "contact": sender})
             return
+        preauth = element.child(NS_PARS, "preauth") if kind == "subscribe" else None
+        if preauth is not None and await self._takes_up(element, preauth, account):
+            await self._befriend_abroad(account, sender)
+            return
         is_first = kind == "subscribe" and address not in roster.contacts and sender.domain not in host.components
         if is_first and not host.acquaintances.admit_request(account, sender):
             return
@@ -109,6 +138,20 @@ class Subscribing:
         if outcomes[-1].is_answered and update.before is not None and update.before.state.from_:
             # Who asks again has forgotten that they may see who is there.
             host.presences.show(account, sender)
+
+    async def _befriend_abroad(self, account: Account, guest: JID) -> None:
+        """XEP-0379 §3.4: grant what was asked for, and ask for the same."""
+        address = str(guest)
+
+        def change(own: Contact | None) -> Contact:
+            contact = own or Contact(address)
+            state = replace(contact.state, from_=True, pending_in=False, pending_out=not contact.state.to)
+            return replace(contact.with_state(state), is_listed=True)
+
+        update = await self._host.rosters.update(account, address, change)
+        for kind in ("subscribed", "subscribe"):
+            self._send_abroad(account, guest, xml("presence", {"from": account.address, "to": address, "type": kind}))
+        await self._presence_follows(account, guest, update)
 
     async def _decided(self, account: Account, contact: JID, kind: str, stanza: bytes) -> None:
         # RFC 6121 §8.5.1: for nobody it is silently ignored; the user's own roster knows what they asked for.

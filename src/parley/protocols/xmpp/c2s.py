@@ -22,7 +22,6 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from parley.protocols.xmpp import namespaces as ns
@@ -43,12 +42,12 @@ from parley.protocols.xmpp.framing import (
     ElementReceived,
     Framer,
     FramingFailed,
-    FramingLimits,
     StreamClosed,
     StreamOpened,
 )
 from parley.protocols.xmpp.framing import Event as FramingEvent
 from parley.protocols.xmpp.jid import JID
+from parley.protocols.xmpp.registration import is_registration
 from parley.protocols.xmpp.sasl import decode_payload, encode_payload
 from parley.protocols.xmpp.stream_events import (
     AuthAborted,
@@ -58,12 +57,15 @@ from parley.protocols.xmpp.stream_events import (
     BindRequested,
     Event,
     NonzaReceived,
+    RegistrationRequested,
     StanzaReceived,
+    StreamConfig,
     StreamEnded,
     StreamState,
     TaskAnswered,
     TaskChosen,
     TlsRequested,
+    is_supported_version,
 )
 
 __all__ = [
@@ -75,6 +77,7 @@ __all__ = [
     "ClientStream",
     "Event",
     "NonzaReceived",
+    "RegistrationRequested",
     "StanzaReceived",
     "StreamConfig",
     "StreamEnded",
@@ -92,32 +95,6 @@ _STREAM_OPEN: Final = (
     b"<?xml version='1.0'?><stream:stream xmlns='jabber:client' "
     b"xmlns:stream='http://etherx.jabber.org/streams' version='1.0' xml:lang='en'"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class StreamConfig:
-    """What a listener offers.
-
-    `primary_domain` stands in the header of a stream that ends before the client has named a domain.
-    `features` returns the XML of further stream features: for False those before authentication, for True those after.
-    `mechanisms` are the SASL mechanisms to offer for the names of the channel bindings at hand.
-    `token_mechanisms` are those that take a token and stand in no list of the others (XEP-0484); `inside` is what the
-    offer of the newer profile of SASL (XEP-0388) has behind its mechanisms, both for the channel bindings at hand.
-    `is_private` says that TLS is there although the stream does not see it, as behind a web server.
-    """
-
-    domains: frozenset[str]
-    primary_domain: str
-    is_framed: bool
-    is_tls_offered: bool
-    is_tls_required: bool
-    mechanisms: Callable[[Mapping[str, bytes], bool], tuple[str, ...]]
-    features: Callable[[bool], bytes]
-    limits: FramingLimits
-    authenticated_limits: FramingLimits
-    token_mechanisms: Callable[[Mapping[str, bytes]], tuple[str, ...]] = lambda _bindings: ()
-    inside: Callable[[Mapping[str, bytes]], bytes] = lambda _bindings: b""
-    is_private: bool = False
 
 
 class ClientStream:
@@ -350,6 +327,12 @@ class ClientStream:
         self._is_waiting = False
         self._late.clear()
 
+    def registration_answered(self, stanza: bytes) -> None:
+        """Answer a request about opening an account; the client may go on to sign in."""
+        if self.state is not StreamState.CLOSED:
+            self._is_waiting = False
+            self.send(stanza)
+
     def resumed(self) -> None:
         """A session was resumed instead of a resource being bound (XEP-0198 §5), after signing in."""
         if self.state is StreamState.NEGOTIATING:
@@ -398,7 +381,7 @@ class ClientStream:
         self.lang = event.lang if event.lang and _LANGUAGE.fullmatch(event.lang) else ""
         self._send_open(event.attrs.get("from"))
         # RFC 6120 §4.7.5: a version of "1.0" or newer is wanted; streams from before XMPP 1.0 are not spoken here.
-        if not _is_supported_version(event.attrs.get("version", "")):
+        if not is_supported_version(event.attrs.get("version", "")):
             return self.fail(StreamCondition.UNSUPPORTED_VERSION, "version 1.0 is required")
         self._send_features()
         self.state = StreamState.NEGOTIATING
@@ -451,6 +434,8 @@ class ClientStream:
         if self.offered and self.channel_bindings:
             kinds = [xml("channel-binding", {"type": name}) for name in self.channel_bindings]
             parts.append(xml("sasl-channel-binding", {"xmlns": ns.NS_SASL_CHANNEL_BINDING}, *kinds))
+        if self.offered:
+            parts.append(self._config.registration)
         return parts
 
     @property
@@ -481,11 +466,17 @@ class ClientStream:
         if key == (ns.NS_SASL2, "authenticate") and not self.is_authenticated:
             return self._authenticate(element)
         if not self.is_authenticated:
-            # RFC 6120 §4.9.3.12: nothing else before authentication.
-            return self.fail(StreamCondition.NOT_AUTHORIZED, "sign in first")
+            return self._early_stanza(element)
         if element.namespace == ns.NS_CLIENT and element.name in _STANZAS:
             return self._bind(element)
         return [NonzaReceived(element)]
+
+    def _early_stanza(self, element: Element) -> list[Event]:
+        is_open = bool(self._config.registration and self.offered)
+        if is_open and element.namespace == ns.NS_CLIENT and is_registration(element):
+            return self._ask(RegistrationRequested(element))
+        # RFC 6120 §4.9.3.12: nothing else before authentication.
+        return self.fail(StreamCondition.NOT_AUTHORIZED, "sign in first")
 
     def _starttls(self) -> list[Event]:
         if not self._is_starttls_open or self.is_authenticated:
@@ -584,15 +575,3 @@ def _address(text: str) -> JID | None:
         return JID.parse(text)
     except JIDError:
         return None
-
-
-def _is_supported_version(version: str) -> bool:
-    major, dot, minor = version.partition(".")
-    return (
-        bool(dot)
-        and major.isascii()
-        and major.isdecimal()
-        and minor.isascii()
-        and minor.isdecimal()
-        and int(major) >= 1
-    )
