@@ -234,6 +234,7 @@ class Messages:
             client_id=letter.element.id or "",
             displays=_displayed(letter.element) if traits.tells_displayed else "",
             retracts=self._retraction(letter) if traits.retracts else None,
+            is_remark=traits.retracts,
             is_kept_by_sender=keeping.keeps(author, peer, to.resource),
             is_kept_by_recipient=keeping.keeps(recipient, own, sender.resource),
             outgoing=None if recipient is not None else self._outgoing(letter),
