@@ -38,7 +38,7 @@ class PubsubSettings(Section):
         "Who may create nodes: people with an account here, also those of other servers, or nobody.",
         reload=True,
     )
-    max_nodes: int = _setting(100, "Most nodes that one account has created.", reload=True, ge=1)
+    max_nodes: int = _setting(300, "Most nodes that one account has created.", reload=True, ge=1)
     max_items: int = _setting(1000, "Most items of one node.", reload=True, ge=1, le=10_000)
     max_item_bytes: int = _setting(65536, "Largest item.", unit="bytes", reload=True, ge=1024)
     max_answer_bytes: int = _setting(

@@ -16,6 +16,7 @@ from parley.edges.xmpp.extensions.pubsub.delivery import send_last_to_arrived
 from parley.edges.xmpp.extensions.pubsub.nodes import Nodes
 from parley.edges.xmpp.extensions.pubsub.paging import NS_ORDER_BY
 from parley.edges.xmpp.extensions.pubsub.receiver import PubsubReceiver
+from parley.edges.xmpp.extensions.pubsub.refusals import unsupported
 from parley.edges.xmpp.extensions.pubsub.service_discovery import get_info, get_items, services_of
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 from parley.protocols.xmpp.namespaces import (
@@ -82,6 +83,12 @@ _OWNER_GET: Final = MappingProxyType[str, _Action](
         "affiliations": affiliations.get_all,
     }
 )
+
+
+async def _no_collections(_asked: Asked, _element: _Element) -> bytes:
+    raise unsupported("collections")
+
+
 _OWNER_SET: Final = MappingProxyType[str, _Action](
     {
         "configure": creating.set_configuration,
@@ -89,6 +96,7 @@ _OWNER_SET: Final = MappingProxyType[str, _Action](
         "delete": creating.delete,
         "subscriptions": managing.change,
         "affiliations": affiliations.change,
+        "collection": _no_collections,
     }
 )
 _EVERYBODY: Final = frozenset(Target)

@@ -200,6 +200,8 @@ async def test_xep_0248_there_are_no_collections(values: dict[str, str]) -> None
         await refused(owner, create("n", **values), unsupported("collections"))
         await owner.ask(create("n", node_type="leaf"), result())
         await refused(owner, configure("n", **values), unsupported("collections"))
+        associate = "<collection node='blogs'><associate node='n'/></collection>"
+        await refused(owner, owners("set", associate), unsupported("collections"))
 
 
 async def test_8_2_4_a_form_that_is_cancelled_changes_nothing() -> None:

@@ -260,6 +260,7 @@ async def test_6_3_4_errors_of_options() -> None:
         {"digest": "1"},
         {"show__values": "sleeping"},
         {"expire": "soon"},
+        {"dance": "wild"},
         {"expire": "2001-01-01T00:00:00Z"},
     ],
 )

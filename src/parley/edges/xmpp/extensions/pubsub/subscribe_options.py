@@ -15,6 +15,13 @@ from parley.protocols.xmpp.namespaces import NS_PUBSUB
 
 NS_SUBSCRIBE_OPTIONS: Final = f"{NS_PUBSUB}#subscribe_options"
 
+# Registered ones that change nothing here; what is registered nowhere is no option (§16.4.2).
+_WITHOUT_EFFECT: Final = frozenset(
+    {"FORM_TYPE", "pubsub#digest_frequency", "pubsub#subscription_type", "pubsub#subscription_depth"}
+)
+_OPTIONS: Final = frozenset(
+    {"pubsub#deliver", "pubsub#digest", "pubsub#include_body", "pubsub#show-values", "pubsub#expire"}
+)
 _SHOWS: Final = ("chat", "online", "away", "xa", "dnd")
 _FLAG: Final = ("0", "1")
 
@@ -23,7 +30,7 @@ def read_subscribe_options(form: Form | None, known: SubscriptionOptions, now_us
     """The options `known` with what a submitted form changes.
 
     Args:
-        form: fields that it lacks stay as they are, unknown ones are ignored.
+        form: fields that it lacks stay as they are.
         known: the options so far.
         now_us: microseconds since the epoch; a subscription ends later than that.
 
@@ -39,6 +46,9 @@ def read_subscribe_options(form: Form | None, known: SubscriptionOptions, now_us
 
 
 def _changes(form: Form, now_us: int) -> dict[str, Any]:
+    unknown = {field.var for field in form.fields if field.type != "fixed"} - _OPTIONS - _WITHOUT_EFFECT
+    if unknown:
+        raise _invalid(f"{min(unknown)} is no option")
     changes: dict[str, Any] = {}
     deliver, body = form.flag("pubsub#deliver"), form.flag("pubsub#include_body")
     if deliver is not None:
