@@ -111,7 +111,7 @@ class Federating:
         if self.streams is None:
             return 0
         before = self._open_streams()
-        self.streams.tick(self._host.clock.monotonic())
+        self.streams.agreements_changed()
         return before - self._open_streams()
 
     def _open_streams(self) -> int:

@@ -133,7 +133,11 @@ class Federation:
         self.listener.close()
         clock, timeout_s = self.host.clock, self.host.settings.limits.drain_timeout_s
         for connection in list(self._connections):
-            connection.cut(StreamCondition.SYSTEM_SHUTDOWN, "")
+            if connection.wire is None:
+                # It is being opened still: the supervisor ends that.
+                self._connections.discard(connection)
+            else:
+                connection.cut(StreamCondition.SYSTEM_SHUTDOWN, "")
         deadline = clock.monotonic() + timeout_s
         while self._connections and clock.monotonic() < deadline:
             await clock.sleep(_DRAIN_POLL_S)
@@ -163,6 +167,11 @@ class Federation:
             for waiting in page:
                 link.send(Parcel(waiting.stanza, waiting.seq))
             after = page[-1].seq
+
+    def agreements_changed(self) -> None:
+        """Do at once what follows from other agreements; certificates that were refused are asked for again."""
+        self._suspects.clear()
+        self.tick(self.host.clock.monotonic())
 
     def tick(self, now: float) -> None:
         """Do what is due at `now`, monotonic seconds."""
