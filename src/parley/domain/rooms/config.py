@@ -46,7 +46,7 @@ class RoomConfig:
         password: what it takes to enter; empty for nothing.
         is_anonymous: only moderators see real addresses; otherwise everybody inside does.
         is_subject_open: participants may change the subject, not only moderators.
-        is_invite_open: in a members-only room, members may invite (and so add members); elsewhere, occupants may.
+        is_invite_open: in a members-only room, members may invite, and so add members; elsewhere everybody inside may.
         private_messages: who may send them.
         max_occupants: at most so many nicknames at a time; 0 for as many as the server allows.
         presence_of: the roles whose occupants are shown to all.
@@ -69,7 +69,7 @@ class RoomConfig:
     password: str = ""
     is_anonymous: bool = True
     is_subject_open: bool = False
-    is_invite_open: bool = True
+    is_invite_open: bool = False
     private_messages: Audience = Audience.ANYONE
     max_occupants: int = 0
     presence_of: frozenset[Role] = ALL_ROLES

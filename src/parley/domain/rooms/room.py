@@ -390,8 +390,10 @@ class Room:
         return role.rank >= least.rank
 
     def may_invite(self, address: str) -> bool:
-        """Whether an occupant may invite others (§7.8.2, §9.5): in members-only rooms that adds members."""
-        return self.config.is_invite_open or self.affiliation(address).rank >= Affiliation.ADMIN.rank
+        """Whether an occupant may invite others (§7.8.2, §9.5): in a members-only room that adds a member."""
+        if not self.config.is_members_only or self.config.is_invite_open:
+            return True
+        return self.affiliation(address).rank >= Affiliation.ADMIN.rank
 
     def with_config(self, **options: object) -> RoomConfig:
         """The options with some replaced."""

@@ -200,6 +200,33 @@ async def test_who_is_gone_is_in_no_room() -> None:
         party["alice"].expect(shown("bob", to="alice", role="none", jid="bob", gone=True))
 
 
+async def test_a_client_that_takes_the_place_of_another_is_not_inside_for_it() -> None:
+    other = "heath@conference.example.org"
+    async with a_party("alice", "bob") as party:
+        await party.open("alice", "bob")
+        await party.open("alice", "bob", room=other)
+        old = party["bob"].session
+        await party.connect("bob")
+        await party.enter("bob")
+        party.forget()
+        # Only now the end of the old stream is noticed: of the room that the new one entered it says nothing.
+        old.end()
+        await party.harness.settle()
+        party["alice"].expect(shown("bob", to="alice", role="none", jid="bob", gone=True, room=other))
+
+
+async def test_names_are_compared_in_their_normal_form() -> None:
+    async with a_party("alice", "bob") as party:
+        await party.open("alice")
+        await party.enter("bob", "Ａ\u00a0b")
+        party.forget()
+        item = "<item nick='Ａ b' role='visitor'/>"
+        await party["alice"].send(
+            f"<iq type='set' id='q' to='{ROOM}'><query xmlns='http://jabber.org/protocol/muc#admin'>{item}</query></iq>"
+        )
+        party["bob"].expect(shown("Ａ b", 110, to="bob", role="visitor", by="alice"))
+
+
 async def test_unavailable_presence_of_strangers_is_ignored() -> None:
     async with a_party("alice", "bob") as party:
         await party["bob"].ask(f"<presence type='unavailable' to='{ROOM}/bob'/>")

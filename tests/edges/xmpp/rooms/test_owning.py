@@ -29,7 +29,7 @@ async def test_the_form_has_what_was_chosen() -> None:
         "passwordprotectedroom": True,
         "roomsecret": "cauldronburn",
         "changesubject": True,
-        "allowinvites": False,
+        "allowinvites": True,
         "allowpm": "participants",
         "maxusers": "30",
         "presencebroadcast": ["moderator"],
@@ -262,11 +262,19 @@ async def test_an_invitation_by_way_of_the_room_and_its_refusal() -> None:
 
 async def test_invitations_that_are_refused() -> None:
     async with a_party("alice", "bob", "carol") as party:
-        await party.open("alice", "bob", allowinvites=False)
+        await party.open("alice", "bob")
         await party["carol"].send(invite("bob"))
         assert refusal(party["carol"]) == ("cancel", "not-acceptable", "406")
+        await party.affiliate("alice", "bob", "member")
+        await party.configure("alice", membersonly=True)
+        party.forget()
         await party["bob"].send(invite("carol"))
         assert refusal(party["bob"]) == FORBIDDEN
+        await party.configure("alice", allowinvites=True)
+        party.forget()
+        await party["bob"].send(invite("carol"))
+        assert "invite" in party["carol"].take()[0]
+        party.forget()
         await party["alice"].send(invite("nobody"))
         assert refusal(party["alice"]) == ("cancel", "item-not-found", "404")
 

@@ -148,7 +148,11 @@ def _wish(asked: Asked, item: _Element) -> _Wish:
     except ValueError as error:
         raise StanzaError(StanzaCondition.BAD_REQUEST, "unknown role or affiliation") from error
     reason = (item.findtext(_REASON) or "").strip()[: asked.live.host.settings.rooms.max_subject_bytes]
-    return _Wish(wished, held, item.get("nick") or "", JID.parse(address) if address else None, reason)
+    nick = item.get("nick") or ""
+    if nick:
+        # §17.1: names are compared in their normal form.
+        nick = asked.live.jid.with_resource(nick).resource
+    return _Wish(wished, held, nick, JID.parse(address) if address else None, reason)
 
 
 def _nick(live: LiveRoom, wish: _Wish) -> str:

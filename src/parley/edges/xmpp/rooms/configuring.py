@@ -126,7 +126,7 @@ _OPTIONS: Final = (
     _Option(f"{_P}membersonly", "Make Room Members-Only?", "is_members_only"),
     _Option(f"{_P}moderatedroom", "Make Room Moderated?", "is_moderated"),
     _Option(f"{_P}changesubject", "Allow Occupants to Change Subject?", "is_subject_open"),
-    _Option(f"{_P}allowinvites", "Allow Occupants to Invite Others?", "is_invite_open"),
+    _Option(f"{_P}allowinvites", "Allow Members to Invite Others?", "is_invite_open"),
     _Option(
         f"{_P}allowpm",
         "Who May Send Private Messages?",

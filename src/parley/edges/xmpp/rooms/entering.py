@@ -13,6 +13,7 @@ from parley.edges.xmpp.rooms.history import send_history
 from parley.edges.xmpp.rooms.names import CREATED, LOGGED, NS_MUC, RENAMED, SHOWS_ADDRESSES
 from parley.edges.xmpp.rooms.rendering import Item, stored_presence
 from parley.edges.xmpp.rooms.subject import send_subject
+from parley.edges.xmpp.session import Session
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def _probed(live: LiveRoom, session: str, nick: str) -> None:
 def _unavailable(live: LiveRoom, stanza: Inbound) -> None:
     session, room = str(stanza.sender), live.room
     # XEP-0045 §17.3.1: from who is not inside it MUST be ignored.
-    if room.inside(session) is None:
+    if room.inside(session) is None or _is_of_a_predecessor(live, stanza):
         return
     if room.is_locked:
         # §10.1.3: an owner who goes before the room was configured takes it along.
@@ -59,6 +60,15 @@ def _unavailable(live: LiveRoom, stanza: Inbound) -> None:
         live.rooms.dissolve(live)
         return
     live.leave(session, farewell=stored_presence(stanza.element, stanza.origin))
+
+
+def _is_of_a_predecessor(live: LiveRoom, stanza: Inbound) -> bool:
+    """Whether the server says goodbye for a session whose resource, and place in the room, another one has by now.
+
+    When a client takes itself back everywhere, it is owed no such goodbye any more; its successor is.
+    """
+    successor = live.rooms.origin_of(str(stanza.sender), live)
+    return stanza.origin is None and isinstance(successor, Session) and stanza.to in successor.directed
 
 
 async def _available(rooms: Rooms, stanza: Inbound) -> None:
@@ -102,7 +112,7 @@ def _enter(live: LiveRoom, stanza: Inbound, *, is_created: bool = False) -> None
     entered = room.enter(session, address, nick, stored_presence(element, stanza.origin))
     occupant = entered.occupant
     live.is_entered = True
-    live.rooms.came(session, live)
+    live.rooms.came(session, live, stanza.origin)
     live.keep_occupant(occupant)
     for other in tuple(room.occupants.values()):
         visible = other.role in room.config.presence_of or occupant.role is Role.MODERATOR

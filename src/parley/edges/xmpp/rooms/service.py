@@ -28,6 +28,7 @@ from parley.protocols.xmpp.jid import JID
 if TYPE_CHECKING:
     from parley.edges.xmpp.extension import Inbound
     from parley.edges.xmpp.host import Host
+    from parley.edges.xmpp.origin import Origin
     from parley.edges.xmpp.session import Session
 
 log = logs.get(__name__)
@@ -49,7 +50,8 @@ class Rooms:
         self._doomed: set[str] = set()
         """Rooms that are gone and whose rows are not yet."""
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
-        self._of_session: dict[str, set[LiveRoom]] = {}
+        self._of_session: dict[str, dict[LiveRoom, Origin | None]] = {}
+        """By full address, the rooms it is in, and who spoke there last: None for what was before a restart."""
 
     # The receiver.
 
@@ -252,29 +254,32 @@ class Rooms:
 
     # Who is where.
 
-    def came(self, session: str, live: LiveRoom) -> None:
+    def came(self, session: str, live: LiveRoom, origin: Origin | None) -> None:
         """A client is in a room from now on."""
-        self._of_session.setdefault(session, set()).add(live)
+        self._of_session.setdefault(session, {})[live] = origin
         self._idle.pop(live.room.address, None)
 
     def went(self, session: str, live: LiveRoom) -> None:
         """A client is in a room no longer."""
         rooms = self._of_session.get(session)
         if rooms is not None:
-            rooms.discard(live)
+            rooms.pop(live, None)
             if not rooms:
                 del self._of_session[session]
 
     def rooms_of(self, session: str) -> frozenset[LiveRoom]:
         """The rooms that a full address is in."""
-        return frozenset(self._of_session.get(session, ()))
+        return frozenset(self._of_session.get(session, {}))
+
+    def origin_of(self, session: str, live: LiveRoom) -> Origin | None:
+        """Where the one who has this full address in a room speaks from, as far as that is known."""
+        return self._of_session.get(session, {}).get(live)
 
     def ended(self, session: Session) -> None:
         """A client of ours is gone for good: no ghost stays."""
-        for live in self.rooms_of(str(session.jid)):
-            # One that bound the same resource again is not meant by that.
-            other = self.host.router.find(session.jid)
-            if other is None or other is session:
+        for live, origin in tuple(self._of_session.get(str(session.jid), {}).items()):
+            # One that has bound the same resource since, and entered, is not meant by that.
+            if origin is None or origin is session:
                 live.leave(str(session.jid))
 
     async def restore(self, is_living: Callable[[JID], bool] | None = None) -> int:
@@ -296,7 +301,7 @@ class Rooms:
             live.is_entered = True
             living = (is_living or self._is_living)(jid)
             if living and live.room.restore(stored.session, str(jid.bare), stored.nick, stored.role, stored.presence):
-                self.came(stored.session, live)
+                self.came(stored.session, live, self.host.router.find(jid))
                 count += 1
             else:
                 live.mourned.append((stored.session, stored.nick, stored.role))
