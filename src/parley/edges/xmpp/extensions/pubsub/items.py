@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from parley.domain.errors import Conflict
-from parley.domain.pubsub.nodes import Affiliation, Node, NodeConfig, NodeItem
+from parley.domain.pubsub.nodes import Node, NodeConfig, NodeItem
 from parley.domain.pubsub.pages import ItemQuery
 from parley.domain.pubsub.rules import may_publish, may_retract, why_not_item, why_not_read
 from parley.edges.xmpp.extensions.pubsub import delivery, events
@@ -13,6 +14,7 @@ from parley.edges.xmpp.extensions.pubsub.access import check_readable, standing_
 from parley.edges.xmpp.extensions.pubsub.asked import Asked, checked, form_in, node_name
 from parley.edges.xmpp.extensions.pubsub.nodes import default_config
 from parley.edges.xmpp.extensions.pubsub.options import read_options
+from parley.edges.xmpp.extensions.pubsub.own import published, retracted
 from parley.edges.xmpp.extensions.pubsub.paging import answer, query_of
 from parley.edges.xmpp.extensions.pubsub.refusals import precondition_not_met, refusal, unsupported
 from parley.protocols.xmpp.builder import serialise, split_tag
@@ -64,6 +66,8 @@ async def publish(asked: Asked, element: _Element) -> bytes:
         await delivery.notify(host, node, events.published(node, item))
     if item is None:
         return xml("pubsub", {"xmlns": NS_PUBSUB}, xml("publish", {"node": name}))
+    if asked.request.account is not None:
+        await published(host, asked.request.account, node, item)
     return xml("pubsub", {"xmlns": NS_PUBSUB}, xml("publish", {"node": name}, xml("item", {"id": item.id})))
 
 
@@ -97,15 +101,10 @@ async def _created(asked: Asked, name: str, config: NodeConfig) -> Node:
 
 async def _may_publish(asked: Asked, node: Node) -> bool:
     standing = await standing_of(asked.host, node, asked.asker)
-    if may_publish(node.config, standing):
-        return True
-    # §9.1.2: who sees the owner's presence counts as subscribed to what they may read.
-    is_implicit = asked.service.is_personal and standing.has_presence and why_not_read(node.config, standing) is None
-    return is_implicit and node.config.publish_model.value == "subscribers" and not _is_outcast(standing.affiliation)
-
-
-def _is_outcast(affiliation: Affiliation) -> bool:
-    return affiliation is Affiliation.OUTCAST
+    if asked.service.is_personal and standing.has_presence and why_not_read(node.config, standing) is None:
+        # §9.1.2: who sees the owner's presence counts as subscribed to what they may read.
+        standing = replace(standing, is_subscribed=True)
+    return may_publish(node.config, standing)
 
 
 def _wanted(asked: Asked, options: Form | None, known: NodeConfig) -> NodeConfig:
@@ -154,6 +153,8 @@ async def retract(asked: Asked, element: _Element) -> bytes:
             raise StanzaError(StanzaCondition.ITEM_NOT_FOUND)
         if node.config.notify_retract or element.get("notify") in ("1", "true"):
             await delivery.notify(host, node, events.retracted(node, ids[0]))
+    if asked.request.account is not None:
+        await retracted(host, asked.request.account, node, ids[0])
     return b""
 
 
@@ -176,4 +177,6 @@ async def purge(asked: Asked, element: _Element) -> bytes:
         await host.stores.nodes.purge(asked.service, node.name)
         if node.config.notify_retract:
             await delivery.notify(host, node, events.purged(node))
+    if asked.request.account is not None:
+        await retracted(host, asked.request.account, node, "")
     return b""

@@ -210,6 +210,8 @@ class Nodes:
 
     async def publish(self, node: Node, item: NodeItem) -> None:
         """Raises NotFound("node-not-found"). Now and then, items of any node that are too old go."""
+        if not node.config.persist_items:
+            return
         await self._host.stores.nodes.publish(node.service, node.name, item)
         if self._swept_at + _SWEEP_US <= item.published_at:
             self._swept_at = item.published_at
