@@ -92,7 +92,9 @@ class DeviceStore(Protocol):
     ) -> None:
         """Record that the device signed in; an empty name, software or client keeps the known one.
 
-        Of the account's devices the `keep` last seen stay; older ones are forgotten with their credentials and tokens.
+        An installation is one device: what is known of it under another resource moves to this one, but for a device
+        with a credential of its own. Of the account's devices the `keep` last seen stay; older ones are forgotten with
+        their credentials and tokens.
         With `is_refusing` raises LimitReached("too-many-devices") instead, when the device is not among them.
         """
         ...

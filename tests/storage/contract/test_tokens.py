@@ -153,3 +153,17 @@ async def test_a_missing_credential_is_added_and_one_that_is_there_stays(storage
     assert kept == {credential().mechanism: credential().salt, mechanism: b"n"}
     with pytest.raises(NotFound):
         await storage.accounts.add_credential(99, credential())
+
+
+async def test_an_installation_is_one_device_wherever_it_binds(storage: AnyStorage) -> None:
+    alice = await with_devices(storage)
+    await storage.tokens.issue(token(alice))
+    await storage.devices.seen(alice, "phone/2", "", "", 9, client=PHONE, keep=2, is_refusing=True)
+    assert [(device.resource, device.first_seen) for device in await storage.devices.all(alice)] == [
+        ("phone/2", 1),
+        ("tablet", 2),
+    ]
+    assert len(await storage.tokens.find(ALICE, PHONE)) == 1
+    await storage.devices.set_credential(alice, "tablet", credential(), "", 10)
+    await storage.devices.seen(alice, "tablet/2", "", "", 11, client=TABLET)
+    assert {device.resource for device in await storage.devices.all(alice)} == {"phone/2", "tablet", "tablet/2"}

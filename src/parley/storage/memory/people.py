@@ -116,9 +116,14 @@ class MemoryDevices:
         """Record that the device signed in; see the port."""
         table = self._tables.account(account_id)
         devices = table.devices
-        if is_refusing and resource not in devices and len(devices) >= keep:
+        places = [device for device in devices.values() if client and device.client == client]
+        if is_refusing and resource not in devices and not places and len(devices) >= keep:
             raise LimitReached("too-many-devices")
-        known = devices.get(resource) or Device(account_id, resource, name, now, now, address, has_credential=False)
+        first = min((device.first_seen for device in places), default=now)
+        known = devices.get(resource) or Device(account_id, resource, name, first, now, address, has_credential=False)
+        for place in places:
+            if place.resource != resource and place.resource not in table.device_credentials:
+                del devices[place.resource]
         devices[resource] = replace(
             known,
             name=name or known.name,

@@ -14,6 +14,7 @@ from parley.storage.sqlite.writer import Writer
 
 _SEEN = sql("devices.seen")
 _IS_ONE_TOO_MANY = sql("devices.is_one_too_many")
+_FORGET_EARLIER_PLACES = sql("devices.forget_earlier_places")
 _FORGET = sql("devices.forget")
 _FORGET_TOKENS_OF_NO_DEVICE = sql("tokens.forget_of_no_device")
 _FORGET_TOKENS_OF_DEVICE = sql("tokens.forget_of_device")
@@ -63,6 +64,7 @@ class SqliteDevices:
             if is_refusing and connection.execute(_IS_ONE_TOO_MANY, values).fetchone()[0]:
                 raise LimitReached("too-many-devices")
             connection.execute(_SEEN, values)
+            connection.execute(_FORGET_EARLIER_PLACES, values)
             connection.execute(_FORGET, values)
             connection.execute(_FORGET_TOKENS_OF_NO_DEVICE, values)
 

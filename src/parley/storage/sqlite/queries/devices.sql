@@ -1,6 +1,8 @@
 -- name: seen
 INSERT INTO device (account_id, resource, name, first_seen, last_seen, last_address, software, client)
-VALUES (:account, :resource, :name, :now, :now, :address, :software, :client)
+VALUES (:account, :resource, :name,
+    coalesce((SELECT min(first_seen) FROM device WHERE account_id = :account AND client = :client AND client <> X''), :now),
+    :now, :address, :software, :client)
 ON CONFLICT (account_id, resource) DO UPDATE SET
     name = CASE WHEN excluded.name = '' THEN name ELSE excluded.name END,
     last_seen = excluded.last_seen,
@@ -9,7 +11,14 @@ ON CONFLICT (account_id, resource) DO UPDATE SET
     client = CASE WHEN excluded.client = X'' THEN client ELSE excluded.client END;
 
 -- name: is_one_too_many
-SELECT count(*) >= :keep AND NOT coalesce(max(resource = :resource), 0) FROM device WHERE account_id = :account;
+SELECT count(*) >= :keep AND NOT coalesce(max(resource = :resource OR (client = :client AND client <> X'')), 0)
+FROM device WHERE account_id = :account;
+
+-- name: forget_earlier_places
+DELETE FROM device
+WHERE account_id = :account AND client = :client AND client <> X'' AND resource <> :resource AND NOT EXISTS (
+    SELECT 1 FROM device_credential AS c WHERE c.account_id = device.account_id AND c.resource = device.resource
+);
 
 -- name: forget
 DELETE FROM device WHERE account_id = :account AND resource IN (
