@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from parley.base.config import Settings
     from parley.domain.accounts import Account
+    from parley.domain.pubsub.nodes import Node, NodeItem
     from parley.edges.xmpp.commands.command import Command
     from parley.edges.xmpp.host import Host
     from parley.edges.xmpp.origin import Origin
@@ -199,6 +200,12 @@ class Extension:
     """Each available presence that the session broadcasts, the first included."""
     on_unavailable: Callable[[Host, Session, bytes], Awaitable[None]] | None = None
     """The session is available no longer; the stanza is the one that was broadcast."""
+    on_published: Callable[[Host, Account, Node, NodeItem], Awaitable[None]] | None = None
+    """An item was published at a node of the account, by a request."""
+    on_retracted: Callable[[Host, Account, Node, str], Awaitable[None]] | None = None
+    """The item with this id was deleted from a node of the account; "" for all of them. By a request."""
+    decorate_presence: Callable[[Host, Session, Element], Awaitable[Element]] | None = None
+    """Each available presence of a session, directed ones too, before it goes on: as it is to be."""
     on_own_form: Callable[[Host, Account, Element], Awaitable[bool]] | None = None
     """A client sent a message with a data form to its own account. True: it was for this extension and goes nowhere."""
     on_ended: Callable[[Host, Session], None] | None = None

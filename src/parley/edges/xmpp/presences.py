@@ -73,6 +73,7 @@ class Presences:
     async def _to_service(self, origin: Origin, element: Element, to: JID) -> None:
         if isinstance(origin, Session):
             self._remember(origin, element, to)
+            element = await self._decorated(origin, element)
         await self._host.services.presence(Inbound(self._host, origin, element, origin.sender(element), to))
 
     def ended(self, session: Session) -> None:
@@ -85,6 +86,7 @@ class Presences:
 
     async def _available(self, session: Session, element: Element) -> None:
         host = self._host
+        element = await self._decorated(session, element)
         presence = _read(element, session.stamped(element, to=None))
         roster = await host.rosters.get(session.account.id)
         if session.is_leaving:
@@ -210,7 +212,25 @@ class Presences:
             if not is_blocked(other.blocks, other.account, session.jid):
                 session.send(_to(other.presence.stanza, session.jid))
 
+    async def _decorated(self, session: Session, element: Element) -> Element:
+        """An available presence with what extensions add to it."""
+        for extension in self._host.extensions if element.type is None else ():
+            if extension.decorate_presence is not None:
+                element = await extension.decorate_presence(self._host, session, element)
+        return element
+
+    async def again(self, session: Session) -> None:
+        """Tell those who may know what a session's presence is by now, with what extensions add to it."""
+        presence = session.presence
+        if presence is not None:
+            element = await self._decorated(session, Element.from_bytes(presence.stanza))
+            roster = await self._host.rosters.get(session.account.id)
+            if session.presence is presence:
+                session.presence = Presence(session.stamped(element, to=None), presence.priority, presence.show)
+                self._broadcast(session, session.presence.stanza, roster)
+
     async def _directed(self, session: Session, element: Element, to: JID) -> None:
+        element = await self._decorated(session, element)
         if not self._host.router.is_local(to):
             way = self._host.abroad(to.domain)
             way.send(session.stamped(element, to=str(to)), session.jid, to)

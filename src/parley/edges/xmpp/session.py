@@ -71,6 +71,8 @@ class Session(Origin):
         self.blocks = host.blocking.known(account.id) or NOBODY
         """Whom the account blocks (XEP-0191)."""
         self.is_blocklist_requested = False
+        self.photo_hash = ""
+        """What the server added to the presence as the hash of the account's picture (XEP-0398 §5)."""
         self.held: Held | None = None
         """What waits while the client is inactive (XEP-0352); None while it is active."""
         self.detached_at = 0.0
