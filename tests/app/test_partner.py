@@ -50,6 +50,8 @@ def test_an_agreement_that_names_nothing_is_as_usual(cli: Cli) -> None:
         "revoked_at": None,
         "state": "in force",
         "waiting": 0,
+        "streams": 0,
+        "cut_off_s": 0,
     }
     assert cli.json("partner", "list") == {"partners": [shown], "waiting_for_others": []}
 

@@ -98,6 +98,7 @@ def test_an_agreement_lets_in_and_its_end_cuts_the_stream(authority: Authority) 
             assert b"<success" in authenticate(connection)
             connection.sendall(HEADER)
             read_until(connection, b"stream:features")
+            assert server.partner("show", PARTNER)["streams"] == 1
             revoked = server.partner("revoke", PARTNER)
             assert (revoked["state"], revoked["streams_ended"]) == ("revoked", 1)
             assert b"policy-violation" in read_until(connection, b"</stream:stream>")

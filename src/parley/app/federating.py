@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
+from parley.app.partnering import PartnerState
 from parley.base.net.resolver import DnsResolver
 from parley.base.net.server_tls import ServerTls
 from parley.base.net.trust_store import trusted_digests
@@ -105,7 +106,7 @@ class Federating:
             self.streams.configure()
             self.policy.configure()
 
-    def changed(self, agreements: Sequence[Agreement]) -> int:
+    def partners_changed(self, agreements: Sequence[Agreement]) -> int:
         """From now on these agreements hold. Streams that they do not allow end at once; returns how many did."""
         self.policy.learn(agreements)
         if self.streams is None:
@@ -113,6 +114,13 @@ class Federating:
         before = self._open_streams()
         self.streams.agreements_changed()
         return before - self._open_streams()
+
+    def partner_state(self, domain: str) -> PartnerState:
+        """How things are with a partner now."""
+        below = f".{domain}"
+        streams = () if self.streams is None else self.streams.connections()
+        count = sum(each.is_open and (each.remote == domain or each.remote.endswith(below)) for each in streams)
+        return PartnerState(count, self.policy.cut_s(domain))
 
     def _open_streams(self) -> int:
         streams = self.streams

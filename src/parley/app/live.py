@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+from parley.app.partnering import PartnerState
 from parley.base import log as logs
 from parley.domain.contacts import RosterEdit
 from parley.domain.relations import deserted
@@ -15,6 +16,7 @@ from parley.protocols.xmpp.errors import StreamCondition
 
 if TYPE_CHECKING:
     from parley.app.contents import Contents
+    from parley.app.partnering import PartnersLive
     from parley.domain.accounts import Account
     from parley.domain.partners.agreements import Agreement
     from parley.domain.ports import AccountDirectory, RosterStore
@@ -32,7 +34,7 @@ class LiveServer:
         host: where the sessions are.
         directory: remembers accounts.
         contents: holds files.
-        partners_changed: told of all agreements when one changes; returns how many streams ended.
+        partners: the streams to partners.
     """
 
     def __init__(
@@ -40,12 +42,12 @@ class LiveServer:
         host: Host,
         directory: AccountDirectory,
         contents: Contents,
-        partners_changed: Callable[[Sequence[Agreement]], int] = lambda _: 0,
+        partners: PartnersLive | None = None,
     ) -> None:
         self._host = host
         self._directory = directory
         self._contents = contents
-        self._partners_changed = partners_changed
+        self._partners = partners
 
     def changed(self, account: Account) -> None:
         """Forget what is remembered of the account."""
@@ -100,7 +102,11 @@ class LiveServer:
 
     def partners_changed(self, agreements: Sequence[Agreement]) -> int:
         """Let the streams to partners know, which ends those that may be no longer."""
-        return self._partners_changed(agreements)
+        return 0 if self._partners is None else self._partners.partners_changed(agreements)
+
+    def partner_state(self, domain: str) -> PartnerState:
+        """How things are with a partner now."""
+        return PartnerState() if self._partners is None else self._partners.partner_state(domain)
 
     async def removed(self, account: Account) -> None:
         """Delete the files that only this account had, in the background."""
@@ -181,6 +187,10 @@ class NobodyLive:
     def partners_changed(self, agreements: Sequence[Agreement]) -> int:
         """Nobody is here."""
         return 0
+
+    def partner_state(self, domain: str) -> PartnerState:
+        """Nobody is here."""
+        return PartnerState()
 
     async def removed(self, account: Account) -> None:
         """Delete the files that only this account had."""

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from parley.app import requests
 from parley.app.addresses import parse_address, parse_new_address
 from parley.app.inviting import Inviting, uri_of
-from parley.app.partnering import Partnering
+from parley.app.partnering import Partnering, PartnerState
 from parley.app.pushing import Pushing
+from parley.app.reporting import Reporting
 from parley.app.rooming import Rooming
 from parley.domain.administration import Wish
 from parley.domain.errors import NotFound
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from parley.domain.invitations import Invitation, InvitationStore
     from parley.domain.partners.agreements import Agreement
     from parley.domain.partners.ports import OutgoingQueue, PartnerStore
+    from parley.domain.people.ports import BlockStore
     from parley.domain.ports import AccountStore, DeviceStore, RosterStore, UploadStore
     from parley.domain.pubsub.ports import NodeStore
     from parley.domain.push import PushStore
@@ -86,6 +88,10 @@ class Live(Protocol):
         """From now on these agreements hold; returns how many streams that ended at once."""
         ...
 
+    def partner_state(self, domain: str) -> PartnerState:
+        """How things are with a partner now."""
+        ...
+
 
 class Stores(Protocol):
     """The stores that operators' requests need."""
@@ -128,6 +134,11 @@ class Stores(Protocol):
     @property
     def rooms(self) -> RoomStore:
         """Rooms."""
+        ...
+
+    @property
+    def blocks(self) -> BlockStore:
+        """Reports about who is blocked."""
         ...
 
     @property
@@ -177,6 +188,7 @@ class Operations:
             requests.RevokeInvitation: self._revoke_invitation,
             **Pushing(stores.push, live, self._find).handlers,
             **Rooming(stores.rooms, live).handlers,
+            **Reporting(stores.blocks).handlers,
             **Partnering(stores.partners, stores.outgoing, clock, domains, live).handlers,
         }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -33,11 +33,23 @@ _STATES: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class PartnerState:
+    """How many streams there are with a domain and those below it, and for how many seconds more it is cut off."""
+
+    streams: int = 0
+    cut_off_s: float = 0.0
+
+
 class PartnersLive(Protocol):
     """What a running server does about agreements."""
 
     def partners_changed(self, agreements: Sequence[Agreement]) -> int:
         """From now on these hold; returns how many streams that ended at once."""
+        ...
+
+    def partner_state(self, domain: str) -> PartnerState:
+        """How things are with a partner now."""
         ...
 
 
@@ -80,7 +92,7 @@ class Partnering:
         known = {agreement.domain for agreement in agreements}
         others = [{"domain": domain, "waiting": count} for domain, count in waiting.items() if domain not in known]
         return {
-            "partners": [self._document(each) | {"waiting": waiting.get(each.domain, 0)} for each in agreements],
+            "partners": [self._with_state(each, waiting) for each in agreements],
             "waiting_for_others": others,
         }
 
@@ -89,7 +101,7 @@ class Partnering:
         found = next((each for each in await self._partners.all() if each.domain == domain), None)
         if found is None:
             raise NotFound("partner-not-found", f"there is no agreement with {domain}")
-        return self._document(found) | {"waiting": (await self._waiting()).get(domain, 0)}
+        return self._with_state(found, await self._waiting())
 
     async def _add(self, request: requests.AddPartner) -> Document:
         domain = self._domain(request.domain)
@@ -144,6 +156,14 @@ class Partnering:
         if domain in self._domains:
             raise Unwilling("partner-is-local", f"{domain} is a domain of this server")
         return domain
+
+    def _with_state(self, agreement: Agreement, waiting: dict[str, int]) -> Document:
+        state = self._live.partner_state(agreement.domain)
+        return self._document(agreement) | {
+            "waiting": waiting.get(agreement.domain, 0),
+            "streams": state.streams,
+            "cut_off_s": round(state.cut_off_s),
+        }
 
     def _document(self, agreement: Agreement) -> Document:
         return _shown(agreement) | {"state": _STATES[time_rule(agreement, self._clock.now_us())]}

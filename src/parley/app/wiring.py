@@ -242,7 +242,7 @@ class Server:
         return FileJournal(self.settings.data_dir, Boot().id, self._clock.now_us, size_bytes) if size_bytes else None
 
     def _build_operations(self) -> Operations:
-        live = LiveServer(self.host, self.directory, self.contents, self.federating.changed)
+        live = LiveServer(self.host, self.directory, self.contents, self.federating)
         operations = Operations(self.storage, self._clock, self.settings.domains, live)
         self.host.administration = Administrators(operations, self.storage, lambda: self.settings, self._clock)
         return operations

@@ -263,6 +263,10 @@ def _line(agreement: dict[str, Any]) -> str:
     parts = [agreement["domain"], agreement["state"], _direction(agreement), ",".join(agreement["kinds"])]
     if agreement["expires_at"]:
         parts.append(f"until {agreement['expires_at']}")
+    if agreement["streams"]:
+        parts.append(f"{agreement['streams']} stream{'s' if agreement['streams'] != 1 else ''}")
+    if agreement["cut_off_s"]:
+        parts.append(f"cut off for {agreement['cut_off_s']} s")
     if agreement["waiting"]:
         parts.append(f"{agreement['waiting']} waiting")
     return "  ".join(parts)
@@ -274,6 +278,8 @@ def _described(agreement: dict[str, Any]) -> list[str]:
     lines = {
         "domain": agreement["domain"] + (" and its services" if agreement["is_for_services"] else ""),
         "state": agreement.get("state"),
+        "streams": agreement.get("streams"),
+        "cut off": f"for {agreement['cut_off_s']} s" if agreement.get("cut_off_s") else None,
         "waiting": agreement.get("waiting"),
         "direction": _direction(agreement),
         "kinds": ", ".join(agreement["kinds"]),
