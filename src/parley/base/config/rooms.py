@@ -29,13 +29,14 @@ class RoomSettings(Section):
     )
     messages_per_s: int = setting(
         10,
-        "Messages and changes of presence that one occupant may send for long.",
+        "Messages, changes of presence and of the room, entries and invitations that one person may send to one room"
+        " for long.",
         unit="per second",
         reload=True,
         ge=1,
     )
     burst_messages: int = setting(
-        100, "Messages and changes of presence at once before `messages_per_s` holds.", reload=True, ge=1
+        100, "How much of that may come at once before `messages_per_s` holds.", reload=True, ge=1
     )
     history: int = setting(
         20, "Messages shown to who enters a new room; its owner may choose another number.", reload=True, ge=0, le=1000

@@ -213,6 +213,26 @@ async def test_who_talks_too_fast_is_slowed() -> None:
         party["alice"].expect(said("alice", "<body>hi</body>", to="alice"))
 
 
+async def test_coming_and_going_is_slowed_too_and_so_is_guessing_a_password() -> None:
+    async with a_party("alice", "bob", rooms=RoomSettings(messages_per_s=1, burst_messages=5)) as party:
+        await party.open("alice")
+        for _ in range(5):
+            await party.enter("bob")
+            await party["bob"].send(f"<presence type='unavailable' to='{ROOM}/bob'/>")
+        party.forget()
+        await party.enter("bob")
+        assert refusal(party["bob"]) == ("wait", "resource-constraint", "500")
+        party["alice"].expect()
+        party.harness.clock.advance(10)
+        await party.configure("alice", passwordprotectedroom=True, roomsecret="s")
+        answers = []
+        for _ in range(6):
+            party.forget()
+            await party.enter("bob")
+            answers.append(refusal(party["bob"])[1])
+        assert answers == ["not-authorized"] * 5 + ["resource-constraint"]
+
+
 RETRACT = "<retract xmlns='urn:xmpp:message-retract:1' id='{}'/>"
 
 

@@ -108,6 +108,8 @@ def _enter(live: LiveRoom, stanza: Inbound, *, is_created: bool = False) -> None
     if room.is_destroyed:
         raise RoomRefused(Why.NO_SUCH_ROOM)
     was_inside = room.inside(session) is not None
+    if not was_inside:
+        live.check_rate(session)
     room.check_enter(session, address, nick, _password(element))
     entered = room.enter(session, address, nick, stored_presence(element, stanza.origin))
     occupant = entered.occupant

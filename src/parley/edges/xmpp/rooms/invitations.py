@@ -50,7 +50,7 @@ async def _invite_all(live: LiveRoom, stanza: Inbound, invites: list[_Element]) 
     session, address, room = str(stanza.sender), str(stanza.sender.bare), live.room
     if room.inside(session) is None:
         raise RoomRefused(Why.NOT_INSIDE, "you are not in the room")
-    live.check_rate(session)
+    live.check_rate(session, len(invites))
     if not room.may_invite(address):
         raise RoomRefused(Why.NO_PRIVILEGE, "only admins may invite")
     invitees = [JID.parse(invite.get("to", "")) for invite in invites]

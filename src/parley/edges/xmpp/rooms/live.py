@@ -7,9 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from parley.base import log as logs
-from parley.base.throttle import TokenBucket
 from parley.domain.errors import StorageUnavailable
-from parley.domain.rooms.errors import RoomRefused, Why
 from parley.domain.rooms.events import Absent, Changed, Left, Occupant, Removal, Removed
 from parley.domain.rooms.ports import RoomMessage, StoredOccupant
 from parley.domain.rooms.room import Room, StandingChange
@@ -55,7 +53,6 @@ class LiveRoom:
         self.mourned: list[tuple[str, str, Role]] = []
         """Who was inside before a restart and is not any more: full address, nickname and role."""
         self.waking = Waking(self)
-        self._buckets: dict[str, TokenBucket] = {}
 
     @property
     def keeps_archive(self) -> bool:
@@ -96,16 +93,12 @@ class LiveRoom:
     async def _put_out(self, session: str) -> None:
         self.leave(session, Removal.UNREACHABLE)
 
-    def check_rate(self, session: str) -> None:
-        """One more thing a client says; raises RoomRefused when it is too much."""
-        settings = self.host.settings.rooms
-        bucket = self._buckets.get(session)
-        if bucket is None:
-            clock = self.host.clock.monotonic
-            bucket = self._buckets[session] = TokenBucket(settings.messages_per_s, settings.burst_messages, clock)
-        if bucket.take(1):
-            bucket.take(-1)
-            raise RoomRefused(Why.TOO_FAST, "not so fast")
+    def check_rate(self, session: str, count: int = 1) -> None:
+        """Somebody (full or bare address) says something, `count` times as it were; raises RoomRefused when too often.
+
+        It is remembered of people who are not inside, too: coming and going costs the others as much as talk.
+        """
+        self.rooms.check_rate(self.room.address, session.partition("/")[0], count)
 
     # What is kept.
 
@@ -185,7 +178,6 @@ class LiveRoom:
         """These clients are not inside any more."""
         gone = tuple(sessions)
         for session in gone:
-            self._buckets.pop(session, None)
             self.rooms.went(session, self)
         self.keep(self.host.stores.rooms.drop_occupants, self.room.address, gone)
 

@@ -101,4 +101,6 @@ async def receive_iq(rooms: Rooms, stanza: Inbound) -> bytes | None:
     live = await rooms.get(stanza.to)
     if handle is None:
         raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
+    if element.type == "set" and payload.namespace != NS_MAM:
+        live.check_rate(str(stanza.sender))
     return await handle(Asked(live, stanza, str(stanza.sender), str(stanza.sender.bare)))

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from parley.base import log as logs
+from parley.base.throttle import TokenBucket
 from parley.domain.errors import StorageUnavailable
 from parley.domain.rooms.config import RoomConfig, RoomLimits
 from parley.domain.rooms.errors import RoomRefused, Why
@@ -36,6 +37,7 @@ log = logs.get(__name__)
 _IDLE_KEPT: Final = 1000
 """Rooms without occupants that stay in memory, those used last."""
 _SECRET_BYTES: Final = 32
+_BUCKETS_KEPT: Final = 20_000
 
 
 class Rooms:
@@ -47,6 +49,7 @@ class Rooms:
         self.passing = Passing(host)
         self._live: dict[str, LiveRoom] = {}
         self._idle: OrderedDict[str, None] = OrderedDict()
+        self._buckets: OrderedDict[tuple[str, str], TokenBucket] = OrderedDict()
         self._doomed: set[str] = set()
         """Rooms that are gone and whose rows are not yet."""
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
@@ -251,6 +254,19 @@ class Rooms:
         await self.destroy(live)
         destroyed_presence(live, "", reason, "")
         return True
+
+    def check_rate(self, room: str, address: str, count: int) -> None:
+        """A bare address says something to a room, `count` times as it were; raises RoomRefused when too often."""
+        place, settings = (room, address), self.host.settings.rooms
+        bucket = self._buckets.get(place)
+        if bucket is None:
+            clock = self.host.clock.monotonic
+            bucket = self._buckets[place] = TokenBucket(settings.messages_per_s, settings.burst_messages, clock)
+            while len(self._buckets) > _BUCKETS_KEPT:
+                self._buckets.popitem(last=False)
+        if bucket.take(count):
+            bucket.take(-count)
+            raise RoomRefused(Why.TOO_FAST, "not so fast")
 
     # Who is where.
 
