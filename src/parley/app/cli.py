@@ -15,6 +15,7 @@ from parley.app.commands.invite import invite
 from parley.app.commands.migrate import migrate
 from parley.app.commands.partner import partner
 from parley.app.commands.push import push
+from parley.app.commands.report import report
 from parley.app.commands.room import room
 from parley.app.commands.serve import serve
 from parley.app.commands.user import user
@@ -36,5 +37,5 @@ def main() -> None:
     """
 
 
-for command in (init, check, serve, user, device, invite, room, partner, push, backup, migrate, demo):
+for command in (init, check, serve, user, device, invite, room, report, partner, push, backup, migrate, demo):
     main.add_command(command)

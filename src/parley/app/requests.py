@@ -231,6 +231,23 @@ class DestroyRoom:
     kind: Literal["room-destroy"] = "room-destroy"
 
 
+@dataclass(frozen=True, slots=True)
+class ListReports:
+    """Say what was reported last; with `before`, what has a lower number."""
+
+    limit: int
+    before: int = 0
+    kind: Literal["report-list"] = "report-list"
+
+
+@dataclass(frozen=True, slots=True)
+class DismissReport:
+    """Forget a report."""
+
+    id: int
+    kind: Literal["report-dismiss"] = "report-dismiss"
+
+
 Request = (
     AddUsers
     | FindTaken
@@ -256,6 +273,8 @@ Request = (
     | ListRooms
     | ShowRoom
     | DestroyRoom
+    | ListReports
+    | DismissReport
 )
 
 _ADAPTER: TypeAdapter[Request] = TypeAdapter(
