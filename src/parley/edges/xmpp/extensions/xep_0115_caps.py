@@ -37,7 +37,8 @@ async def _stranger(host: Host, account: Account, sender: JID, element: Element)
         return
     claim = claim_in(element)
     if sender.is_full and claim is not None:
-        guests.came(account.id, sender)
+        contact = (await host.rosters.get(account.id)).contacts.get(str(sender.bare))
+        guests.came(account.id, sender, is_contact=contact is not None and contact.state.from_)
         host.memory(Interests).announced(GuestListener(host, account, sender), claim)
 
 

@@ -7,8 +7,10 @@ import pytest
 from parley.base.config import PepSettings
 from parley.domain.contacts import Contact
 from parley.domain.subscriptions import SubscriptionState
+from parley.edges.xmpp.extensions.pubsub.guests import MAX_CONTACTS, MAX_DEVICES, MAX_STRANGERS, Guests
 from parley.protocols.xmpp.caps import Caps, DiscoInfo, Identity, verification_string
 from parley.protocols.xmpp.caps2 import caps2_to_bytes, hash_of
+from parley.protocols.xmpp.jid import JID
 
 from ...harness import Harness, address, parse
 from .service import (
@@ -209,6 +211,29 @@ async def test_9_2_capabilities_that_lie_count_for_the_liar_alone() -> None:
         assert 'node="urn:else"' in told
         await reader.send(f"<presence>{CAPS.to_bytes().decode()}</presence>")
         assert any("disco#info" in stanza for stanza in reader.take())
+
+
+def test_strangers_take_nobodys_place() -> None:
+    guests = Guests(Harness().host)
+    contact = JID.parse(GUEST)
+    guests.came(1, contact, is_contact=True)
+    assert guests.asks(1, contact, frozenset({NODE})) == {NODE}
+    for number in range(MAX_STRANGERS + 5):
+        guests.came(1, JID.parse(f"s{number}@flood.example/x"), is_contact=False)
+    assert guests.is_here(1, contact)
+    assert len(guests.of(1)) == MAX_STRANGERS + 1
+    for number in range(MAX_DEVICES + 5):
+        guests.came(1, JID.parse(f"dave@example.net/{number}"), is_contact=True)
+    assert sum(guest.local == "dave" for guest, _ in guests.of(1)) == MAX_DEVICES
+    for number in range(MAX_CONTACTS + 5):
+        guests.came(2, JID.parse(f"c{number}@example.net/x"), is_contact=True)
+    assert len(guests.of(2)) == MAX_CONTACTS
+    # Who becomes a contact, or comes again, keeps what was asked for.
+    guests.came(1, contact, is_contact=False)
+    assert guests.asks(1, contact, frozenset({NODE})) == frozenset()
+    guests.left(1, contact)
+    assert not guests.is_here(1, contact)
+    assert guests.asks(1, contact, frozenset({NODE})) == frozenset()
 
 
 async def test_an_owner_is_not_bothered_with_what_cannot_leave() -> None:

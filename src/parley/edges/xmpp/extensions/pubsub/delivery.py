@@ -173,7 +173,7 @@ def _interested(host: Host, node: Node, circle: Circle) -> Iterator[Session]:
 
 def _interested_guests(host: Host, node: Node, circle: Circle) -> Iterator[JID]:
     """Devices of people of other servers that asked by `+notify`, also of strangers where the node is open (§9.1.3)."""
-    for guest, nodes in host.memory(Guests).of(node.service.account_id).items():
+    for guest, nodes in host.memory(Guests).of(node.service.account_id):
         if node.name not in nodes:
             continue
         if _may_guest_hear(node, circle, str(guest.bare)):

@@ -23,6 +23,8 @@ log = logs.get(__name__)
 
 _KEPT: Final = 4096
 _MAX_NODES: Final = 256
+# At once; whoever announces something while so many are being asked is not.
+_MAX_QUESTIONS: Final = 20_000
 _NOTIFY: Final = "+notify"
 
 
@@ -95,7 +97,7 @@ class Interests:
             self._announced[listener] = claim  # who is asking sees to it
         elif nodes is not None:
             listener.learned(nodes)
-        else:
+        elif len(self._announced) < _MAX_QUESTIONS:
             self._announced[listener] = claim
             self._host.supervisor.spawn("capabilities", self._find_out(listener))
 

@@ -57,7 +57,7 @@ class GuestListener:
     @property
     def is_gone(self) -> bool:
         """Whether it has gone."""
-        return self.jid not in self.host.memory(Guests).of(self.account.id)
+        return not self.host.memory(Guests).is_here(self.account.id, self.jid)
 
     async def ask(self, payload: bytes) -> Element:
         """Ask it in the name of the account; raises QueryTimeoutError."""

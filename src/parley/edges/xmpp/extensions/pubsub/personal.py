@@ -36,7 +36,7 @@ async def send_last_items_to_guest(host: Host, account: Account, guest: JID, nam
 async def send_last_items_of(host: Host, owner: Account, contact: JID) -> None:
     """Send the last item of each node of `owner` to the devices of a contact who was let in just now."""
     service, address = service_of(owner), str(contact.bare)
-    for guest, nodes in list(host.memory(Guests).of(owner.id).items()):
+    for guest, nodes in host.memory(Guests).of(owner.id):
         if guest.bare == contact.bare:
             await send_last_to_guest(host, service, guest, nodes)
     # Each may have to wait for its client, and none for those of the others.
