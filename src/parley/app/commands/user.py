@@ -11,6 +11,7 @@ import click
 from parley.app.addresses import parse_new_address
 from parley.app.asking import ask
 from parley.app.commands.frame import Group, Invocation, address_argument, pass_invocation
+from parley.app.commands.moving import export, import_prosody, import_xep0227
 from parley.app.commands.progress import Progress
 from parley.app.errors import Unwilling
 from parley.app.passwords import generate_password, hash_passwords
@@ -174,6 +175,10 @@ def remove(invocation: Invocation, address: str, is_sure: bool) -> None:
     document = ask(settings, RemoveUser(address))
     invocation.answer(document)
     invocation.say(f"{address} was removed{_ended(document)}.")
+
+
+for command in (export, import_xep0227, import_prosody):
+    user.add_command(command)
 
 
 def _read_password() -> str:

@@ -1,0 +1,231 @@
+"""Accounts out and in again, from other servers' files, and what is wrong with them."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+from tests.app.calling import Cli
+
+from parley.app.errors import Unwilling
+from parley.app.moving.prosody import read_prosody
+from parley.app.moving.reading import read_portable
+
+PIE = "<server-data xmlns='urn:xmpp:pie:0'><host jid='example.org'>{0}</host></server-data>"
+JULIET = """
+<user name='Juliet' password='s3crEt'>
+  <query xmlns='jabber:iq:roster'>
+    <item jid='romeo@montague.net/x' name='Romeo' subscription='both'><group>Friends</group></item>
+    <item jid='nurse@example.org' subscription='none' ask='subscribe'/>
+    <item jid='@'/>
+  </query>
+  <presence xmlns='jabber:client' from='paris@example.org/r' type='subscribe'/>
+  <offline-messages>
+    <message xmlns='jabber:client' from='romeo@montague.net/orchard' to='juliet@example.org' type='chat'>
+      <body>Neither, fair saint.</body><delay xmlns='urn:xmpp:delay' stamp='2020-07-21T00:32:29Z'/>
+    </message>
+  </offline-messages>
+  <query xmlns='jabber:iq:private'><exodus xmlns='exodus:prefs'><nick>J</nick></exodus></query>
+  <vCard xmlns='vcard-temp'><FN>Juliet</FN></vCard>
+  <pubsub xmlns='http://jabber.org/protocol/pubsub'>
+    <items node='urn:test'><item id='1'><mood xmlns='urn:mood'/></item></items>
+  </pubsub>
+  <pubsub xmlns='http://jabber.org/protocol/pubsub#owner'>
+    <configure node='urn:test'><x xmlns='jabber:x:data' type='submit'>
+      <field var='pubsub#access_model'><value>open</value></field></x></configure>
+  </pubsub>
+  <unknown xmlns='urn:x'/>
+</user>
+"""
+SCRAM = """
+<user name='{0}'><scram-credentials xmlns='urn:xmpp:pie:0#scram' mechanism='SCRAM-SHA-1'>
+<iter-count>4096</iter-count><salt>c2FsdA==</salt><server-key>{1}</server-key><stored-key>{1}</stored-key>
+</scram-credentials></user>
+"""
+KEY = "AAAAAAAAAAAAAAAAAAAAAAAAAAA="
+ACCOUNT = """return {
+\t["iteration_count"] = 10000;
+\t["server_key"] = "c7c2fd42a8b86c336e7163eb98e25a27f2908f8018321875bfdf52e00493355a";
+\t["salt"] = "6179a544-375b-42c5-91e5-30d166700ec5";
+\t["stored_key"] = "ec3005c642ff9ff5a143dc8c11d1e652ffc74d83a7fd152ba5b804c2784d8078";
+};
+"""
+ROSTER = """return {
+\t[false] = { ["version"] = 2; ["pending"] = { ["paris@example.org"] = true; }; };
+\t["romeo@montague.net"] = { ["subscription"] = "both"; ["name"] = "Romeo"; ["groups"] = { ["Friends"] = true; }; };
+};
+"""
+OFFLINE = """item({
+\t["name"] = "message"; ["attr"] = { ["type"] = "chat"; ["from"] = "romeo@montague.net/o";
+\t\t["stamp"] = "2020-07-21T00:32:29Z"; ["stamp_legacy"] = "x"; };
+\t{ ["name"] = "body"; ["attr"] = {}; "fair saint"; };
+});
+"""
+PEP = """return { ["urn:test"] = { ["config"] = { ["access_model"] = "whitelist"; ["max_items"] = 5; }; }; };"""
+PEP_ITEMS = """item({
+\t["name"] = "item"; ["attr"] = { ["id"] = "1"; ["xmlns"] = "http://jabber.org/protocol/pubsub"; };
+\t["key"] = "1"; ["when"] = 1595291549;
+\t{ ["name"] = "mood"; ["attr"] = { ["xmlns"] = "urn:mood"; }; };
+});
+"""
+
+
+def portable(folder: Path, *users: str) -> Path:
+    path = folder / "export.xml"
+    path.write_text(PIE.format("".join(users)))
+    return path
+
+
+def test_everything_of_an_account_comes_in_and_goes_out(cli: Cli, tmp_path: Path) -> None:
+    imported = cli.json("user", "import-xep0227", portable(tmp_path, JULIET))
+    assert imported["imported"] == ["juliet@example.org"]
+    remarks = [each["remark"] for each in imported["remarks"]]
+    assert len(remarks) == 2, remarks
+    assert remarks[-1] == "unknown in urn:x was left out"
+    shown = cli.json("user", "show", "juliet@example.org")
+    assert (shown["is_suspended"], shown["contacts"]) == (False, 2)
+    assert shown["mechanisms"] == ["SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+
+    out = tmp_path / "out.xml"
+    assert cli.json("user", "export", out)["exported"] == 1
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    (record,) = read_portable(out)
+    assert record.remarks == []
+    assert {each.mechanism for each in record.credentials} == {"SHA-1", "SHA-256", "SHA-512"}
+    romeo = next(each for each in record.contacts if each.address == "romeo@montague.net")
+    assert (romeo.name, romeo.groups, romeo.state.subscription) == ("Romeo", ("Friends",), "both")
+    nurse = next(each for each in record.contacts if each.address == "nurse@example.org")
+    assert nurse.state.pending_out
+    paris = next(each for each in record.contacts if each.address == "paris@example.org")
+    assert (paris.state.pending_in, paris.is_listed) == (True, False)
+    ((stanza, at),) = record.messages
+    assert b"<body>Neither, fair saint.</body>" in stanza
+    assert at == 1_595_291_549_000_000
+    (node,) = record.nodes
+    assert (node.name, node.access_model, [each.id for each in node.items]) == ("urn:test", "open", ["1"])
+    assert record.private[0].namespace == "exodus:prefs"
+    assert b"<FN>Juliet</FN>" in record.card
+
+    # What went out comes in again, as it was.
+    cli("user", "remove", "juliet@example.org", "--yes")
+    again = cli.json("user", "import-xep0227", out)
+    assert again == {"imported": ["juliet@example.org"], "left_out": [], "remarks": []}
+
+
+def test_no_export_writes_over_a_file(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "out.xml").write_text("precious")
+    assert cli.json("user", "export", tmp_path / "out.xml", status=1)["error"]["code"] == "file-unusable"
+    assert (tmp_path / "out.xml").read_text() == "precious"
+    other = tmp_path / "other.xml"
+    missing = cli.json("user", "export", other, "nobody@example.org", status=1)
+    assert missing["error"]["code"] == "account-not-found"
+    assert not other.exists()
+
+
+def test_one_that_cannot_come_leaves_the_others_alone(cli: Cli, tmp_path: Path) -> None:
+    cli("user", "add", "taken@example.org", "--password-stdin", given="x\n")
+    users = [SCRAM.format(name, KEY) for name in ("Straße", "strasse", "taken", "a b", "STRASSE")]
+    result = cli("user", "import-xep0227", portable(tmp_path, *users))
+    assert result.exit_code == 1
+    assert "taken@example.org was not imported: there is an account" in result.stderr
+    assert "a b@example.org was not imported" in result.stderr
+    # Two spellings that are one address today are told, and the first one stays.
+    assert "STRASSE@example.org and strasse@example.org are one address" in result.stderr
+    listed = {each["address"] for each in cli.json("user", "list")["accounts"]}
+    assert {"taken@example.org", "strasse@example.org"} <= listed
+
+
+def test_hosts_that_are_not_served_here_are_told(cli: Cli, tmp_path: Path) -> None:
+    path = portable(tmp_path, SCRAM.format("juliet", KEY))
+    path.write_text(path.read_text().replace("jid='example.org'", "jid='other.example'"))
+    result = cli("user", "import-xep0227", path)
+    assert result.exit_code == 1
+    assert "other.example is not served here" in result.stderr
+
+
+def test_credentials_that_do_not_fit_are_told(tmp_path: Path) -> None:
+    (record,) = read_portable(portable(tmp_path, SCRAM.format("juliet", "AAAA")))
+    assert record.credentials == []
+    assert record.remarks == ["scram-credentials: credentials have keys of a wrong length"]
+
+
+def test_files_that_are_included(tmp_path: Path) -> None:
+    xi = "xmlns:xi='http://www.w3.org/2001/XInclude'"
+    main = tmp_path / "main.xml"
+    main.write_text(f"<server-data xmlns='urn:xmpp:pie:0' {xi}><xi:include href='example.org.xml'/></server-data>")
+    host = tmp_path / "example.org.xml"
+    host.write_text(f"<host xmlns='urn:xmpp:pie:0' {xi} jid='example.org'><xi:include href='users/juliet.xml'/></host>")
+    (tmp_path / "users").mkdir()
+    (tmp_path / "users" / "juliet.xml").write_text("<user xmlns='urn:xmpp:pie:0' name='juliet' password='x'/>")
+    (record,) = read_portable(main)
+    assert record.source == "juliet@example.org"
+
+
+@pytest.mark.parametrize("href", ["../secret.xml", "/etc/passwd", "http://other.example/x.xml", "main.xml"])
+def test_what_lies_elsewhere_is_not_included(tmp_path: Path, href: str) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (tmp_path / "secret.xml").write_text(PIE.format("<user name='x' password='y'/>"))
+    main = folder / "main.xml"
+    xi = "xmlns:xi='http://www.w3.org/2001/XInclude'"
+    main.write_text(f"<server-data xmlns='urn:xmpp:pie:0' {xi}><xi:include href='{href}'/></server-data>")
+    with pytest.raises(Unwilling):
+        list(read_portable(main))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "<!DOCTYPE x [<!ENTITY a 'b'>]><server-data xmlns='urn:xmpp:pie:0'>&a;</server-data>",
+        "<!DOCTYPE x SYSTEM 'file:///etc/passwd'><server-data xmlns='urn:xmpp:pie:0'/>",
+        "<html/>",
+        "<server-data xmlns='urn:xmpp:pie:0'>",
+        "",
+    ],
+)
+def test_other_documents_are_refused(tmp_path: Path, document: str) -> None:
+    path = tmp_path / "x.xml"
+    path.write_text(document)
+    with pytest.raises(Unwilling):
+        list(read_portable(path))
+
+
+def prosody(folder: Path) -> Path:
+    files = {
+        "accounts/juliet.dat": ACCOUNT,
+        "roster/juliet.dat": ROSTER,
+        "offline/juliet.list": OFFLINE,
+        "pep/juliet.dat": PEP,
+        "pep_urn%3atest/juliet.list": PEP_ITEMS,
+        "accounts/caf%c3%a9.dat": 'return { ["password"] = "plain"; };',
+        "accounts/odd.dat": "return { f() }",
+    }
+    for name, content in files.items():
+        path = folder / "data" / "example%2eorg" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return folder / "data"
+
+
+def test_a_data_folder_of_prosody(tmp_path: Path) -> None:
+    cafe, juliet, odd = read_prosody(prosody(tmp_path))
+    assert (cafe.source, cafe.password) == ("café@example.org", "plain")
+    assert juliet.remarks == []
+    (credential,) = juliet.credentials
+    assert (credential.mechanism, credential.iterations, credential.salt[:8]) == ("SHA-256", 10000, b"6179a544")
+    assert [each.address for each in juliet.contacts] == ["romeo@montague.net", "paris@example.org"]
+    assert juliet.contacts[1].state.pending_in
+    ((stanza, at),) = juliet.messages
+    assert b"<body>fair saint</body>" in stanza
+    assert at == 1_595_291_549_000_000
+    (node,) = juliet.nodes
+    assert (node.access_model, node.max_items, node.items[0].payload) == ("whitelist", 5, b'<mood xmlns="urn:mood"/>')
+    assert odd.remarks
+
+
+def test_it_comes_in(cli: Cli, tmp_path: Path) -> None:
+    result = cli.json("user", "import-prosody", prosody(tmp_path))
+    assert result["imported"] == ["café@example.org", "juliet@example.org", "odd@example.org"]
+    assert cli.json("user", "show", "juliet@example.org")["contacts"] == 1
+    assert cli("user", "import-prosody", tmp_path).exit_code == 1
