@@ -56,7 +56,8 @@ ON CONFLICT (node_id, address) DO UPDATE SET affiliation = excluded.affiliation;
 DELETE FROM node_affiliation WHERE node_id = ? AND address = ?;
 
 -- name: affiliations_of
-SELECT name, affiliation FROM node_affiliation JOIN node ON node.id = node_id
+-- A cross join keeps its order: from the few of an address, not from the many of a service.
+SELECT name, affiliation FROM node_affiliation CROSS JOIN node ON node.id = node_id
 WHERE address = :address AND ifnull(account_id, 0) = :account AND service = :service ORDER BY name;
 
 -- name: naming
@@ -91,7 +92,7 @@ SELECT 1 FROM node JOIN node_subscription ON node_id = node.id
 WHERE ifnull(account_id, 0) = :account AND service = :service LIMIT 1;
 
 -- name: subscriptions_of
-SELECT name, jid, state, options FROM node_subscription JOIN node ON node.id = node_id
+SELECT name, jid, state, options FROM node_subscription CROSS JOIN node ON node.id = node_id
 WHERE address = :address AND ifnull(account_id, 0) = :account AND service = :service ORDER BY name, jid;
 
 -- name: add_item
