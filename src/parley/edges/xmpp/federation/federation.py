@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 import ssl
 from collections import OrderedDict
@@ -41,7 +43,6 @@ if TYPE_CHECKING:
 log = logs.get(__name__)
 
 _TICK_S: Final = 1.0
-_DRAIN_POLL_S: Final = 0.02
 _EXPIRY_TICKS: Final = 15
 _PAGE: Final = 200
 _SUSPECTS_KEPT: Final = 1000
@@ -80,6 +81,7 @@ class Federation:
         self.links = Links(self)
         self.listener = ServerListener(self)
         self._connections: set[ServerConnection] = set()
+        self._all_gone = asyncio.Event()
         self._suspects: OrderedDict[str, float] = OrderedDict()
         self.configure()
 
@@ -131,16 +133,17 @@ class Federation:
     async def drain(self) -> None:
         """Listen no more and end all streams; what came in is handled and acknowledged first, within a bounded time."""
         self.listener.close()
-        clock, timeout_s = self.host.clock, self.host.settings.limits.drain_timeout_s
+        timeout_s = self.host.settings.limits.drain_timeout_s
         for connection in list(self._connections):
             if connection.wire is None:
                 # It is being opened still: the supervisor ends that.
                 self._connections.discard(connection)
             else:
                 connection.cut(StreamCondition.SYSTEM_SHUTDOWN, "")
-        deadline = clock.monotonic() + timeout_s
-        while self._connections and clock.monotonic() < deadline:
-            await clock.sleep(_DRAIN_POLL_S)
+        if self._connections:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await self._all_gone.wait()
         for connection in list(self._connections):
             connection.abort()
 
@@ -298,11 +301,14 @@ class Federation:
     def opened(self, connection: ServerConnection) -> None:
         """A connection is up."""
         self._connections.add(connection)
+        self._all_gone.clear()
 
     def forget(self, connection: ServerConnection) -> None:
         """A connection is over."""
         self._connections.discard(connection)
         self.listener.closed(connection)
+        if not self._connections:
+            self._all_gone.set()
 
     def connections(self) -> Sequence[ServerConnection]:
         """Those that are up."""
