@@ -98,6 +98,18 @@ async def test_8_6_approved(allow: str) -> None:
         assert 'type="error"' in owner.take()[-1]
 
 
+async def test_12_13_who_is_away_finds_the_answer() -> None:
+    async with a_request() as (_, owner, reader, message_id):
+        await reader.send("<presence type='unavailable'/>")
+        reader.take()
+        await owner.send(answer(message_id, "1"))
+        reader.expect()
+        await reader.send("<presence/>")
+        waited = [stanza for stanza in reader.take() if "<subscription " in stanza]
+        assert len(waited) == 1
+        assert 'subscription="subscribed"' in waited[0]
+
+
 @pytest.mark.parametrize("allow", ["0", "false"])
 async def test_8_6_denied(allow: str) -> None:
     async with a_request() as (_, owner, reader, message_id):

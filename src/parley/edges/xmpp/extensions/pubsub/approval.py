@@ -45,10 +45,7 @@ async def ask_owner(host: Host, node: Node, subscription: Subscription, owner: s
     )
     form = Form("form", fields, "Request for a subscription", ("Somebody asks to subscribe to a node of yours.",))
     attrs = {"from": node.service.address, "to": owner, "id": host.new_id()}
-    try:
-        await host.post.mail(xml("message", attrs, form.to_bytes()), JID.parse(node.service.address), JID.parse(owner))
-    except (DomainError, RemoteProtocolError) as error:
-        log.info("an owner cannot be asked for approval", code=error.code, pii={"owner": owner})
+    await _mail(host, node, xml("message", attrs, form.to_bytes()), JID.parse(owner))
 
 
 def answer_in(element: Element) -> Form | None:
@@ -95,9 +92,23 @@ async def answered(host: Host, service: PubsubService, owner: str, form: Form) -
 async def change(host: Host, node: Node, subscription: Subscription) -> None:
     """Make a subscription what it is to be, and tell who has it; the node's lock is held."""
     await host.memory(Nodes).subscribe(node, [subscription])
-    tell_subscriber(host, node, subscription)
+    to = JID.parse(subscription.jid)
+    if host.router.is_account(to) and not host.router.available(str(to.bare)):
+        # Who is away did not see it happen, and finds it when coming back.
+        attrs = {"from": node.service.address, "to": subscription.jid, "id": host.new_id()}
+        event = events.subscription_changed(node, subscription)
+        await _mail(host, node, xml("message", attrs, event.content), to)
+    else:
+        tell_subscriber(host, node, subscription)
     await tell_owners(host, node, subscription)
     await delivery.send_last(host, node, subscription)
+
+
+async def _mail(host: Host, node: Node, stanza: bytes, to: JID) -> None:
+    try:
+        await host.post.mail(stanza, JID.parse(node.service.address), to)
+    except (DomainError, RemoteProtocolError) as error:
+        log.info("somebody cannot be told of a subscription", code=error.code, pii={"to": to})
 
 
 def tell_subscriber(host: Host, node: Node, subscription: Subscription) -> None:
