@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 _ATTEMPT_DELAY_S: Final = 0.25
+_UNANSWERED_MS: Final = 90_000
 
 _Attempt = asyncio.Task["socket.socket | OSError"]
 
@@ -71,6 +72,9 @@ async def _open(address: str, port: int) -> socket.socket | OSError:
     try:
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            # What is sent into the void is noticed, also where no protocol above asks whether it arrived.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNANSWERED_MS)
         await asyncio.get_running_loop().sock_connect(connection, (address, port))
     except OSError as error:
         connection.close()

@@ -126,7 +126,7 @@ Event = (
 _STANZAS: Final = frozenset({"message", "presence", "iq"})
 _OPEN: Final = (
     b"<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' "
-    b"xmlns:db='jabber:server:dialback' version='1.0' xml:lang='en'"
+    b"xmlns:db='jabber:server:dialback' version='1.0'"
 )
 _CONDITIONS: Final = {condition.value: condition for condition in StreamCondition}
 

@@ -131,7 +131,9 @@ class IncomingStream(ServerStream):
 
     def _send_open(self) -> None:
         self.id = self._stream_ids()
-        attrs = {"from": self.local or self._config.primary_domain, "to": self._to, "id": self.id}
+        # RFC 6120 §4.7.4: the answering header names a language, that of texts in errors. The one of a stream of ours
+        # names none: it would hold for stanzas whose authors gave none.
+        attrs = {"from": self.local or self._config.primary_domain, "to": self._to, "id": self.id, "xml:lang": "en"}
         self._out.append(self._header_bytes(attrs))
         self._is_open_sent = True
 

@@ -131,6 +131,8 @@ class Server(Harness):
         """Wait until nothing waits for a partner any more."""
         async with asyncio.timeout(_TIME_S):
             while await self.storage.outgoing.totals():
+                # The ticks ask for acknowledgements.
+                self.tick(0.01)
                 await asyncio.sleep(0.005)
 
     def tick(self, duration_s: float) -> None:

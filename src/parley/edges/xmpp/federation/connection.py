@@ -364,7 +364,7 @@ class ServerConnection(ABC):
         else:
             if self._owed_since is not None:
                 self._request()
-            if self.asked_at is None and now - self.heard_at > limits.idle_before_ping_s:
+            if now - (self.asked_at or self.heard_at) > limits.idle_before_ping_s:
                 self.asked_at = now
                 self._ping()
 
