@@ -29,9 +29,13 @@ if TYPE_CHECKING:
 HASHES: Final = {"SHA-1": "sha1", "SHA-256": "sha256", "SHA-512": "sha512"}
 """Names of hashes as SCRAM writes them, with those of hashlib."""
 
+ANY_HASH: Final = ""
+"""In `SignIn.claim`: for a password in clear, which any credential of the account can check."""
+
 DEVICE_ITERATIONS: Final = 4096
 """Rounds for a device's own credential: 32 random bytes need no stretching."""
 
+_PREFERENCE: Final = ("SHA-256", "SHA-512", "SHA-1")
 _SALT_BYTES: Final = 16
 
 
@@ -105,7 +109,7 @@ class SignIn:
         Args:
             address: `name@domain`, normalised.
             resource: the device whose own credential is meant, or "".
-            mechanism: one of `HASHES`.
+            mechanism: one of `HASHES`, or `ANY_HASH`.
             peer: network address of who asks.
 
         Raises:
@@ -149,8 +153,12 @@ class SignIn:
     async def _credential(self, address: str, resource: str, mechanism: str) -> Credential | None:
         if resource:
             credential = await self._devices.credential(address, resource)
-            return credential if credential is not None and credential.mechanism == mechanism else None
+            fits_hash = credential is not None and mechanism in (ANY_HASH, credential.mechanism)
+            return credential if fits_hash else None
         kept = await self._accounts.credentials(address)
+        if mechanism == ANY_HASH:
+            # Accounts that moved here from another server may have one only.
+            return min(kept, key=lambda each: _PREFERENCE.index(each.mechanism), default=None)
         return next((each for each in kept if each.mechanism == mechanism), None)
 
     def check(self, name: str, peer: str) -> None:
@@ -170,6 +178,7 @@ class SignIn:
 
     def _invented(self, address: str, resource: str, mechanism: str) -> Credential:
         # A device's own credential has few rounds; passwords' differ.
+        mechanism = mechanism or _PREFERENCE[0]
         iterations = DEVICE_ITERATIONS if resource else self._rounds.of(address)
         keys = decoy_keys(HASHES[mechanism], f"{address}/{resource}", self._secret, iterations)
         return Credential(mechanism, keys.salt, keys.iterations, keys.stored_key, keys.server_key)

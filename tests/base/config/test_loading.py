@@ -10,7 +10,6 @@ from parley.base.config.values import ListenAddress
 from parley.base.errors import ConfigError
 
 FOLDER = Path("/srv/parley")
-XMPP_FOR_LATER = {"s2s": ["127.0.0.1:5269"]}
 MINIMAL = {"domains": ["example.org"]}
 
 
@@ -188,8 +187,8 @@ def test_reload_takes_over_what_may_change_and_names_the_rest():
 
 def test_settings_without_effect_are_named():
     assert unused_settings(parse(MINIMAL, FOLDER)) == []
-    settings = parse(MINIMAL | {"sip": {"udp": ["127.0.0.1:5060"]}, "xmpp": XMPP_FOR_LATER}, FOLDER)
-    assert unused_settings(settings) == ["sip.udp", "xmpp.s2s"]
+    settings = parse(MINIMAL | {"sip": {"udp": ["127.0.0.1:5060"]}}, FOLDER)
+    assert unused_settings(settings) == ["sip.udp"]
     settings = parse(MINIMAL | {"media": {"address": "127.0.0.1", "ports": "30000-30999"}}, FOLDER)
     assert unused_settings(settings) == ["media.ports"]
 

@@ -379,6 +379,13 @@ class LoginSettings(Section):
         ge=4096,
         le=10_000_000,
     )
+    hashes: tuple[Literal["SHA-512", "SHA-256", "SHA-1"], ...] = _setting(
+        ("SHA-512", "SHA-256", "SHA-1"),
+        "The hash functions for which SCRAM is offered. Clients take the strongest: while accounts that moved here from"
+        " another server have theirs for one hash only, leave out the others.",
+        reload=True,
+        min_length=1,
+    )
     attempts_per_stream: int = _setting(4, "Failed attempts after which a stream is closed.", reload=True, ge=1, le=20)
     failures_per_account: int = _setting(
         10, "Failures within the window after which an account's sign-ins are refused for a while.", reload=True, ge=1

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from parley.base import log as logs
 from parley.domain.errors import StorageUnavailable
-from parley.identity.sign_in import Claim, SignIn, Throttled, fits
+from parley.identity.sign_in import ANY_HASH, Claim, SignIn, Throttled, fits
 from parley.protocols.xmpp import fast
 from parley.protocols.xmpp.errors import JIDError, SASLCondition, SASLError
 from parley.protocols.xmpp.jid import JID
@@ -33,10 +33,11 @@ _NONCE_BYTES: Final = 24
 _CHECKS_AT_ONCE: Final = max(1, (os.cpu_count() or 1) // 2)
 
 
-def mechanisms(channel_bindings: Mapping[str, bytes], is_secure: bool) -> tuple[str, ...]:
+def mechanisms(channel_bindings: Mapping[str, bytes], is_secure: bool, hashes: Collection[str]) -> tuple[str, ...]:
     """What to offer, strongest first. PLAIN only where TLS hides it (RFC 6120 §13.8.3)."""
-    plus = tuple(f"{name}-PLUS" for name in _SCRAM) if channel_bindings else ()
-    return (*plus, *_SCRAM, *(("PLAIN",) if is_secure else ()))
+    scram = tuple(name for name in _SCRAM if name.removeprefix("SCRAM-") in hashes)
+    plus = tuple(f"{name}-PLUS" for name in scram) if channel_bindings else ()
+    return (*plus, *scram, *(("PLAIN",) if is_secure else ()))
 
 
 class PasswordChecks:
@@ -148,7 +149,7 @@ class Authentication:
 
     async def _plain(self, data: bytes) -> SignedIn | None:
         given = parse_plain(data)
-        claim = await self._claimed(given.username, given.authzid, "SHA-256")
+        claim = await self._claimed(given.username, given.authzid, ANY_HASH)
         is_right = await self._host.memory(PasswordChecks).fits(given.password, claim.credential)
         # As above: of many guesses made at once no more are answered than one by one.
         self._sign_in.check(claim.name, self._peer)

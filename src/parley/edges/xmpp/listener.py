@@ -6,6 +6,7 @@ import ssl
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from parley.base import log as logs
@@ -105,7 +106,7 @@ class Listener:
             is_framed=kind == "websocket",
             is_tls_offered=kind == "tcp",
             is_tls_required=kind == "tcp" and self._host.settings.xmpp.require_tls,
-            mechanisms=mechanisms,
+            mechanisms=partial(mechanisms, hashes=self._host.settings.login.hashes),
             features=self._features,
             token_mechanisms=self._token_mechanisms,
             inside=self._inside,
