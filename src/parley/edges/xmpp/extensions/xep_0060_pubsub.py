@@ -22,6 +22,7 @@ from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 from parley.protocols.xmpp.namespaces import (
     NS_DISCO_INFO,
     NS_DISCO_ITEMS,
+    NS_PING,
     NS_PUBSUB,
     NS_PUBSUB_OWNER,
     NS_RSM,
@@ -151,7 +152,13 @@ _FEATURES: Final = (
 _SERVICE: Final = Service(
     _KEY,
     Identity("pubsub", "service", "Publish-subscribe"),
-    (*_FEATURES, *(f"{NS_PUBSUB}#{name}" for name in ("get-pending", "instant-nodes")), pending.NS_COMMANDS, NS_RSM),
+    (
+        *_FEATURES,
+        *(f"{NS_PUBSUB}#{name}" for name in ("get-pending", "instant-nodes")),
+        pending.NS_COMMANDS,
+        NS_PING,
+        NS_RSM,
+    ),
     receiver=PubsubReceiver,
 )
 

@@ -37,6 +37,9 @@ async def test_5_1_features() -> None:
         assert (info[0].get("category"), info[0].get("type")) == ("pubsub", "service")
         features = {each.get("var").removeprefix(f"{NS}#") for each in info if each.tag.endswith("feature")}
         assert {NS, "publish", "subscribe", "instant-nodes", "get-pending", "subscription-options"} <= features
+        assert "urn:xmpp:ping" in features
+        ping = f"<iq type='get' id='1' to='{SERVICE}'><ping xmlns='urn:xmpp:ping'/></iq>"
+        await owner.ask(ping, f"<iq type='result' id='1' from='{SERVICE}' to='alice@example.org/phone'/>")
         # Not there: nothing that would be refused.
         assert not {"collections", "multi-subscribe", "auto-create", "auto-subscribe", "modify-items"} & features
         assert not any(feature.endswith("pubsub-on-a-jid") for feature in features)
