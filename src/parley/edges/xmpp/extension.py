@@ -7,10 +7,10 @@ may depend on another's having run.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from parley.edges.xmpp.session import Session
 from parley.protocols.xmpp.element import xml
@@ -194,6 +194,10 @@ class Extension:
     stream_features: Callable[[Host, bool], bytes] | None = None
     """XML for the stream's features; the flag says whether the client has signed in."""
     nonzas: Mapping[tuple[str, str], Callable[[Host, Session, Element], None]] = field(default_factory=dict)
+    assistants: Mapping[tuple[str, str], Callable[[Host, Account, Element, Child], Coroutine[Any, Any, None]]] = field(
+        default_factory=dict
+    )
+    """Children of messages that are for the sender's own server: done beside the message, which goes on without."""
     on_available: Callable[[Host, Session], Awaitable[None]] | None = None
     """The session became available (its first presence was broadcast)."""
     on_presence: Callable[[Host, Session, Element], Awaitable[None]] | None = None

@@ -17,6 +17,7 @@ from parley.edges.xmpp.extension import Inbound
 from parley.edges.xmpp.refusals import stanza_error
 from parley.edges.xmpp.tombstones import tombstone
 from parley.edges.xmpp.traits import NS_RETRACT, Traits, kind_of, traits_of
+from parley.protocols.xmpp.builder import split_tag
 from parley.protocols.xmpp.element import Child, Element, restamp
 from parley.protocols.xmpp.errors import JIDError, StanzaCondition, StanzaError
 from parley.protocols.xmpp.jid import JID
@@ -64,6 +65,7 @@ class Messages:
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        self._assistants = {key: each for extension in host.extensions for key, each in extension.assistants.items()}
 
     def receive(self, origin: Origin, element: Element, token: int) -> bool:
         """Handle a message; False when it must wait for others on their way to the log.
@@ -76,12 +78,15 @@ class Messages:
         to = JID.parse(element.to) if element.to else sender.bare
         kind = kind_of(element)
         traits = traits_of(element, kind)
-        if not traits.is_mailed and origin.is_waiting_for_log:
+        # Assistance waits too, so that it is given once.
+        if (traits.assists or not traits.is_mailed) and origin.is_waiting_for_log:
             return False
         letter = Letter(origin, sender, element, to, kind, traits)
         if origin.expected_again and traits.is_mailed and origin.is_again(self._stamped(letter)):
             origin.handled(token)
             return True
+        if traits.assists:
+            self._assist(letter)
         if not host.router.is_account(to):
             return self._elsewhere(letter, origin, token)
         if kind == "normal" and to.is_full and host.router.find(to) is None:
@@ -104,6 +109,14 @@ class Messages:
             return False
         origin.run(self._own_form(letter) if is_form else self._find_first(letter), element, token)
         return True
+
+    def _assist(self, letter: Letter) -> None:
+        """What is in a message for its sender's server alone is done beside it."""
+        author = letter.author
+        for child in letter.element.children if author is not None else ():
+            assist = self._assistants.get((child.namespace, child.name))
+            if assist is not None and author is not None:
+                self._host.supervisor.spawn("assistance", assist(self._host, author, letter.element, child))
 
     def _may_be_strange(self, letter: Letter, recipient: Account) -> bool:
         # Typing and the like say nothing; errors answer.
@@ -323,6 +336,8 @@ class Messages:
         element = letter.element
         if letter.traits.claims_stanza_id or letter.traits.is_private:
             element = self._pruned(element)
+        if letter.traits.assists and letter.author is not None:
+            element = self._without_assistance(element)
         return letter.stamped(element)
 
     def _pruned(self, element: Element) -> Element:
@@ -333,6 +348,14 @@ class Messages:
         for child in tree.findall(f"{{{NS_CARBONS}}}private"):
             # XEP-0280 §9: it has done its work when the message is delivered.
             tree.remove(child)
+        return Element.from_tree(tree)
+
+    def _without_assistance(self, element: Element) -> Element:
+        # XEP-0490 §5.2: it MUST be stripped before the message is stored, copied or sent on.
+        tree = copy.deepcopy(element.tree())
+        for child in list(tree):
+            if split_tag(str(child.tag)) in self._assistants:
+                tree.remove(child)
         return Element.from_tree(tree)
 
     def _is_ours(self, by: str) -> bool:

@@ -16,6 +16,11 @@ NS_JINGLE_MESSAGE: Final = "urn:xmpp:jingle-message:0"
 NS_NICK: Final = "http://jabber.org/protocol/nick"
 NS_EVENT: Final = "jabber:x:event"
 NS_ENCRYPTION: Final = "urn:xmpp:eme:0"
+NS_REACTIONS: Final = "urn:xmpp:reactions:0"
+NS_FASTEN: Final = "urn:xmpp:fasten:0"
+NS_FILE_SHARING: Final = "urn:xmpp:sfs:0"
+NS_CONFERENCE: Final = "jabber:x:conference"
+NS_DISPLAYED_SYNC: Final = "urn:xmpp:mds:displayed:0"
 
 _CONTENT: Final = 1
 _SEALED: Final = 2
@@ -30,6 +35,7 @@ _PRIVATE: Final = 512
 _PAYLOAD: Final = 1024
 _DISPLAYED: Final = 2048
 _RETRACTS: Final = 4096
+_ASSISTS: Final = 8192
 
 _FLAGS: Final = MappingProxyType(
     {
@@ -48,6 +54,12 @@ _FLAGS: Final = MappingProxyType(
             for name in ("propose", "ringing", "proceed", "reject", "retract", "finish")
         },
         **{(ns.NS_CHAT_STATES, name): _COPIED for name in ("active", "composing", "paused", "inactive", "gone")},
+        # XEP-0444, 0422 (retraction as it was before), 0447: what people say or do without a body. XEP-0249: an offer.
+        (NS_REACTIONS, "reactions"): _CONTENT | _COPIED,
+        (NS_FASTEN, "apply-to"): _CONTENT | _COPIED,
+        (NS_FILE_SHARING, "file-sharing"): _CONTENT | _COPIED | _WORDS,
+        (NS_CONFERENCE, "x"): _PAYLOAD | _COPIED,
+        (NS_DISPLAYED_SYNC, "displayed"): _ASSISTS,
         (ns.NS_HINTS, "store"): _STORE,
         (ns.NS_HINTS, "no-store"): _NO_STORE,
         (ns.NS_HINTS, "no-storage"): _NO_STORE,
@@ -74,7 +86,8 @@ _NOT_KEPT_TYPES: Final = frozenset({"error", "groupchat", "headline"})
 class Traits:
     """See `traits_of`. `is_private` and `claims_stanza_id` tell of children that do not go on.
 
-    `tells_displayed`: it says that its sender has seen what came (XEP-0333); `retracts`: it takes another one back.
+    `tells_displayed`: it says that its sender has seen what came (XEP-0333); `retracts`: it takes another one back;
+    `assists`: a child is for the sender's own server (XEP-0490 §4.5).
     """
 
     is_archived: bool
@@ -86,6 +99,7 @@ class Traits:
     claims_stanza_id: bool
     tells_displayed: bool
     retracts: bool
+    assists: bool
 
 
 def traits_of(element: Element, kind: str) -> Traits:
@@ -121,4 +135,5 @@ def _traits(flags: int, kind: str) -> Traits:
         claims_stanza_id=bool(flags & _STANZA_ID),
         tells_displayed=bool(flags & _DISPLAYED),
         retracts=bool(flags & _RETRACTS),
+        assists=bool(flags & _ASSISTS),
     )
