@@ -24,6 +24,13 @@ class RoomSettings(Section):
         5000, "Most addresses that are owner, admin, member or banned in a room.", reload=True, ge=10, le=1_000_000
     )
     max_nick_bytes: int = setting(128, "Longest nickname.", unit="bytes", reload=True, ge=16, le=1023)
+    max_presence_bytes: int = setting(
+        16384,
+        "Longest presence to a room, which keeps it and repeats it to all who enter.",
+        unit="bytes",
+        reload=True,
+        ge=1024,
+    )
     max_subject_bytes: int = setting(
         4096, "Longest subject, name, description or reason.", unit="bytes", reload=True, ge=64, le=65536
     )

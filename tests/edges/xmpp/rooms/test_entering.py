@@ -175,6 +175,26 @@ async def test_presence_is_passed_on_without_what_only_rooms_say() -> None:
         party["alice"].expect(shown("bob", to="alice", role="none", jid="bob", gone=True, content=bye))
 
 
+async def test_long_presence_is_refused_and_to_go_is_possible_in_any_case() -> None:
+    async with a_party("alice", "bob") as party:
+        await party.open("alice", "bob")
+        status = f"<status>{'x' * 20_000}</status>"
+        await party["bob"].send(f"<presence to='{ROOM}/bob'>{status}</presence>")
+        assert refusal(party["bob"]) == ("modify", "not-acceptable", "406")
+        party["alice"].expect()
+        await party["bob"].send(f"<presence type='unavailable' to='{ROOM}/bob'>{status}</presence>")
+        party["alice"].expect(shown("bob", to="alice", role="none", jid="bob", gone=True))
+
+
+async def test_a_room_that_its_maker_could_not_enter_is_not_there() -> None:
+    async with a_party("alice") as party:
+        await party.enter("alice", content=f"{WISH}<status>{'x' * 20_000}</status>")
+        assert refusal(party["alice"]) == ("modify", "not-acceptable", "406")
+        assert await party.harness.storage.rooms.all() == []
+        await party.enter("alice")
+        assert "201" in party["alice"].take()[0]
+
+
 async def test_another_nickname() -> None:
     async with a_party("alice", "bob") as party:
         await party.open("alice", "bob")

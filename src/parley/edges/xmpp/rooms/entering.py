@@ -11,7 +11,7 @@ from parley.edges.xmpp.rooms.bounces import is_undeliverable
 from parley.edges.xmpp.rooms.destroying import destroyed_presence
 from parley.edges.xmpp.rooms.history import send_history
 from parley.edges.xmpp.rooms.names import CREATED, LOGGED, NS_MUC, RENAMED, SHOWS_ADDRESSES
-from parley.edges.xmpp.rooms.rendering import Item, stored_presence
+from parley.edges.xmpp.rooms.rendering import EMPTY_PRESENCE, Item, stored_presence
 from parley.edges.xmpp.rooms.subject import send_subject
 from parley.edges.xmpp.session import Session
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
@@ -59,7 +59,11 @@ def _unavailable(live: LiveRoom, stanza: Inbound) -> None:
         destroyed_presence(live, "", "", "")
         live.rooms.dissolve(live)
         return
-    live.leave(session, farewell=stored_presence(stanza.element, stanza.origin))
+    try:
+        farewell = _said(live, stanza)
+    except StanzaError:
+        farewell = EMPTY_PRESENCE
+    live.leave(session, farewell=farewell)
 
 
 def _is_of_a_predecessor(live: LiveRoom, stanza: Inbound) -> bool:
@@ -81,7 +85,13 @@ async def _available(rooms: Rooms, stanza: Inbound) -> None:
         # §10.1.1: a client that does not speak the protocol gets a room without being asked about it.
         is_locked = stanza.element.has(NS_MUC, "x")
         live, is_created = await rooms.create(stanza.to, stanza.sender, is_locked=is_locked)
-        _enter(live, stanza, is_created=is_created)
+        try:
+            _enter(live, stanza, is_created=is_created)
+        except (RoomRefused, StanzaError):
+            # Nobody is in it, and nobody would ever leave it.
+            if is_created:
+                rooms.dissolve(live)
+            raise
         return
     occupant = live.room.inside(session)
     if occupant is None:
@@ -111,7 +121,7 @@ def _enter(live: LiveRoom, stanza: Inbound, *, is_created: bool = False) -> None
     if not was_inside:
         live.check_rate(session)
     room.check_enter(session, address, nick, _password(element))
-    entered = room.enter(session, address, nick, stored_presence(element, stanza.origin))
+    entered = room.enter(session, address, nick, _said(live, stanza))
     occupant = entered.occupant
     live.is_entered = True
     live.rooms.came(session, live, stanza.origin)
@@ -132,6 +142,10 @@ def _enter(live: LiveRoom, stanza: Inbound, *, is_created: bool = False) -> None
     send_subject(live, session)
 
 
+def _said(live: LiveRoom, stanza: Inbound) -> bytes:
+    return stored_presence(stanza.element, stanza.origin, live.host.settings.rooms.max_presence_bytes)
+
+
 def _password(element: Element) -> str:
     child = element.child(NS_MUC, "x")
     if child is None:
@@ -140,7 +154,7 @@ def _password(element: Element) -> str:
 
 
 def _update(live: LiveRoom, stanza: Inbound) -> None:
-    occupant = live.room.update(str(stanza.sender), stored_presence(stanza.element, stanza.origin))
+    occupant = live.room.update(str(stanza.sender), _said(live, stanza))
     live.keep_occupant(occupant)
     shown = live.shown(occupant)
     shown.to_others()
@@ -151,11 +165,11 @@ def _rename(live: LiveRoom, stanza: Inbound) -> None:
     """§7.6: the old name goes, with the new one and code 303; then the new one is there."""
     session, nick, room = str(stanza.sender), stanza.to.resource, live.room
     room.check_rename(session, nick)
-    renamed = room.rename(session, nick, stored_presence(stanza.element, stanza.origin))
+    renamed = room.rename(session, nick, _said(live, stanza))
     occupant = renamed.occupant
     live.keep_occupant(occupant)
     item = Item(room.affiliation(occupant.address), occupant.role, nick)
-    gone = live.show(occupant, item, base=b"<presence/>", nick=renamed.before, codes=(RENAMED,))
+    gone = live.show(occupant, item, base=EMPTY_PRESENCE, nick=renamed.before, codes=(RENAMED,))
     shown = live.shown(occupant)
     for presences in (gone, shown):
         presences.to_others()

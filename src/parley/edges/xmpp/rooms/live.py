@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from parley.domain.rooms.ports import RoomMessage, StoredOccupant
 from parley.domain.rooms.room import Room, StandingChange
 from parley.domain.rooms.standing import Affiliation, Role
 from parley.edges.xmpp.rooms.names import CODES, SELF
+from parley.edges.xmpp.rooms.remembered import Remembered
 from parley.edges.xmpp.rooms.rendering import (
     Item,
     addressed,
@@ -47,7 +47,7 @@ class LiveRoom:
         self.host: Host = rooms.host
         self.room = room
         self.jid = JID.parse(room.address)
-        self.history: deque[RoomMessage] = deque(history, maxlen=self.host.settings.rooms.max_history)
+        self.history = Remembered(history, self.host.settings.rooms.max_history)
         self.is_entered = False
         """Whether anybody has been inside since it was opened, or before a restart."""
         self.mourned: list[tuple[str, str, Role]] = []

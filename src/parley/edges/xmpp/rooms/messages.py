@@ -134,7 +134,7 @@ async def _keep(live: LiveRoom, said: RoomMessage, dedup_key: bytes | None, sess
 def reflect(live: LiveRoom, said: RoomMessage, *, is_kept: bool) -> None:
     """Send a message to everybody inside, and remember it for those who enter."""
     if said.in_history:
-        live.history.append(said)
+        live.history.add(said)
         live.waking.said(said.sender)
     live.broadcast(with_stanza_id(said.content, live.room.address, said.id) if is_kept else said.content)
 

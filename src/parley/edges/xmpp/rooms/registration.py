@@ -37,8 +37,6 @@ async def get_registration(asked: Asked) -> bytes:
 
 
 def _check_allowed(asked: Asked) -> None:
-    if asked.live.room.affiliation(asked.address) is Affiliation.OUTCAST:
-        raise StanzaError(StanzaCondition.FORBIDDEN, "you are banned here")
     if not asked.live.room.may_register(asked.address):
         raise StanzaError(StanzaCondition.NOT_ALLOWED, "members are added by admins here")
 

@@ -14,6 +14,7 @@ from parley.edges.xmpp.decoration import delay
 from parley.edges.xmpp.rooms.names import NS_MUC_USER, NS_OCCUPANT_ID
 from parley.protocols.xmpp.builder import attribute
 from parley.protocols.xmpp.element import Child, Element, insert_children, restamp, xml
+from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 from parley.protocols.xmpp.jid import JID
 
 if TYPE_CHECKING:
@@ -116,8 +117,14 @@ def without(element: Element, is_unwanted: Callable[[Child], bool]) -> Element:
     return Element(element.namespace, element.name, element.attrs, raw, element.body_start, tuple(kept))
 
 
-def stored_presence(element: Element, origin: Origin | None) -> bytes:
-    """What an occupant says, as it is kept: without addresses, type and id, and without what only a room may say."""
+def stored_presence(element: Element, origin: Origin | None, limit: int) -> bytes:
+    """What an occupant says, as it is kept: without addresses, type and id, and without what only a room may say.
+
+    Raises:
+        StanzaError: it is longer than `limit` bytes, which a room keeps and repeats to everybody who enters.
+    """
+    if len(element.raw) > limit:
+        raise StanzaError(StanzaCondition.NOT_ACCEPTABLE, f"presence in rooms has at most {limit} bytes")
     pruned = without(element, _is_room_talk)
     return restamp(pruned, to=None, from_=None, id=None, type=None, lang=element.lang or _lang(origin))
 

@@ -62,9 +62,7 @@ async def retract(live: LiveRoom, message_id: str, retraction_id: str, said: byt
     content = known.content if is_kept else _tombstone(known, xml("retracted", attrs, said))
     # To those who enter it is not shown any more, kept or not.
     await store.replace(room, message_id, content)
-    kept = [message for message in live.history if message.id != message_id]
-    live.history.clear()
-    live.history.extend(kept)
+    live.history.drop(message_id)
 
 
 def _tombstone(known: RoomMessage, retracted: bytes) -> bytes:

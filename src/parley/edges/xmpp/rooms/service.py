@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 log = logs.get(__name__)
 
-_IDLE_KEPT: Final = 1000
+_IDLE_KEPT: Final = 200
 """Rooms without occupants that stay in memory, those used last."""
 _SECRET_BYTES: Final = 32
 _BUCKETS_KEPT: Final = 20_000
