@@ -10,6 +10,7 @@ from parley.app.partnering import PartnerState
 from parley.base import log as logs
 from parley.domain.contacts import RosterEdit
 from parley.domain.relations import deserted
+from parley.edges.xmpp.extensions.profile.cards import Cards
 from parley.edges.xmpp.extensions.pubsub.nodes import Nodes
 from parley.edges.xmpp.rooms.service import rooms_of
 from parley.protocols.xmpp.errors import StreamCondition
@@ -54,6 +55,7 @@ class LiveServer:
         self._directory.forget(account.address)
         self._host.rosters.forget(account.id)
         self._host.blocking.forget(account.id)
+        self._host.memory(Cards).forget(account.id)
         self._host.push.forget(account.id)
 
     def resources(self, address: str) -> Collection[str]:

@@ -229,3 +229,41 @@ async def test_the_old_node_is_heard_too() -> None:
             publish("storage:bookmarks", "current", STORAGE.format(ROOM.format("a@rooms.example", "A", "1")))
         )
         assert list(await items(phone, "urn:xmpp:bookmarks:1")) == ["a@rooms.example"]
+
+
+def vcard4(kind: str, content: str = "", to: str = "alice@example.org") -> str:
+    return f"<iq type='{kind}' id='1' to='{to}'><vcard xmlns='urn:ietf:params:xml:ns:vcard-4.0'>{content}</vcard></iq>"
+
+
+def answered(content: str, to: str) -> str:
+    return vcard4("result", content, address_of(to)).replace("<iq ", "<iq from='alice@example.org' ")
+
+
+def address_of(name: str) -> str:
+    return f"{name.partition('/')[0]}@example.org/{name.partition('/')[2]}"
+
+
+async def test_a_card_in_the_newer_form() -> None:
+    async with Harness() as host:
+        phone, desk = await friends(host)
+        desk.session.notify_nodes = frozenset({"urn:xmpp:vcard4"})
+        await desk.ask(vcard4("get"), answered("", "bob/desk"))
+        await phone.send(vcard("<FN>Alice</FN><EMAIL><USERID>a@x</USERID></EMAIL><TEL><NUMBER/></TEL>"))
+        old = "<fn><text>Alice</text></fn><email><text>a@x</text></email>"
+        await desk.ask(vcard4("get"), answered(old, "bob/desk"))
+        new = "<fn><text>Alice in person</text></fn>"
+        await phone.send(vcard4("set", new))
+        (told,) = desk.take()
+        assert "urn:xmpp:vcard4" in told
+        await desk.ask(vcard4("get"), answered(new, "bob/desk"))
+        await phone.ask(vcard4("get"), answered(new, "alice/phone"))
+        assert await items(desk, "urn:xmpp:vcard4") == {"current": "[vcard:[fn:[text:Alice in person]]]"}
+        assert await error_of(desk, vcard4("set", new)) == "forbidden"
+
+
+async def test_the_newer_card_is_for_whom_the_node_is() -> None:
+    async with Harness() as host:
+        await host.add("alice", "carol")
+        phone, desk = await host.connect("alice/phone"), await host.connect("carol/desk")
+        await phone.send(vcard4("set", "<fn><text>Alice</text></fn>"))
+        assert await error_of(desk, vcard4("get")) == "not-authorized"

@@ -57,6 +57,10 @@ class Cards:
             known = self._remember(account_id, "" if card is None else card.photo_hash)
         return known
 
+    def forget(self, account_id: int) -> None:
+        """The account is gone, or its card was changed from outside."""
+        self._hashes.pop(account_id, None)
+
     async def tree(self, account_id: int) -> _Element | None:
         """The card, not to be changed."""
         card = await self._host.stores.personal.card(account_id)
