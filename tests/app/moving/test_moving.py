@@ -11,6 +11,7 @@ from tests.app.calling import Cli
 from parley.app.errors import Unwilling
 from parley.app.moving.prosody import read_prosody
 from parley.app.moving.reading import read_portable
+from parley.identity.sign_in import fits
 
 PIE = "<server-data xmlns='urn:xmpp:pie:0'><host jid='example.org'>{0}</host></server-data>"
 JULIET = """
@@ -147,7 +148,25 @@ def test_hosts_that_are_not_served_here_are_told(cli: Cli, tmp_path: Path) -> No
 def test_credentials_that_do_not_fit_are_told(tmp_path: Path) -> None:
     (record,) = read_portable(portable(tmp_path, SCRAM.format("juliet", "AAAA")))
     assert record.credentials == []
-    assert record.remarks == ["scram-credentials: credentials have keys of a wrong length"]
+    assert record.remarks == ["scram-credentials: credentials are not base64"]
+
+
+EJABBERD = """<user name='juliet'><scram-credentials xmlns='urn:xmpp:pie:0#scram' mechanism='SCRAM-SHA-1'>
+<iter-count>4096</iter-count><salt>VnIrdHhtNUhmOUxlUTY3OXR5Slh0UT09</salt>
+<server-key>bjVGdUIyei9BcEROUm0wWE5NdjBleFFrcjdVPQ==</server-key>
+<stored-key>UG4vd2VRZlF5RzhCQllOWGUyYTR6djJ0T3pzPQ==</stored-key></scram-credentials><offline-messages>
+<message to='juliet@example.org' from='romeo@montague.net/o' type='chat' xmlns='jabber:client'><delay
+from='example.org' stamp='2026-11-24T01:58:29.730908Z' xmlns='urn:xmpp:delay'>Offline storage</delay>
+<body>fair saint</body></message></offline-messages></user>"""
+
+
+def test_credentials_as_ejabberd_writes_them(tmp_path: Path) -> None:
+    (record,) = read_portable(portable(tmp_path, EJABBERD))
+    assert record.remarks == []
+    (credential,) = record.credentials
+    assert fits("s3crEt", credential)
+    assert not fits("another", credential)
+    assert len(record.messages) == 1
 
 
 def test_files_that_are_included(tmp_path: Path) -> None:

@@ -37,6 +37,9 @@ def read_credential(element: _Element) -> Credential:
     if not (rounds.isascii() and rounds.isdigit() and 1 <= int(rounds[:9]) <= 10_000_000):
         raise PayloadError("credentials have a wrong number of rounds")
     salt, stored, server = (_decoded(texts.get(name, "")) for name in ("salt", "stored-key", "server-key"))
+    if len(stored) != HASH_BYTES[mechanism]:
+        # ejabberd keeps them as base64 and encodes that once more when it writes them out.
+        salt, stored, server = (_decoded(each.decode("latin-1")) for each in (salt, stored, server))
     return checked_credential(Credential(mechanism, salt, int(rounds), stored, server))
 
 
