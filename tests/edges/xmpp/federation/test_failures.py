@@ -10,7 +10,9 @@ from tests.edges.xmpp.federation.net import Names, Server, free_port, one, two_s
 from tests.support.certificates import Authority
 
 from parley.base.net.resolver import Target
+from parley.edges.xmpp.federation.errors import Unreachable
 from parley.edges.xmpp.federation.ports import Direction, Kind, Permission, Refusal
+from parley.protocols.xmpp.dialback import Dialback
 from parley.protocols.xmpp.errors import StanzaCondition, StreamCondition
 
 TO_BOB = "<message to='bob@beta.example' type='chat' id='{0}'><body>{0}</body></message>"
@@ -232,3 +234,39 @@ async def test_an_idle_stream_is_closed_and_opened_again(tmp_path: Path) -> None
         await until(lambda: not alpha.streams and not beta.streams)
         await alice.send(TO_BOB.format("two"))
         await one(bob, "<body>two")
+
+
+async def test_a_partner_that_may_not_write_gets_no_stream_for_it(tmp_path: Path) -> None:
+    async with two_servers(tmp_path) as (alpha, beta):
+        alice = await alpha.connect("alice@alpha.example/a", presence="")
+        bob = await beta.connect("bob@beta.example/b", presence="")
+        alpha.policy.incoming_permission = Refusal("direction-not-agreed", StanzaCondition.NOT_ALLOWED)
+        await alice.send(TO_BOB.format("out"))
+        await one(bob, "<body>out")
+        assert not [c for c in alpha.federation.connections() if c.stream.remotes]
+        await bob.send("<iq to='alpha.example' type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>")
+        assert 'id="p"' in await one(bob, 'type="error"')
+        assert not [seen for seen in alpha.policy.seen if seen[1] is Direction.IN]
+
+
+async def test_nobody_makes_us_call_the_whole_world(tmp_path: Path) -> None:
+    async with two_servers(tmp_path) as (alpha, _beta):
+        question = Dialback("result", "gamma.example", "alpha.example", key="k")
+        with pytest.raises(Unreachable) as failure:
+            await alpha.federation.verify(question, "id")
+        assert failure.value.code == "dns-no-service"
+        blocked = asyncio.Event()
+
+        async def never(domain: str) -> list[Target]:
+            await blocked.wait()
+            return []
+
+        alpha.names.servers = never  # type: ignore[method-assign]
+        waiting = [asyncio.ensure_future(alpha.federation.verify(question, "id")) for _ in range(100)]
+        await asyncio.sleep(0)
+        with pytest.raises(Unreachable) as failure:
+            await alpha.federation.verify(question, "id")
+        assert failure.value.code == "too-many-dialbacks"
+        blocked.set()
+        for outcome in await asyncio.gather(*waiting, return_exceptions=True):
+            assert isinstance(outcome, Unreachable)

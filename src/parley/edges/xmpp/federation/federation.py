@@ -47,6 +47,7 @@ _EXPIRY_TICKS: Final = 15
 _PAGE: Final = 200
 _SUSPECTS_KEPT: Final = 1000
 _SUSPECT_S: Final = 3600.0
+_MOST_VERIFYING: Final = 100
 _QUIET: Final = re.compile(rb"""<presence\s(?![^>]*\stype\s*=\s*["']subscribe["'])""")
 
 
@@ -82,6 +83,7 @@ class Federation:
         self.listener = ServerListener(self)
         self._connections: set[ServerConnection] = set()
         self._all_gone = asyncio.Event()
+        self._verifying = 0
         self._suspects: OrderedDict[str, float] = OrderedDict()
         self.configure()
 
@@ -333,8 +335,18 @@ class Federation:
         permission = self.policy.incoming(question.sender)
         if isinstance(permission, Refusal):
             raise Unreachable(permission.rule, permission.text, StanzaCondition.NOT_ALLOWED, is_final=True)
+        if self._verifying >= _MOST_VERIFYING:
+            # Who calls may name any domain: we are not to call them all for it.
+            raise Unreachable("too-many-dialbacks", "too much is being asked", StanzaCondition.RESOURCE_CONSTRAINT)
         asked = Dialback("verify", question.to, question.sender, id=stream_id, key=question.key)
-        return await self.dialer.verify(asked, permission)
+        self._verifying += 1
+        try:
+            async with asyncio.timeout(self.host.settings.federation.negotiate_timeout_s):
+                return await self.dialer.verify(asked, permission)
+        except TimeoutError as error:
+            raise Unreachable("timeout", "the server that answers for the domain did not, in time") from error
+        finally:
+            self._verifying -= 1
 
     def certificate_problem(self, domain: str, chain: Sequence[bytes]) -> Unreachable | None:
         """Why a certificate that was verified does not prove that its owner is `domain`."""
