@@ -11,12 +11,20 @@ if TYPE_CHECKING:
     from parley.edges.xmpp.host import Host
 
 _NS_SERVER_INFO: Final = "http://jabber.org/network/serverinfo"
-_KINDS: Final = ("abuse", "admin", "feedback", "sales", "security", "status", "support")
 
 
 def _form(host: Host) -> Form | None:
     contact = host.settings.contact
-    fields = [Field(f"{kind}-addresses", getattr(contact, kind), "list-multi") for kind in _KINDS]
+    addresses = {
+        "abuse": contact.abuse,
+        "admin": contact.admin,
+        "feedback": contact.feedback,
+        "sales": contact.sales,
+        "security": contact.security,
+        "status": contact.status,
+        "support": contact.support,
+    }
+    fields = [Field(f"{kind}-addresses", values, "list-multi") for kind, values in addresses.items()]
     told = [field for field in fields if field.values]
     return Form("result", (Field("FORM_TYPE", (_NS_SERVER_INFO,), "hidden"), *told)) if told else None
 
