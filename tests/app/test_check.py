@@ -75,6 +75,13 @@ def test_ports(cli: Cli):
     assert "in use" in problem["message"]
     assert "port-twice" in codes(cli, "--set", f"xmpp.c2s={place}", "--set", f"http.listen={place}")
     assert "port-unusable" in codes(cli, "--set", 'xmpp.c2s=["192.0.2.1:5222"]')
+    assert "port-unusable" in codes(cli, "--set", 'xmpp.s2s=["192.0.2.1:5269"]')
+
+
+def test_authorities(cli: Cli, tmp_path):
+    (tmp_path / "none.pem").write_text("none")
+    on = ("--set", 'xmpp.s2s=["127.0.0.1:0"]', "--set", f"federation.ca_file={tmp_path}/none.pem")
+    assert codes(cli, *on) == {"authorities-unusable"}
 
 
 def test_certificates(cli: Cli, tmp_path):
@@ -134,6 +141,8 @@ def test_data(cli: Cli):
         ("media.ports=30000-30999", "setting-unused"),
         ("limits.max_connections=1000000000", "files-limited"),
         ("http.web_dir=nowhere", "web-app-missing"),
+        ('xmpp.s2s=["127.0.0.1:0"]', "certificate-service"),
+        ('xmpp.s2s_tls=["127.0.0.1:0"]', "certificate-untrusted"),
     ],
 )
 def test_what_to_think_about(cli: Cli, setting, code):

@@ -71,6 +71,15 @@ def is_self_signed(certificate: x509.Certificate) -> bool:
     return certificate.issuer == certificate.subject
 
 
+def is_for_clients(certificate: x509.Certificate) -> bool:
+    """Whether who opens a connection may show the certificate (RFC 5280 §4.2.1.12)."""
+    try:
+        usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    return ExtendedKeyUsageOID.CLIENT_AUTH in usages or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in usages
+
+
 def covers(certificate: x509.Certificate, domain: str) -> bool:
     """Whether the certificate is for a domain or an IP address.
 

@@ -16,12 +16,13 @@ from urllib.parse import urlsplit
 from cryptography import x509
 
 from parley.app import data_folder
-from parley.app.certificates import covers, expires_at, is_self_signed, is_valid_yet
+from parley.app.certificates import covers, expires_at, is_for_clients, is_self_signed, is_valid_yet
 from parley.app.data_folder import is_open_to_others
 from parley.app.listening import obstacle
 from parley.app.wiring import web_folder
 from parley.base.config import ListenAddress, Settings, unused_settings
 from parley.base.errors import ConfigError
+from parley.base.net.server_tls import ServerTls
 from parley.base.net.tls import TlsCredentials
 from parley.storage.errors import StorageError
 from parley.storage.sqlite import database
@@ -72,6 +73,8 @@ def listening(settings: Settings) -> Iterator[tuple[str, ListenAddress]]:
         ("http.listen_tls", settings.http.listen_tls),
         ("xmpp.c2s", settings.xmpp.c2s),
         ("xmpp.c2s_tls", settings.xmpp.c2s_tls),
+        ("xmpp.s2s", settings.xmpp.s2s),
+        ("xmpp.s2s_tls", settings.xmpp.s2s_tls),
     ):
         for address in addresses:
             yield setting, address
@@ -137,10 +140,34 @@ def _check_certificate(settings: Settings, now: datetime) -> Iterator[Finding]:
     host = urlsplit(settings.http.public_url).hostname or ""
     if settings.http.listen_tls and not covers(certificate, host):
         yield Finding("certificate-name", subject, f"{path} is not for {host}, the host of http.public_url")
+    if settings.is_federated:
+        yield from _check_for_servers(settings, certificate)
     if is_self_signed(certificate):
         yield Finding("certificate-self-signed", subject, f"{path} is self-signed: clients ask", is_warning=True)
     if key.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
         yield Finding("key-readable", "tls.private_key", f"every user of this machine may read {key}: chmod o= {key}")
+
+
+def _check_for_servers(settings: Settings, certificate: x509.Certificate) -> Iterator[Finding]:
+    path, subject = settings.tls.certificate, "tls.certificate"
+    for label in (settings.services.rooms, settings.services.pubsub):
+        for domain in settings.domains:
+            if label and not covers(certificate, f"{label}.{domain}"):
+                message = f"{path} is not for {label}.{domain}: other servers do not reach it"
+                yield Finding("certificate-service", subject, message, is_warning=True)
+    if not is_for_clients(certificate):
+        message = f"{path} is for servers only: other servers may have to ask us by dialback who we are"
+        yield Finding("certificate-purpose", subject, message, is_warning=True)
+    if is_self_signed(certificate):
+        yield Finding(
+            "certificate-untrusted", subject, f"{path} is self-signed: other servers refuse it", is_warning=True
+        )
+    ca_file = settings.federation.ca_file
+    if ca_file is not None:
+        try:
+            ServerTls(path, settings.tls.private_key, ca_file)
+        except ConfigError as error:
+            yield Finding("authorities-unusable", error.path, str(error))
 
 
 def _certificate_problem(error: ConfigError, certificate: Path, key: Path) -> str:
