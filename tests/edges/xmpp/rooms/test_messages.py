@@ -6,6 +6,8 @@ import pytest
 
 from parley.base.config import ArchiveSettings
 from parley.base.config.rooms import RoomSettings
+from parley.domain.errors import StorageFull
+from parley.domain.rooms.ports import RoomMessage, RoomStore
 from parley.edges.xmpp.rooms.service import Rooms
 from parley.protocols.xmpp.jid import JID
 
@@ -402,3 +404,26 @@ async def test_a_card_is_asked_for_at_the_account_and_not_at_one_of_its_clients(
         party.harness.host.services.send(answer.encode(), JID.parse(f"{ROOM}/bob"))
         await party.harness.settle()
         party["bob"].expect(f"<iq type='result' id='v' from='{ROOM}/dave' to='{full('bob')}'>{card}</iq>")
+
+
+class FullDisk:
+    """The rooms of a storage that has no room for another message."""
+
+    def __init__(self, rooms: RoomStore) -> None:
+        self._rooms = rooms
+
+    async def append(self, room: str, message: RoomMessage, dedup_key: bytes | None = None) -> str | None:
+        raise StorageFull("storage-full")
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._rooms, name)
+
+
+async def test_what_could_not_be_stored_is_seen_by_nobody_and_its_sender_is_told() -> None:
+    async with a_party("alice", "bob") as party:
+        await party.open("alice", "bob")
+        stores = party.harness.host.stores
+        stores.rooms = FullDisk(stores.rooms)  # type: ignore[assignment]
+        await party["bob"].send(groupchat("<body>hi</body>"))
+        assert refusal(party["bob"]) == ("wait", "resource-constraint", "500")
+        party["alice"].expect()

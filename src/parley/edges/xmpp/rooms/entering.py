@@ -129,7 +129,7 @@ def _enter(live: LiveRoom, stanza: Inbound, *, is_created: bool = False) -> None
     for other in tuple(room.occupants.values()):
         visible = other.role in room.config.presence_of or occupant.role is Role.MODERATOR
         if other is not occupant and visible:
-            live.shown(other).to_newcomer(session, occupant.role)
+            live.present(other).to_newcomer(session, occupant.role)
     own_codes: tuple[int, ...] = () if room.config.is_anonymous else (SHOWS_ADDRESSES,)
     own_codes += (LOGGED,) if room.config.is_logged else ()
     own_codes += (CREATED,) if is_created else ()

@@ -53,6 +53,7 @@ class LiveRoom:
         self.mourned: list[tuple[str, str, Role]] = []
         """Who was inside before a restart and is not any more: full address, nickname and role."""
         self.waking = Waking(self)
+        self._present: dict[str, tuple[object, Presences]] = {}
 
     @property
     def keeps_archive(self) -> bool:
@@ -154,6 +155,18 @@ class LiveRoom:
         """An occupant's present presence."""
         item = Item(self.room.affiliation(occupant.address), occupant.role, "", by, reason)
         return self.show(occupant, item, base=occupant.presence, **more)
+
+    def present(self, occupant: Occupant) -> Presences:
+        """As `shown`, remembered while nothing of it changes: who enters is told of everybody inside."""
+        standing = self.room.affiliation(occupant.address)
+        said = (occupant, occupant.presence, occupant.session, occupant.role, standing)
+        known = self._present.get(occupant.nick)
+        if known is None or known[0] != said:
+            if len(self._present) > 2 * len(self.room.occupants):
+                # Most of it is of people who are not here any more.
+                self._present.clear()
+            known = self._present[occupant.nick] = said, self.shown(occupant)
+        return known[1]
 
     def tell_changed(self, event: Changed) -> None:
         """An occupant has another role or affiliation."""
