@@ -1,0 +1,1 @@
+"""Golden transcripts: plays of the protocol, told in process, over sockets, and to a stranger's server."""
