@@ -32,6 +32,17 @@ async def test_a_kick_is_told_to_the_kicked_then_to_the_moderator_then_to_all() 
         assert len(party["bob"].take()) == 4
 
 
+async def test_who_kicks_themselves_is_out_before_they_hear_that_it_is_done() -> None:
+    async with a_party("alice", "bob") as party:
+        await party.open("alice", "bob")
+        await party["alice"].send(role("alice", "none"))
+        gone = shown(
+            "alice", 110, 307, to="alice", role="none", affiliation="owner", jid="alice", gone=True, by="alice"
+        )
+        party["alice"].expect(gone, done("alice"))
+        party["bob"].expect(shown("alice", 307, to="bob", role="none", affiliation="owner", gone=True, by="alice"))
+
+
 # Who is what: alice owner, anna admin, mona a moderator without affiliation, mark a moderator and member,
 # paul and vera without affiliation, the latter without voice, mike a member.
 KICKS = [

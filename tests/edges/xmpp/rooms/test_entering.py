@@ -220,6 +220,16 @@ async def test_who_is_gone_is_in_no_room() -> None:
         party["alice"].expect(shown("bob", to="alice", role="none", jid="bob", gone=True))
 
 
+async def test_who_is_gone_without_goodbye_is_in_no_room_either() -> None:
+    async with a_party("alice", "bob") as party:
+        await party.open("alice", "bob")
+        # Nothing is left by which the server would say goodbye to the room.
+        party["bob"].session.directed.clear()
+        party["bob"].session.end()
+        await party.harness.settle()
+        party["alice"].expect(shown("bob", to="alice", role="none", jid="bob", gone=True))
+
+
 async def test_a_client_that_takes_the_place_of_another_is_not_inside_for_it() -> None:
     other = "heath@conference.example.org"
     async with a_party("alice", "bob") as party:
