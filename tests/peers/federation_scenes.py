@@ -95,16 +95,18 @@ async def stage(
     **settings: list[str],
 ) -> AsyncIterator[Stage]:
     authority = Authority(folder)
-    theirs = authority.sign(BETA) if partner is None else partner(authority)
+    theirs = authority.sign(BETA, f"conference.{BETA}") if partner is None else partner(authority)
     records = {
         f"_xmpp-server._tcp.{ALPHA}": [f"SRV 0 5 {S2S_PORT} host.{ALPHA}."],
         f"_xmpp-server._tcp.{BETA}": [f"SRV 0 5 15269 host.{BETA}."],
+        f"_xmpp-server._tcp.conference.{ALPHA}": [f"SRV 0 5 {S2S_PORT} host.{ALPHA}."],
+        f"_xmpp-server._tcp.conference.{BETA}": [f"SRV 0 5 15269 host.{BETA}."],
         f"host.{ALPHA}": ["A 127.0.0.1"],
         f"host.{BETA}": ["A 127.0.0.1"],
     }
     prosody = Prosody(folder, BETA, theirs, authority.ca_file, is_secure=is_secure)
     prosody.add("bob", "secret")
-    parley = Parley(authority.sign(ALPHA), authority.ca_file, **settings)
+    parley = Parley(authority.sign(ALPHA, f"conference.{ALPHA}"), authority.ca_file, **settings)
     try:
         with NameServer(records), prosody, parley:
             yield Stage(parley, prosody, authority, parley.person(), Person(f"bob@{BETA}", "secret"))
@@ -283,6 +285,29 @@ async def no_such_domain(folder: Path) -> None:
             assert error["error"]["condition"] == "remote-server-not-found", error
 
 
+async def rooms(folder: Path) -> None:
+    """Each in a room of the other server, both speaking."""
+    async with stage(folder) as on:
+        alice, bob = on.client(on.alice), on.client(on.bob)
+        for client in (alice, bob):
+            client.register_plugin("xep_0045")
+        async with on.signed_in(alice, bob):
+            for domain, first, second in ((ALPHA, alice, bob), (BETA, bob, alice)):
+                room = f"talk@conference.{domain}"
+                await first.plugin["xep_0045"].join_muc_wait(room, "host", timeout=20)
+                await first.plugin["xep_0045"].set_room_config(
+                    room, await first.plugin["xep_0045"].get_room_config(room)
+                )
+                await second.plugin["xep_0045"].join_muc_wait(room, "guest", timeout=20)
+                first.send_message(room, f"welcome to {domain}", mtype="groupchat")
+                second.send_message(room, f"glad to be at {domain}", mtype="groupchat")
+                for client in (first, second):
+                    await client.receive_body(f"welcome to {domain}")
+                    await client.receive_body(f"glad to be at {domain}")
+                second.plugin["xep_0045"].leave_muc(room, "guest")
+                await until(lambda c=first, r=room: "guest" not in c.plugin["xep_0045"].get_roster(r))
+
+
 SCENES: dict[str, Callable[[Path], Awaitable[None]]] = {
     scene.__name__: scene
     for scene in (
@@ -290,6 +315,7 @@ SCENES: dict[str, Callable[[Path], Awaitable[None]]] = {
         beta_first,
         presence,
         carbons,
+        rooms,
         cut,
         restart,
         expired,

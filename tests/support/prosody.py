@@ -38,6 +38,10 @@ modules_enabled = {{
 }}
 ssl = {{ certificate = "{certificate}"; key = "{key}"; cafile = "{ca_file}" }}
 VirtualHost "{domain}"
+Component "conference.{domain}" "muc"
+    modules_enabled = {{ "muc_mam" }}
+    restrict_room_creation = false
+    muc_room_default_public = true
 """
 
 
