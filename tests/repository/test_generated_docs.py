@@ -12,7 +12,8 @@ def test_a_generated_page_is_fresh(name):
 
 def test_every_reference_page_is_generated():
     pages = {path.name for path in (generate_docs.ROOT / "docs" / "reference").iterdir()}
-    assert pages == set(generate_docs.PAGES)
+    # What is written by hand there has a test of its own.
+    assert pages - {"compliance.md"} == set(generate_docs.PAGES)
 
 
 def test_commands_are_described_with_all_below_them():
