@@ -97,23 +97,19 @@ SELECT seq FROM room_message WHERE id = ? AND room_id = ?;
 
 -- name: page_forward
 SELECT m.seq, m.id, m.at, m.sender, m.nick, m.content, m.in_history
-FROM (
-    SELECT seq FROM room_message INDEXED BY room_message_by_room
-    WHERE room_id = :room AND seq > :after AND seq < :before
-        AND at BETWEEN :start AND :end AND (:nick IS NULL OR nick = :nick)
-    ORDER BY seq LIMIT :limit
-) AS p CROSS JOIN room_message AS m ON m.seq = p.seq
-ORDER BY p.seq;
+FROM room_message AS b INDEXED BY room_message_by_room
+CROSS JOIN room_message AS m ON m.seq = b.seq
+WHERE b.room_id = :room AND b.seq > :after AND b.seq < :before
+    AND b.at BETWEEN :start AND :end AND (:nick IS NULL OR b.nick = :nick)
+ORDER BY b.seq LIMIT :limit;
 
 -- name: page_backward
 SELECT m.seq, m.id, m.at, m.sender, m.nick, m.content, m.in_history
-FROM (
-    SELECT seq FROM room_message INDEXED BY room_message_by_room
-    WHERE room_id = :room AND seq > :after AND seq < :before
-        AND at BETWEEN :start AND :end AND (:nick IS NULL OR nick = :nick)
-    ORDER BY seq DESC LIMIT :limit
-) AS p CROSS JOIN room_message AS m ON m.seq = p.seq
-ORDER BY p.seq DESC;
+FROM room_message AS b INDEXED BY room_message_by_room
+CROSS JOIN room_message AS m ON m.seq = b.seq
+WHERE b.room_id = :room AND b.seq > :after AND b.seq < :before
+    AND b.at BETWEEN :start AND :end AND (:nick IS NULL OR b.nick = :nick)
+ORDER BY b.seq DESC LIMIT :limit;
 
 -- name: count_messages
 SELECT count(*), count(*) FILTER (WHERE seq < :first) FROM (
