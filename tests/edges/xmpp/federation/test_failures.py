@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from tests.edges.xmpp.federation.net import Names, Server, free_port, one, two_servers, until
 from tests.support.certificates import Authority
 
@@ -270,3 +271,22 @@ async def test_nobody_makes_us_call_the_whole_world(tmp_path: Path) -> None:
         blocked.set()
         for outcome in await asyncio.gather(*waiting, return_exceptions=True):
             assert isinstance(outcome, Unreachable)
+
+
+async def test_a_certificate_for_servers_only_is_asked_about_where_the_domain_is(tmp_path: Path) -> None:
+    names, authority = Names(), Authority(tmp_path)
+    theirs = authority.sign("beta.example", usages=(ExtendedKeyUsageOID.SERVER_AUTH,))
+    async with (
+        Server("alpha.example", names, authority, authority.sign("alpha.example")) as alpha,
+        Server("beta.example", names, authority, theirs) as beta,
+    ):
+        await alpha.add("alice@alpha.example")
+        await beta.add("bob@beta.example")
+        alice = await alpha.connect("alice@alpha.example/a", presence="")
+        bob = await beta.connect("bob@beta.example/b", presence="")
+        await bob.send("<message to='alice@alpha.example' type='chat' id='1'><body>in</body></message>")
+        # The first handshake fails; then dialback is left, and the certificate of who answers counts, not DNS.
+        await until(lambda: beta.federation.links.of("alpha.example")[0].is_resting)
+        beta.tick(60)
+        await one(alice, "<body>in")
+        assert alpha.policy.permission == Permission(is_dialback_allowed=False)
