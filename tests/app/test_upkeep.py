@@ -28,10 +28,15 @@ class RecordingRooms:
 
     def __init__(self) -> None:
         self.purged: list[int] = []
+        self.swept = 0
 
     async def purge(self, before: int) -> int:
         self.purged.append(before)
         return 3
+
+    async def sweep(self) -> int:
+        self.swept += 1
+        return 0
 
 
 class RecordingLog:

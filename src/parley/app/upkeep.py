@@ -67,6 +67,7 @@ class Upkeep:
             if await self._wall_clock.is_believed():
                 purged = await self.purge_archives()
                 delivered = await self.sweep_delivered()
+                await self._rooms.sweep()
                 if purged or delivered:
                     log.info("swept messages", expired=purged, delivered=delivered)
             await self._clock.sleep(_HOUR_S)

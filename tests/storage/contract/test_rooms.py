@@ -147,6 +147,30 @@ async def test_history_is_what_those_who_enter_are_shown(storage: AnyStorage) ->
     assert await rooms.bounds("nowhere@example.org") is None
 
 
+async def test_of_a_long_archive_nothing_is_left_after_a_sweep(storage: AnyStorage) -> None:
+    rooms = storage.rooms
+    await rooms.save(a_room())
+    await rooms.save(a_room(OTHER))
+    await rooms.put_occupant(StoredOccupant(ROOM, f"{BOB}/x", "bob", Role.VISITOR, b""))
+    await rooms.append(OTHER, message(9999))
+    for number in range(1, 1102):
+        await rooms.append(ROOM, message(number))
+    assert await rooms.delete(ROOM)
+    assert await rooms.find(ROOM) is None
+    assert (await rooms.count(), [room.address for room in await rooms.all()]) == (1, [OTHER])
+    assert await rooms.count_created_by(ALICE) == 1
+    assert await rooms.count_listed("conference.example.org") == 1
+    assert await rooms.occupants() == []
+    # Another one may have the name at once.
+    await rooms.save(a_room())
+    assert await rooms.bounds(ROOM) is None
+    assert await rooms.append(ROOM, message(2000), b"k" * 16) is None
+    await rooms.sweep()
+    assert await rooms.sweep() == 0
+    assert (await rooms.page(RoomArchiveQuery(ROOM))).messages == (message(2000),)
+    assert (await rooms.page(RoomArchiveQuery(OTHER))).messages == (message(9999),)
+
+
 async def test_old_messages_are_purged_in_all_rooms(storage: AnyStorage) -> None:
     rooms = storage.rooms
     await rooms.save(a_room())

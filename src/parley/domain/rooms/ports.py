@@ -98,7 +98,14 @@ class RoomStore(Protocol):
         ...
 
     async def delete(self, address: str) -> bool:
-        """Delete a room with all that belongs to it; False if there was none."""
+        """Delete a room with all that belongs to it; False if there was none.
+
+        Of a long archive some may be left for `sweep`; nobody finds it any more.
+        """
+        ...
+
+    async def sweep(self) -> int:
+        """Delete what is left of rooms that were deleted; returns of how many."""
         ...
 
     async def count_created_by(self, creator: str) -> int:

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from parley.domain.rooms.config import Audience, RoomConfig
@@ -28,7 +29,11 @@ _DROP_STANDINGS = sql("rooms.drop_standings")
 _ROOMS_NAMING = sql("rooms.rooms_naming")
 _DROP_PERSON = sql("rooms.drop_person")
 _SET_SUBJECT = sql("rooms.set_subject")
+_DROP_OCCUPANTS = sql("rooms.drop_occupants")
 _DELETE = sql("rooms.delete")
+_GIVE_UP = sql("rooms.give_up")
+_GIVEN_UP = sql("rooms.given_up")
+_DELETE_PIECE = sql("rooms.delete_piece")
 _COUNT_CREATED_BY = sql("rooms.count_created_by")
 _COUNT = sql("rooms.count")
 _LISTED = sql("rooms.listed")
@@ -39,6 +44,9 @@ _DROP_OCCUPANT = sql("rooms.drop_occupant")
 _OCCUPANTS = sql("rooms.occupants")
 _ADD_SECRET = sql("rooms.add_secret")
 _SECRET = sql("rooms.secret")
+
+_PIECE = 500
+"""Messages deleted in one transaction."""
 
 _AFFILIATION_CODE = {Affiliation.OUTCAST: 0, Affiliation.MEMBER: 2, Affiliation.ADMIN: 3, Affiliation.OWNER: 4}
 _AFFILIATION_OF = {code: word for word, code in _AFFILIATION_CODE.items()}
@@ -91,7 +99,27 @@ class SqliteRooms(RoomArchive):
 
     async def delete(self, address: str) -> bool:
         """Delete a room with all that belongs to it."""
-        return await self._writer.run(lambda connection: connection.execute(_DELETE, (address,)).rowcount > 0)
+
+        def change(connection: sqlite3.Connection) -> bool:
+            row = connection.execute(_ID, (address,)).fetchone()
+            if row is None:
+                return False
+            connection.execute(_DROP_STANDINGS, row)
+            connection.execute(_DROP_OCCUPANTS, row)
+            if not _delete_piece(connection, row[0]):
+                # Nobody finds it any more; `sweep` deletes the rest, so that messages need not wait behind it.
+                connection.execute(_GIVE_UP, row)
+            return True
+
+        return await self._writer.run(change)
+
+    async def sweep(self) -> int:
+        """Delete what is left of rooms that were deleted; returns how many rooms."""
+        rows = await self._readers.run(lambda connection: connection.execute(_GIVEN_UP).fetchall())
+        for (room,) in rows:
+            while not await self._writer.run(partial(_delete_piece, room=room)):
+                pass
+        return len(rows)
 
     async def count_created_by(self, creator: str) -> int:
         """How many rooms there are that a bare address made."""
@@ -163,6 +191,14 @@ class SqliteRooms(RoomArchive):
     async def _number(self, statement: str, *values: str) -> int:
         row = await self._readers.run(lambda connection: connection.execute(statement, values).fetchone())
         return int(row[0])
+
+
+def _delete_piece(connection: sqlite3.Connection, room: int) -> bool:
+    """Delete some of a room's messages; with the last one goes the room, and True is returned."""
+    if connection.execute(_DELETE_PIECE, (room, _PIECE)).rowcount >= _PIECE:
+        return False
+    connection.execute(_DELETE, (room,))
+    return True
 
 
 def _put_standings(connection: sqlite3.Connection, room: int, standings: Mapping[str, Standing]) -> None:

@@ -39,14 +39,28 @@ DELETE FROM room_standing WHERE address = ?;
 -- name: set_subject
 UPDATE room SET subject = ?, subject_text = ?, subject_nick = ?, subject_at = ? WHERE address = ?;
 
+-- name: drop_occupants
+DELETE FROM room_occupant WHERE room_id = ?;
+
 -- name: delete
-DELETE FROM room WHERE address = ?;
+DELETE FROM room WHERE id = ?;
+
+-- name: give_up
+UPDATE room SET address = 'gone/' || id, domain = '', creator = '', is_listed = 0, name = '', avatar = x'' WHERE id = ?;
+
+-- name: given_up
+SELECT id FROM room WHERE domain = '' ORDER BY id;
+
+-- name: delete_piece
+DELETE FROM room_message WHERE seq IN (
+    SELECT seq FROM room_message INDEXED BY room_message_by_room WHERE room_id = ? ORDER BY seq LIMIT ?
+);
 
 -- name: count_created_by
 SELECT count(*) FROM room WHERE creator = ?;
 
 -- name: count
-SELECT count(*) FROM room;
+SELECT count(*) FROM room WHERE domain <> '';
 
 -- name: listed
 SELECT address, name, creator, created_at, config FROM room
@@ -56,7 +70,7 @@ WHERE is_listed = 1 AND domain = ? AND address > ? ORDER BY address LIMIT ?;
 SELECT count(*) FROM room WHERE is_listed = 1 AND domain = ?;
 
 -- name: all
-SELECT address, name, creator, created_at, config FROM room ORDER BY address;
+SELECT address, name, creator, created_at, config FROM room WHERE domain <> '' ORDER BY address;
 
 -- name: put_occupant
 INSERT OR REPLACE INTO room_occupant (room_id, session, nick, role, presence) VALUES (?, ?, ?, ?, ?);
