@@ -306,6 +306,17 @@ def test_a_giant_stanza_is_refused_before_it_is_whole():
     assert pieces < 100
 
 
+@pytest.mark.parametrize(
+    "pieces", [(b"\n" + STREAM_HEADER,), (b" ", b"\r\n", STREAM_HEADER), (b"", b"\n<", STREAM_HEADER[1:])]
+)
+def test_whitespace_of_the_stream_before_does_not_spoil_the_header(pieces: tuple[bytes, ...]):
+    assert STREAM_HEADER.startswith(b"<?xml")
+    framer = Framer("stream")
+    (event,) = [event for piece in pieces for event in framer.feed(piece)]
+    assert isinstance(event, StreamOpened)
+    assert only_element(framer.feed(b"<presence/>")).element.raw == b"<presence/>"
+
+
 def test_a_header_without_end_is_refused():
     framer = Framer("stream", SMALL)
     assert failure(framer.feed(b" " * 1001)) is StreamCondition.POLICY_VIOLATION

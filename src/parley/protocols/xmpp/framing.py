@@ -176,6 +176,7 @@ class Framer:
         "_parser",
         "_prefixes",
         "_root",
+        "_skipped",
         "_start",
     )
 
@@ -196,6 +197,7 @@ class Framer:
         self._fed = 0  # offset behind the last byte that expat was given
         self._long_tag: _LongTag | None = None
         self._first = b""  # the stream's first bytes
+        self._skipped = 0  # whitespace in front of them
 
         self._depth = 0
         self._start = _NONE  # offset of the element in progress
@@ -222,8 +224,11 @@ class Framer:
             data = bytes(self._buffer) + data
             self._is_paused = False
             self._parser = self._next_parser()
+        if not self._first:
+            data = self._behind_whitespace(data)
         if not data or (not self._buffer and self._depth == 1 and data.isspace() and not data.strip(_WHITESPACE)):
-            return []  # RFC 6120 §4.6.1: whitespace between stanzas keeps the connection alive
+            # RFC 6120 §4.6.1: whitespace between stanzas keeps the connection alive.
+            return self._take_events()
         if len(self._first) < _BYTES_THAT_TELL and not self._is_utf8(data):
             return self._take_events()
         self._buffer += data
@@ -290,6 +295,13 @@ class Framer:
             self._hold(bytes(self._buffer[reached - self._fed :]))
         self._check_size(0)
 
+    def _behind_whitespace(self, data: bytes) -> bytes:
+        # Some clients end <auth/> with a line. What belongs to the stream before must not spoil the XML declaration.
+        rest = data.lstrip(_WHITESPACE)
+        self._skipped += len(data) - len(rest)
+        self._check_size(0)
+        return b"" if self._is_done else rest
+
     def _is_utf8(self, data: bytes) -> bool:
         # RFC 6120 §11.6: nothing but UTF-8. Expat would find out about UTF-16 by itself and go on with it.
         self._first = (self._first + data)[:_BYTES_THAT_TELL]
@@ -308,7 +320,7 @@ class Framer:
         self._long_tag = _LongTag(unfinished)
 
     def _check_size(self, held: int) -> None:
-        size = len(self._buffer) if self._depth else self._fed + held
+        size = len(self._buffer) if self._depth else self._skipped + self._fed + held
         if size > self._limits.max_stanza_bytes:
             self._fail(StreamCondition.POLICY_VIOLATION, "the element is too large")
 
