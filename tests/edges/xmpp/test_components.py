@@ -209,6 +209,20 @@ async def test_it_is_discovered() -> None:
         assert 'jid="bridge.example.org"' in "".join(alice.take())
 
 
+async def test_a_gateway_itself_is_subscribed_to() -> None:
+    async with Bridged() as host:
+        await host.add("alice")
+        wire, component = host.join()
+        alice = await host.connect("alice/phone", presence="")
+        wire.take()
+        alice.take()
+        # XEP-0100 §4.1: it asks for a subscription, and is asked for one, at its bare domain.
+        await alice.send("<presence to='bridge.example.org' type='subscribe'/>")
+        assert '<presence type="subscribe" from="alice@example.org" to="bridge.example.org"/>' in wire.take()
+        await host.say(component, "<presence from='bridge.example.org' to='alice@example.org' type='subscribed'/>")
+        alice.expect("<presence from='bridge.example.org' to='alice@example.org' type='subscribed'/>")
+
+
 async def test_presence_goes_both_ways() -> None:
     async with Bridged() as host:
         await host.add("alice")

@@ -25,7 +25,7 @@ async def befriend(host: Host, inviter: Account, guest: Account) -> bool:
         return Outcome(_friend(own, guest.address), _friend(theirs, inviter.address))
 
     try:
-        await host.rosters.update_both(inviter, guest, change, lambda _outcome: None)
+        await host.rosters.update_both(inviter, guest, change, lambda _outcome, _ours: None)
     except LimitReached:
         return False
     for account, other in ((inviter, guest), (guest, inviter)):

@@ -58,7 +58,8 @@ class Presences:
     def _from_client(self, session: Session, element: Element, to: JID | None, token: int) -> None:
         kind = element.type
         if kind in SUBSCRIPTION_TYPES:
-            if to is None or not to.local:
+            if to is None or (not to.local and self._host.router.is_local(to)):
+                # Gateways and other servers' bots have addresses without a name before the @ (XEP-0100 §4.1).
                 raise StanzaError(StanzaCondition.BAD_REQUEST, "a subscription names a contact")
             session.run(self._subscribing.from_client(session, element, to.bare), element, token)
         elif to is not None:
@@ -212,6 +213,17 @@ class Presences:
             if not is_blocked(other.blocks, other.account, session.jid):
                 session.send(_to(other.presence.stanza, session.jid))
 
+    async def _say_nobody(self, session: Session, contact: JID) -> None:
+        """RFC 6121 §4.3.2: who asks for a contact's presence, and may see it, is told as well that nobody is there."""
+        host, address = self._host, contact.bare
+        own = (await host.rosters.get(session.account.id)).contacts.get(str(address))
+        if own is None or not own.state.to or host.router.available(str(address)):
+            return
+        account = await host.stores.directory.find(str(address))
+        # XEP-0191 §3.3: to who is blocked, a probe MUST NOT be answered.
+        if account is not None and not is_blocked(await host.blocking.get(account.id), account, session.jid):
+            session.send(xml("presence", {"from": str(address), "to": str(session.jid), "type": "unavailable"}))
+
     async def _decorated(self, session: Session, element: Element) -> Element:
         """An available presence with what extensions add to it."""
         for extension in self._host.extensions if element.type is None else ():
@@ -238,6 +250,7 @@ class Presences:
             return
         if element.type == "probe":
             await self._answer_probe(session, to)
+            await self._say_nobody(session, to)
             return
         if self._host.router.is_local(to) and not self._host.router.is_account(to):
             return  # RFC 6121 §8.5.1: presence for nobody is silently ignored

@@ -67,10 +67,13 @@ class Rosters:
         address: str,
         change: Callable[[Contact | None], Contact | None],
         deliver: Callable[[], None] | None = None,
+        *,
+        is_told_anyway: bool = False,
     ) -> RosterUpdate:
         """Change a contact: `change` gets what there is and returns what there is to be, None for nothing.
 
-        Clients that asked for the roster are told of a change that they can see, after `deliver` was called.
+        Clients that asked for the roster are told of a change that they can see, after `deliver` was called; with
+        `is_told_anyway` also when there is none.
 
         Raises:
             LimitReached: the roster is full.
@@ -81,11 +84,11 @@ class Rosters:
             await self._commit(update)
             if deliver is not None:
                 deliver()
-            self._push(update)
+            self._push(update, is_told_anyway=is_told_anyway)
         return update
 
     async def update_both(
-        self, account: Account, other: Account, change: PairChange, deliver: Callable[[Outcome], None]
+        self, account: Account, other: Account, change: PairChange, deliver: Callable[[Outcome, RosterUpdate], None]
     ) -> tuple[RosterUpdate, RosterUpdate]:
         """Change what two accounts have of each other, both or neither.
 
@@ -93,7 +96,8 @@ class Rosters:
             account: the one whose user decides.
             other: the contact.
             change: gets both items and whether the contact's roster has room for one more that is not listed.
-            deliver: called when the change is committed, before clients are told of their rosters.
+            deliver: called with what became of it, and of the item of `account`, when the change is committed, before
+                clients are told of their rosters.
 
         Raises:
             LimitReached: a roster is full, and nothing was changed.
@@ -111,7 +115,7 @@ class Rosters:
             )
             await self._commit(*updates)
             # RFC 6121 §3.1.6, §3.2.3, §3.3.3: the stanza MUST be delivered before the roster push.
-            deliver(outcome)
+            deliver(outcome, updates[0])
             for update in updates:
                 self._push(update)
         return updates
@@ -153,9 +157,9 @@ class Rosters:
             lock = self._locks[account_id] = asyncio.Lock()
         return lock
 
-    def _push(self, update: RosterUpdate) -> None:
+    def _push(self, update: RosterUpdate, *, is_told_anyway: bool = False) -> None:
         before, item = _seen(update.before), _seen(update.after)
-        if item == before:
+        if item == before and not is_told_anyway:
             # What is kept of requests is nothing that a client sees.
             return
         if item is None:

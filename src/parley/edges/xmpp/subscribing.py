@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from parley.base import log as logs
@@ -85,9 +84,10 @@ class Subscribing:
             return outcome.own
 
         update = await self._host.rosters.update(account, str(contact), change)
+        self._presence_ends(account, contact, update)
         if passed_on:
             self._send_abroad(account, contact, stanza)
-        await self._presence_follows(account, contact, update)
+        await self._presence_begins(account, contact, update)
 
     def _send_abroad(self, account: Account, contact: JID, stanza: bytes) -> None:
         sender = JID.parse(account.address)
@@ -216,10 +216,10 @@ class Subscribing:
             return None
 
         update = await self._host.rosters.update(account, str(contact), change)
+        self._presence_ends(account, contact, update)
         for kind in partings:
             attrs = {"from": account.address, "to": str(contact), "type": kind}
             self._send_abroad(account, contact, xml("presence", attrs))
-        await self._presence_follows(account, contact, update)
 
     async def _apply(
         self,
@@ -233,9 +233,14 @@ class Subscribing:
             ours = await self._host.rosters.update(account, str(contact), lambda own: change(own, None, False).own)
             await self._presence_follows(account, contact, ours)
             return
-        ours, theirs = await self._host.rosters.update_both(account, other, change, partial(deliver, other))
+
+        def tell(outcome: Outcome, ours: RosterUpdate) -> None:
+            self._presence_ends(account, contact, ours)
+            deliver(other, outcome)
+
+        ours, theirs = await self._host.rosters.update_both(account, other, change, tell)
         await self._presence_follows(other, JID.parse(account.address), theirs)
-        await self._presence_follows(account, contact, ours)
+        await self._presence_begins(account, contact, ours)
 
     def _deliver(self, account: Account, kind: str, stanza: bytes) -> None:
         for session in list(self._host.router.of(account.address).values()):
@@ -244,12 +249,22 @@ class Subscribing:
                 session.send(stanza)
 
     async def _presence_follows(self, account: Account, contact: JID, update: RosterUpdate) -> None:
-        had = update.before is not None and update.before.state.from_
-        has = update.after is not None and update.after.state.from_
-        if has and not had:
+        self._presence_ends(account, contact, update)
+        await self._presence_begins(account, contact, update)
+
+    def _presence_ends(self, account: Account, contact: JID, update: RosterUpdate) -> None:
+        # RFC 6121 §3.2.2: who is told `unsubscribed` MUST have been told before that everybody is gone.
+        if _is_seen(update.before) and not _is_seen(update.after):
+            self._host.presences.hide(account, contact)
+
+    async def _presence_begins(self, account: Account, contact: JID, update: RosterUpdate) -> None:
+        if _is_seen(update.after) and not _is_seen(update.before):
             self._host.presences.show(account, contact)
             for extension in self._host.extensions:
                 if extension.on_subscribed is not None:
                     await extension.on_subscribed(self._host, account, contact)
-        elif had and not has:
-            self._host.presences.hide(account, contact)
+
+
+def _is_seen(contact: Contact | None) -> bool:
+    """Whether the contact may see the user's presence."""
+    return contact is not None and contact.state.from_

@@ -123,9 +123,10 @@ async def test_removal_ends_the_subscriptions() -> None:
             result("phone"),
         )
         bob.expect(
+            # RFC 6121 §3.2.2: everybody is gone before the subscription is.
+            "<presence from='alice@example.org/phone' to='bob@example.org' type='unavailable'/>",
             "<presence from='alice@example.org' to='bob@example.org' type='unsubscribe'/>",
             "<presence from='alice@example.org' to='bob@example.org' type='unsubscribed'/>",
-            "<presence from='alice@example.org/phone' to='bob@example.org' type='unavailable'/>",
         )
         await bob.ask(
             "<iq type='get' id='1'><query xmlns='jabber:iq:roster'/></iq>",
@@ -184,11 +185,27 @@ async def test_nobody_reads_or_changes_the_roster_of_another() -> None:
     async with Harness() as host:
         await host.add("alice", "bob")
         phone = await host.connect("alice/phone")
-        for kind in ("get", "set"):
+        for kind, error in (
+            ("get", "<error type='cancel' code='503'><service-unavailable {}/></error>"),
+            # §2.1.5: MUST be this one.
+            ("set", "<error type='auth' code='403'><forbidden {}/></error>"),
+        ):
             await phone.ask(
                 f"<iq type='{kind}' id='1' to='bob@example.org'><query xmlns='jabber:iq:roster'>"
                 "<item jid='eve@example.org'/></query></iq>",
                 "<iq type='error' id='1' from='bob@example.org' to='alice@example.org/phone'>"
-                "<error type='cancel' code='503'>"
-                "<service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>",
+                + error.format("xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'")
+                + "</iq>",
             )
+
+
+async def test_a_set_that_changes_nothing_is_pushed() -> None:
+    async with Harness() as host:
+        await host.add("alice")
+        phone = await host.connect("alice/phone")
+        await fetch(phone, result("phone", "<query xmlns='jabber:iq:roster' ver='0'/>"))
+        item = "<item jid='bob@example.org' name='Bob' subscription='none'/>"
+        for _ in range(2):
+            # §2.4.2: the push is what tells that it was processed.
+            await phone.send(roster_set("<item jid='bob@example.org' name='Bob'/>"))
+            phone.expect(push("phone", 1, item), result("phone"))

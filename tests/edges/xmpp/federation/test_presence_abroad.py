@@ -65,9 +65,10 @@ async def test_a_subscription_ends_on_both_sides(tmp_path: Path) -> None:
         await one(bob, 'subscription="to"')
         await got(
             alice,
+            # RFC 6121 §3.2.2: everybody is gone before the subscription is.
+            f"<presence type='unavailable' from='{BOB}/b' to='{ALICE}'/>",
             f"<presence type='unsubscribed' from='{BOB}' to='{ALICE}'/>",
             PUSH.format(f"{ALICE}/a", BOB, "from", ""),
-            f"<presence type='unavailable' from='{BOB}/b' to='{ALICE}'/>",
         )
 
 
@@ -78,6 +79,7 @@ async def test_who_removes_a_contact_is_gone_there(tmp_path: Path) -> None:
         item = f"<item jid='{ALICE}' subscription='remove'/>"
         await bob.send(f"<iq type='set' id='x'><query xmlns='jabber:iq:roster'>{item}</query></iq>")
         await one(alice, 'type="unavailable"')
+        await one(alice, 'type="unsubscribed"')
         contact = (await alpha.host.rosters.get(alice.session.account.id)).contacts[BOB]
         assert contact.state.subscription == "none"
 

@@ -92,7 +92,13 @@ async def _put(request: IqRequest, wish: _Wish) -> None:
         known = before or Contact(str(wish.contact))
         return replace(known, name=wish.name, groups=wish.groups, is_listed=True)
 
-    await request.host.rosters.update(request.session.account, str(wish.contact), change)
+    # §2.4.2: every roster set that is processed is pushed, whatever it changes.
+    await request.host.rosters.update(request.session.account, str(wish.contact), change, is_told_anyway=True)
+
+
+async def _forbidden(_request: IqRequest) -> bytes:
+    # §2.1.5, §2.3.3: nobody changes the roster of somebody else.
+    raise StanzaError(StanzaCondition.FORBIDDEN)
 
 
 def _read(query: _Element, max_groups: int) -> _Wish:
@@ -122,6 +128,7 @@ def _check_handle(text: str) -> None:
 
 
 _ACCOUNT: Final = frozenset({Target.ACCOUNT})
+_CONTACT: Final = frozenset({Target.CONTACT})
 
 EXTENSION = Extension(
     spec="RFC 6121",
@@ -132,5 +139,6 @@ EXTENSION = Extension(
     iq=(
         IqHandler("get", NS_ROSTER, "query", _ACCOUNT, _get),
         IqHandler("set", NS_ROSTER, "query", _ACCOUNT, _set),
+        IqHandler("set", NS_ROSTER, "query", _CONTACT, _forbidden, for_strangers=True),
     ),
 )
