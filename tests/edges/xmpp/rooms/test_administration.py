@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ..harness import parse
 from .guests import NS_MUC, ROOM, a_party, admin, done, full, refusal, shown
 
 FORBIDDEN = ("auth", "forbidden", "403")
@@ -107,7 +108,7 @@ async def test_who_may_change_whose_role(by: str, whom: str, to: str, wanted: tu
         await party[by].send(role(whom, to, "because"))
         if wanted is None:
             assert party[by].take()[0].startswith('<iq type="result"')
-            (presence,) = party[whom].take()
+            presence = party[whom].take()[0]
             assert f'role="{to}"' in presence
             assert "because" in presence
         else:
@@ -147,7 +148,8 @@ async def test_who_may_change_whose_affiliation(
         await party[by].send(affiliation(whom, to))
         after = await party.harness.storage.rooms.find(ROOM)
         if wanted is None:
-            assert f'affiliation="{to}"' in party[whom].take()[-1]
+            own = [parse(stanza) for stanza in party[whom].take() if f'from="{ROOM}/{whom}"' in stanza]
+            assert own[-1].find(f"{{{NS_MUC}#user}}x")[0].get("affiliation") == to
             assert after != before
         else:
             assert refusal(party[by]) == wanted
@@ -169,9 +171,36 @@ async def test_new_affiliations_bring_roles() -> None:
         await party.open("alice", "bob", moderatedroom=True)
         for wanted, brings in (("member", "participant"), ("admin", "moderator"), ("member", "participant")):
             await party["alice"].send(affiliation("bob", wanted))
-            (presence,) = party["bob"].take()
+            presence = party["bob"].take()[0]
             assert f'affiliation="{wanted}"' in presence
             assert f'role="{brings}"' in presence
+
+
+async def test_a_new_moderator_is_told_the_real_addresses_of_those_inside() -> None:
+    async with a_party("alice", "bob", "carol") as party:
+        await party.open("alice", "bob", "carol")
+        await party["alice"].send(role("bob", "moderator"))
+        party["bob"].expect(
+            shown("bob", 110, to="bob", role="moderator", jid="bob", by="alice"),
+            shown("alice", to="bob", role="moderator", affiliation="owner", jid="alice"),
+            shown("carol", to="bob", jid="carol"),
+        )
+        party["carol"].expect(shown("bob", to="carol", role="moderator", by="alice"))
+
+
+async def test_a_new_moderator_of_a_room_where_addresses_show_knows_everybody_already() -> None:
+    async with a_party("alice", "bob", "carol") as party:
+        await party.open("alice", "bob", "carol", whois="anyone")
+        await party["alice"].send(role("bob", "moderator"))
+        party["bob"].expect(shown("bob", 110, to="bob", role="moderator", jid="bob", by="alice"))
+
+
+async def test_a_new_moderator_is_shown_those_who_are_not_shown_to_all() -> None:
+    async with a_party("alice", "bob", "carol") as party:
+        await party.open("alice", "bob", "carol", whois="anyone", presencebroadcast=["moderator"])
+        await party["alice"].send(role("bob", "moderator"))
+        told = [parse(stanza).get("from") for stanza in party["bob"].take()]
+        assert told == [f"{ROOM}/bob", f"{ROOM}/alice", f"{ROOM}/carol"]
 
 
 async def test_a_ban() -> None:
@@ -312,4 +341,7 @@ async def test_moderators_by_their_full_addresses() -> None:
     async with a_party("alice", "bob") as party:
         await party.open("alice", "bob")
         await party["alice"].send(admin(f"<item jid='{full('bob')}' role='moderator'/>"))
-        party["bob"].expect(shown("bob", 110, to="bob", role="moderator", jid="bob", by="alice"))
+        party["bob"].expect(
+            shown("bob", 110, to="bob", role="moderator", jid="bob", by="alice"),
+            shown("alice", to="bob", role="moderator", affiliation="owner", jid="alice"),
+        )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from parley.base import log as logs
 from parley.domain.errors import StorageUnavailable
+from parley.domain.rooms.config import ALL_ROLES
 from parley.domain.rooms.events import Absent, Changed, Left, Occupant, Removal, Removed
 from parley.domain.rooms.ports import RoomMessage, StoredOccupant
 from parley.domain.rooms.room import Room, StandingChange
@@ -179,7 +180,19 @@ class LiveRoom:
             gone.to_others(only_below=Role.MODERATOR)
         shown.to_others()
         shown.to_self()
+        if event.occupant.role is Role.MODERATOR and event.was is not Role.MODERATOR:
+            self._introduce_all(event.occupant)
         self.keep_occupant(event.occupant)
+
+    def _introduce_all(self, moderator: Occupant) -> None:
+        """§8: moderators see everybody, with real addresses, by presence: a new one is told of those inside anew."""
+        config = self.room.config
+        if not config.is_anonymous and config.presence_of == ALL_ROLES:
+            return  # everybody sees all of that already
+        for other in tuple(self.room.occupants.values()):
+            if other is not moderator:
+                for session in tuple(moderator.sessions):
+                    self.present(other).to_newcomer(session, moderator.role)
 
     def removed_presence(self, event: Removed) -> Presences:
         """The presence of an occupant who was put out."""
