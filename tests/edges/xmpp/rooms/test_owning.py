@@ -222,6 +222,7 @@ async def test_the_service_and_new_names() -> None:
         (answer,) = party["alice"].take()
         assert '<identity category="conference" type="text"' in answer
         assert '"http://jabber.org/protocol/muc"' in answer
+        assert '"http://jabber.org/protocol/muc#stable_id"' in answer
         names = set()
         for _ in range(2):
             unique = f"<unique xmlns='{NS_MUC}#unique'/>"

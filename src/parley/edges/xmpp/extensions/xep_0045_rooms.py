@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from parley.edges.xmpp.extension import Extension, Identity, IqHandler, Service, Target
 from parley.edges.xmpp.rooms.discovery import list_rooms, unique_name
-from parley.edges.xmpp.rooms.names import NS_MUC, NS_MUC_UNIQUE, NS_OCCUPANT_ID
+from parley.edges.xmpp.rooms.names import NS_MUC, NS_MUC_STABLE_ID, NS_MUC_UNIQUE, NS_OCCUPANT_ID
 from parley.edges.xmpp.rooms.service import Rooms
 from parley.protocols.xmpp.namespaces import NS_DISCO_ITEMS, NS_PING, NS_RSM, NS_VCARD
 
@@ -35,7 +35,7 @@ EXTENSION = Extension(
         Service(
             "rooms",
             Identity("conference", "text", "Rooms"),
-            (NS_MUC, NS_MUC_UNIQUE, NS_OCCUPANT_ID, NS_PING, NS_RSM, NS_VCARD, "muc_rooms"),
+            (NS_MUC, NS_MUC_STABLE_ID, NS_MUC_UNIQUE, NS_OCCUPANT_ID, NS_PING, NS_RSM, NS_VCARD, "muc_rooms"),
             receiver=Rooms,
         ),
     ),
