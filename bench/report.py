@@ -19,7 +19,13 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure; `spread` is the lowest and the highest of the rounds, `goal` what was asked for in words."""
+    """One figure, the medians of rounds.
+
+    Attributes:
+        goal: what was asked for, in words.
+        spread: the lowest and the highest of the rounds.
+        peer_spreads: the same of each peer.
+    """
 
     id: str
     what: str
@@ -30,6 +36,7 @@ class Figure:
     goal: str
     met: bool
     spread: tuple[float, float] | None = None
+    peer_spreads: dict[str, tuple[float, float]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +93,8 @@ def page(results: Sequence[dict[str, Any]]) -> str:
     lines = [
         "# Benchmarks",
         "",
-        "Generated from `bench/results/` by `make bench`. Medians over rounds that alternate between the programs.",
+        "Generated from `bench/results/` by `make bench`. Medians over rounds that alternate between the programs,",
+        "and in brackets the best and the worst round.",
     ]
     for result in results:
         lines += [
@@ -103,11 +111,15 @@ def page(results: Sequence[dict[str, Any]]) -> str:
 
 
 def _row(figure: dict[str, Any]) -> str:
-    spread = figure.get("spread")
-    shown = f"{figure['parley']:g} {figure['unit']}" + (f" ({spread[0]:g}–{spread[1]:g})" if spread else "")
-    peers = ", ".join(f"{name}: {value:g}" for name, value in figure["peers"].items())
+    spreads = figure.get("peer_spreads", {})
+    shown = f"{figure['parley']:g} {figure['unit']}{_range(figure.get('spread'))}"
+    peers = ", ".join(f"{name}: {value:g}{_range(spreads.get(name))}" for name, value in figure["peers"].items())
     met = "yes" if figure["met"] else "**no**"
     return f"| {figure['what']}, {figure['better']} is better | {shown} | {peers} | {figure['goal']} | {met} |"
+
+
+def _range(spread: Sequence[float] | None) -> str:
+    return f" ({spread[0]:g}–{spread[1]:g})" if spread else ""
 
 
 def table(result: Result) -> str:
