@@ -3,38 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Iterator
 
 import pytest
 from slixmpp import JID
 from slixmpp.exceptions import IqError, PresenceError
 from tests.support.limits import until, within
+from tests.support.rooms import ROOM_PLUGINS, a_room, guest, opened
 from tests.support.server import ParleyServer
-from tests.support.slix import PLUGINS, SlixClient, signed_in
+from tests.support.slix import SlixClient, signed_in
 
 pytestmark = pytest.mark.peer
-
-ROOM_PLUGINS = (*PLUGINS, "xep_0004", "xep_0045", "xep_0249", "xep_0410", "xep_0421")
-
-
-def guest(server: ParleyServer) -> SlixClient:
-    return SlixClient(server.person(), plugins=ROOM_PLUGINS)
-
-
-def a_room() -> JID:
-    return JID(f"{secrets.token_hex(4)}@conference.localhost")
-
-
-async def opened(owner: SlixClient, room: JID, **options: object) -> None:
-    """A room with options, with its owner inside."""
-    muc = owner.plugin["xep_0045"]
-    await muc.join_muc_wait(room, "owner", timeout=30)
-    form = await muc.get_room_config(room)
-    for name, value in options.items():
-        form.get_fields()[f"muc#roomconfig_{name}"]["value"] = value
-    form["type"] = "submit"
-    await muc.set_room_config(room, form)
 
 
 @within(90)

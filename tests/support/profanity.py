@@ -1,68 +1,43 @@
-"""Debian's profanity, an XMPP client on libstrophe and libomemo-c, driven through tmux as a person would."""
+"""Debian's profanity, an XMPP client on libstrophe and libomemo-c, driven through its terminal."""
 
 from __future__ import annotations
 
-import asyncio
 import os
-import secrets
 import shutil
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.support.limits import POLL_S
 from tests.support.server import ParleyServer, Person
+from tests.support.terminal import Terminal
 
 PROGRAMS = ("profanity", "tmux")
 MISSING = [program for program in PROGRAMS if shutil.which(program) is None]
-COLUMNS, LINES = 160, 50
 
 
-class Profanity:
-    """One profanity in a terminal of its own, with its own folders."""
+class Profanity(Terminal):
+    """One profanity with its own folders."""
 
     def __init__(self, folder: Path) -> None:
-        self._name = f"parley-{secrets.token_hex(4)}"
+        super().__init__()
         self._folder = folder
 
     def start(self) -> None:
         environment = {
-            "HOME": self._folder,
-            "XDG_CONFIG_HOME": self._folder / "config",
-            "XDG_DATA_HOME": self._folder / "data",
-            "LANG": "C.UTF-8",
+            "HOME": str(self._folder),
+            "XDG_CONFIG_HOME": str(self._folder / "config"),
+            "XDG_DATA_HOME": str(self._folder / "data"),
             "TERM": "xterm",
             "PATH": os.environ["PATH"],
         }
         for part in ("config", "data"):
             (self._folder / part).mkdir(parents=True)
-        self._tmux(
-            *("-f", "/dev/null", "new-session", "-d", "-s", "main", "-x", str(COLUMNS), "-y", str(LINES)),
-            *("env", "-i", *(f"{name}={value}" for name, value in environment.items()), "profanity"),
-        )
-
-    def stop(self) -> None:
-        subprocess.run(["tmux", "-L", self._name, "kill-server"], check=False, capture_output=True)
+        self.run(["profanity"], environment)
 
     def type(self, line: str) -> None:
         """Type a line and press Enter."""
-        self._tmux("send-keys", "-t", "main", "-l", line)
-        self._tmux("send-keys", "-t", "main", "Enter")
-
-    def screen(self) -> str:
-        """What the terminal shows."""
-        return self._tmux("capture-pane", "-p", "-t", "main")
-
-    async def shows(self, text: str, timeout_s: float = 30) -> str:
-        """Wait until the screen shows a text, and return the screen. Raises AssertionError with it otherwise."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                while text not in (screen := self.screen()):
-                    await asyncio.sleep(5 * POLL_S)
-                return screen
-        except TimeoutError:
-            raise AssertionError(f"{text!r} is not on the screen:\n{self.screen()}") from None
+        self.keys(line)
+        self.enter()
 
     async def sign_in(self, server: ParleyServer, person: Person) -> None:
         """Connect with TLS and sign in."""
@@ -72,10 +47,6 @@ class Profanity:
         self.type(person.password)
         # The title's words.
         await self.shows("[TLS] [online]")
-
-    def _tmux(self, *arguments: str) -> str:
-        done = subprocess.run(["tmux", "-L", self._name, *arguments], check=True, capture_output=True, text=True)
-        return done.stdout
 
 
 @asynccontextmanager
