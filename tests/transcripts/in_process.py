@@ -14,6 +14,7 @@ class EdgeHouse:
     """See `play.House`."""
 
     server = "parley"
+    patience_s = 0.0
 
     def __init__(self, edge: Edge) -> None:
         self.edge = edge
