@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
+from typing import Final
 
 from parley.protocols.xmpp.datetimes import format_datetime
-from parley.protocols.xmpp.element import insert_children, to_frame, xml
+from parley.protocols.xmpp.element import insert_children, opening_tag_end, to_frame, xml
 from parley.protocols.xmpp.namespaces import NS_CARBONS, NS_DELAY, NS_FORWARD, NS_STANZA_IDS
+
+_ATTRIBUTE: Final = re.compile(rb"""\s([^\s=]+)\s*=\s*("[^"]*"|'[^']*')""")
+# Nothing else is copied; a message without a type, or with one that nobody knows, is a normal one (RFC 6121 §5.2.2).
+_COPIED_TYPES: Final = frozenset({"chat", "normal"})
 
 
 def with_stanza_id(stanza: bytes, by: str, stanza_id: str) -> bytes:
@@ -40,5 +46,13 @@ def forwarded(stanza: bytes, *extra: bytes) -> bytes:
 def carbon(direction: str, stanza: bytes, account: str, to: str) -> bytes:
     """A carbon copy (XEP-0280 §7): `direction` is `sent` or `received`, `account` the bare address it comes from."""
     copy = xml(direction, {"xmlns": NS_CARBONS}, forwarded(stanza))
-    # XEP-0280 §7: the type SHOULD be that of the original; only chats and their kin are copied.
-    return xml("message", {"from": account, "to": to, "type": "chat"}, copy)
+    # XEP-0280 §7: the type SHOULD be that of the original.
+    return xml("message", {"from": account, "to": to, "type": _type_of(stanza)}, copy)
+
+
+def _type_of(message: bytes) -> str | None:
+    for name, value in _ATTRIBUTE.findall(message, 0, opening_tag_end(message, 0)):
+        if name == b"type":
+            kind = value[1:-1].decode()
+            return kind if kind in _COPIED_TYPES else None
+    return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ..harness import Client, Harness
 
 NS = "urn:xmpp:carbons:2"
@@ -32,3 +34,23 @@ async def test_on_and_off_as_often_as_one_likes() -> None:
         await phone.send("<message type='chat' to='bob@example.org'><body>Hi</body></message>")
         laptop.expect()
         phone.expect()
+
+
+@pytest.mark.parametrize(
+    ("attributes", "copied"),
+    [
+        (" type='normal' id='m'", " type='normal'"),
+        ('\n\tid="type=\'x\'" type="chat"', " type='chat'"),
+        (" type='novel' id='m'", ""),
+        (" id='m'", ""),
+    ],
+)
+async def test_a_copy_is_of_the_type_of_what_is_copied(attributes: str, copied: str) -> None:
+    async with Harness() as host:
+        await host.add("alice", "bob")
+        phone, laptop = await host.connect("alice/phone"), await host.connect("alice/laptop")
+        await switch(laptop, "enable")
+        await phone.send(f"<message to='bob@example.org'{attributes}><body>Hi</body></message>")
+        (copy,) = laptop.take()
+        wrapper = copy[: copy.index(">")].replace('"', "'")
+        assert wrapper == f"<message from='alice@example.org' to='alice@example.org/laptop'{copied}"
