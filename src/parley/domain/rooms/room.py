@@ -155,8 +155,6 @@ class Room:
         if self.config.password and password != self.config.password and not (is_owner and self.is_locked):
             raise RoomRefused(Why.PASSWORD_WRONG)
         self._check_nick(address, nick)
-        if self.config.is_nick_reserved_only and standing.nick and standing.nick != nick:
-            raise RoomRefused(Why.NICK_LOCKED, "you have a reserved nickname here")
         # §7.2.10: a room MUST always allow entry by an admin or owner.
         if nick not in self.occupants and standing.affiliation.rank < Affiliation.ADMIN.rank:
             most = self.config.max_occupants or self._limits.max_occupants
@@ -172,6 +170,11 @@ class Room:
             raise RoomRefused(Why.NICK_TAKEN)
         if self._reserved.get(nick, address) != address:
             raise RoomRefused(Why.NICK_TAKEN, "the nickname is reserved")
+
+    def nick_for(self, address: str, wished: str) -> str:
+        """The nickname that somebody enters under: where nicknames are locked down, the reserved one (§7.2.2)."""
+        reserved = self.standings.get(address, _NOBODY).nick
+        return reserved if reserved and self.config.is_nick_reserved_only else wished
 
     def enter(self, session: str, address: str, nick: str, presence: bytes) -> Entered:
         """A client that may is inside from now on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from parley.base.config.rooms import RoomSettings
 
-from .guests import ROOM, WISH, Party, a_party, config, done, full, refusal, shown, subject, turned_away
+from .guests import ROOM, WISH, Party, a_party, admin, config, done, full, refusal, shown, subject, turned_away
 
 PASSWORD = f"{WISH[:-2]}><password>open sesame</password></x>"
 
@@ -26,11 +26,24 @@ async def test_who_makes_a_room_owns_it_and_nobody_else_is_let_in_before_it_is_c
         party["alice"].expect(shown("bob", to="alice", jid="bob"))
 
 
-async def test_a_client_that_knows_only_the_older_protocol_gets_a_room_without_being_asked() -> None:
+async def test_presence_that_is_no_wish_to_enter_lets_nobody_in() -> None:
+    """§7.2.17: who is out of step is told so, and does not come back half."""
+    away = "<show>away</show>"
+    gone = shown("bob", 110, 307, 333, to="bob", role="none", gone=True, reason="You are not in the room.")
+    gone = gone.replace("<occupant-id xmlns='urn:xmpp:occupant-id:0' id='*'/>", "")
     async with a_party("alice", "bob") as party:
-        await party.enter("alice", content="")
-        await party.enter("bob", content="")
-        assert len(party["bob"].take()) == 3
+        await party.enter("bob", content=away)
+        party["bob"].expect(gone)
+        assert await party.harness.storage.rooms.find(ROOM) is None
+        await party.open("alice", "bob")
+        kick = "<item nick='bob' role='none'/>"
+        await party["alice"].send(admin(kick))
+        party.forget()
+        await party.enter("bob", content=away)
+        party["bob"].expect(gone)
+        party["alice"].expect()
+        await party["bob"].send(f"<message type='groupchat' id='m' to='{ROOM}'><body>hi</body></message>")
+        assert refusal(party["bob"]) == ("cancel", "not-acceptable", "406")
 
 
 async def test_a_room_that_is_not_configured_goes_with_its_owner() -> None:

@@ -13,7 +13,7 @@ from ..harness import Harness, is_same
 from ..test_restart import MemoryJournal, after
 from ..test_stream_management import online, resume
 from ..wires import an_edge
-from .guests import ROOM, WISH, Party, a_party, said, shown
+from .guests import ROOM, WISH, Party, a_party, config, said, shown
 
 DAVE = "dave@elsewhere.example/home"
 
@@ -185,7 +185,7 @@ async def test_an_account_that_goes_leaves_nothing_in_rooms() -> None:
         assert list(stored.standings) == ["alice@example.org"]
 
 
-ROOM_PRESENCE = f"<presence to='{ROOM}/{{}}'/>"
+ROOM_PRESENCE = f"<presence to='{ROOM}/{{}}'>{WISH}</presence>"
 
 
 async def test_a_client_that_resumes_after_a_restart_misses_nothing_of_its_room() -> None:
@@ -194,6 +194,7 @@ async def test_a_client_that_resumes_after_a_restart_misses_nothing_of_its_room(
         alice, alice_id = await online(first, "alice")
         bob, _ = await online(first, "bob")
         await first.say(alice, ROOM_PRESENCE.format("alice"))
+        await first.say(alice, config())
         await first.say(bob, ROOM_PRESENCE.format("bob"))
         seen = await first.settle(alice)
     async with an_edge(storage=first.storage, journal=after(journal)) as second:
@@ -214,6 +215,7 @@ async def test_members_who_are_away_are_woken() -> None:
     async with an_edge() as edge:
         service, alice, bob = await ready(edge)
         await edge.say(alice, ROOM_PRESENCE.format("alice"))
+        await edge.say(alice, config())
         item = "<item jid='bob@example.org' affiliation='member'/>"
         query = f"<query xmlns='http://jabber.org/protocol/muc#admin'>{item}</query>"
         await edge.say(alice, f"<iq type='set' id='q' to='{ROOM}'>{query}</iq>")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ..harness import parse
-from .guests import NS_MUC, ROOM, a_party, admin, config, done, full, refusal, shown, told
+from .guests import NS_MUC, ROOM, a_party, admin, config, done, full, refusal, shown, subject, told
 
 FORBIDDEN = ("auth", "forbidden", "403")
 GET_FORM = f"<iq type='get' id='f' to='{ROOM}'><query xmlns='{NS_MUC}#owner'/></iq>"
@@ -332,9 +332,18 @@ async def test_reserved_nicknames_only_and_no_registration() -> None:
         await party.configure("alice", x_reservednick=True, x_registration=False)
         party.forget()
         await party.enter("bob", "bob")
-        assert refusal(party["bob"]) == ("cancel", "not-acceptable", "406")
+        # §7.2.2: they come in, under the name that is theirs.
+        bob = {"affiliation": "member", "to": "bob"}
+        party["bob"].expect(
+            shown("alice", to="bob", role="moderator", affiliation="owner"),
+            shown("robert", 110, 210, **bob),
+            subject("bob"),
+        )
+        party["alice"].expect(shown("robert", to="alice", affiliation="member", jid="bob"))
+        await party.enter("bob", "bob")
+        assert len(party["bob"].take()) == 3
         await party.enter("bob", "robert")
-        party.forget()
+        assert 'code="210"' not in "".join(party["bob"].take())
         await party["bob"].send(f"<presence to='{ROOM}/bob'/>")
         assert refusal(party["bob"]) == ("cancel", "not-acceptable", "406")
         await party["bob"].send(register(inside="<remove/>"))

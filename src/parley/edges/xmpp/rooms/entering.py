@@ -10,7 +10,8 @@ from parley.domain.rooms.standing import Role
 from parley.edges.xmpp.rooms.bounces import is_undeliverable
 from parley.edges.xmpp.rooms.destroying import destroyed_presence
 from parley.edges.xmpp.rooms.history import send_history
-from parley.edges.xmpp.rooms.names import CREATED, LOGGED, NS_MUC, RENAMED, SHOWS_ADDRESSES
+from parley.edges.xmpp.rooms.names import CREATED, LOGGED, NICK_ASSIGNED, NS_MUC, RENAMED, SHOWS_ADDRESSES
+from parley.edges.xmpp.rooms.refusals import refuse_update
 from parley.edges.xmpp.rooms.rendering import EMPTY_PRESENCE, Item, stored_presence
 from parley.edges.xmpp.rooms.subject import send_subject
 from parley.edges.xmpp.session import Session
@@ -80,31 +81,42 @@ async def _available(rooms: Rooms, stanza: Inbound) -> None:
     if not nick:
         raise StanzaError(StanzaCondition.JID_MALFORMED, "a nickname is missing")
     live = await rooms.find(stanza.to)
-    if live is None:
-        _check_new_nick(rooms, nick)
-        # §10.1.1: a client that does not speak the protocol gets a room without being asked about it.
-        is_locked = stanza.element.has(NS_MUC, "x")
-        live, is_created = await rooms.create(stanza.to, stanza.sender, is_locked=is_locked)
-        try:
-            _enter(live, stanza, is_created=is_created)
-        except (RoomRefused, StanzaError):
-            # Nobody is in it, and nobody would ever leave it.
-            if is_created:
-                rooms.dissolve(live)
-            raise
-        return
-    occupant = live.room.inside(session)
-    if occupant is None:
-        _enter(live, stanza)
+    occupant = None if live is None else live.room.inside(session)
+    is_wish = stanza.element.has(NS_MUC, "x")
+    if live is None or occupant is None:
+        if is_wish:
+            await _come(rooms, live, stanza)
+            return
+        if live is not None:
+            live.check_rate(session)
+        refuse_update(stanza)
         return
     live.check_rate(session)
+    if is_wish:
+        nick = live.room.nick_for(occupant.address, nick)
     if occupant.nick != nick:
         _rename(live, stanza)
-    elif stanza.element.has(NS_MUC, "x"):
+    elif is_wish:
         # It asks to enter and is inside: it has lost what it knew of the room, and is told anew.
         _enter(live, stanza)
     else:
         _update(live, stanza)
+
+
+async def _come(rooms: Rooms, live: LiveRoom | None, stanza: Inbound) -> None:
+    """Enter; a room that is not there is made."""
+    if live is not None:
+        _enter(live, stanza)
+        return
+    _check_new_nick(rooms, stanza.to.resource)
+    live, is_created = await rooms.create(stanza.to, stanza.sender)
+    try:
+        _enter(live, stanza, is_created=is_created)
+    except (RoomRefused, StanzaError):
+        # Nobody is in it, and nobody would ever leave it.
+        if is_created:
+            rooms.dissolve(live)
+        raise
 
 
 def _check_new_nick(rooms: Rooms, nick: str) -> None:
@@ -113,8 +125,9 @@ def _check_new_nick(rooms: Rooms, nick: str) -> None:
 
 
 def _enter(live: LiveRoom, stanza: Inbound, *, is_created: bool = False) -> None:
-    session, address, nick = str(stanza.sender), str(stanza.sender.bare), stanza.to.resource
+    session, address = str(stanza.sender), str(stanza.sender.bare)
     room, element = live.room, stanza.element
+    nick = room.nick_for(address, stanza.to.resource)
     if room.is_destroyed:
         raise RoomRefused(Why.NO_SUCH_ROOM)
     was_inside = room.inside(session) is not None
@@ -133,6 +146,7 @@ def _enter(live: LiveRoom, stanza: Inbound, *, is_created: bool = False) -> None
     own_codes: tuple[int, ...] = () if room.config.is_anonymous else (SHOWS_ADDRESSES,)
     own_codes += (LOGGED,) if room.config.is_logged else ()
     own_codes += (CREATED,) if is_created else ()
+    own_codes += (NICK_ASSIGNED,) if nick != stanza.to.resource else ()
     # §7.2.2: first those who are there, then the newcomer, and only then history, subject and what is said.
     shown = live.shown(occupant, own_codes=own_codes)
     if not was_inside:

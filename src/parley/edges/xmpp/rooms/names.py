@@ -37,6 +37,7 @@ NOT_LOGGED: Final = 171
 NOW_NONANONYMOUS: Final = 172
 NOW_SEMIANONYMOUS: Final = 173
 CREATED: Final = 201
+NICK_ASSIGNED: Final = 210
 RENAMED: Final = 303
 
 CODES: Final[dict[Removal, tuple[int, ...]]] = {

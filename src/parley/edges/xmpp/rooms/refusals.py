@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from parley.domain.rooms.errors import RoomRefused, Why
-from parley.edges.xmpp.rooms.names import NS_MUC
+from parley.domain.rooms.events import Removal
+from parley.domain.rooms.standing import Affiliation, Role
+from parley.edges.xmpp.rooms.names import CODES, NS_MUC, SELF
+from parley.edges.xmpp.rooms.rendering import EMPTY_PRESENCE, Item, addressed, presence, user
 from parley.protocols.xmpp.element import xml
 from parley.protocols.xmpp.errors import StanzaCondition as Condition
 from parley.protocols.xmpp.errors import StanzaError
@@ -48,6 +51,21 @@ def refuse_presence(stanza: Inbound, error: StanzaError) -> None:
     attrs = {"type": "error", "id": element.id, "from": str(stanza.to), "to": str(stanza.sender)}
     reply = xml("presence", attrs, wish, error.to_bytes(str(stanza.to.bare)))
     stanza.host.metrics.refused(error.code)
+    _answer(stanza, reply)
+
+
+def refuse_update(stanza: Inbound) -> None:
+    """Answer another presence of a client that is not inside: it is out of step with the room, and is to enter anew.
+
+    §7.2.17: to let it in, as in the days before `<x/>`, would leave it without what those hear who enter.
+    """
+    item = Item(Affiliation.NONE, Role.NONE, reason="You are not in the room.").to_bytes("")
+    said = user(item, codes=(SELF, *CODES[Removal.UNREACHABLE]))
+    reply = presence(EMPTY_PRESENCE, str(stanza.to), said, is_unavailable=True)
+    _answer(stanza, addressed(reply, str(stanza.sender)))
+
+
+def _answer(stanza: Inbound, reply: bytes) -> None:
     if stanza.origin is None:
         stanza.host.post.send(reply, stanza.sender)
     else:

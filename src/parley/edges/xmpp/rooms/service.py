@@ -127,13 +127,14 @@ class Rooms:
         self.settle(live)
         return live
 
-    async def create(self, address: JID, creator: JID, *, is_locked: bool) -> tuple[LiveRoom, bool]:
+    async def create(self, address: JID, creator: JID) -> tuple[LiveRoom, bool]:
         """Make a room, or find the one that somebody else made at the same time: the flag says whether it is new.
+
+        Nobody but its owner enters a new one until the owner has said what room it is to be (XEP-0045 §10.1.1).
 
         Args:
             address: the room's.
             creator: the full address of its first owner.
-            is_locked: nobody else enters until the owner has said what room it is to be.
 
         Raises:
             RoomRefused: that person may make no room, or no more rooms.
@@ -147,7 +148,7 @@ class Rooms:
             owner = str(creator.bare)
             standings = {owner: Standing(Affiliation.OWNER)}
             now = self.host.clock.now_us()
-            state = RoomState(name, owner, now, is_locked, self._default_config(), standings)
+            state = RoomState(name, owner, now, True, self._default_config(), standings)
             await self.host.stores.rooms.save(state)
             live = await self._open(state)
             self._idle.pop(name, None)
