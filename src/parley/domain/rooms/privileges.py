@@ -22,7 +22,8 @@ def check_role_change(
     is_admin = actor.rank >= Affiliation.ADMIN.rank
     # §8, §9: owners and admins may, whether they are in the room or not; of others only moderators.
     if not is_admin and actor_role is not Role.MODERATOR:
-        raise RoomRefused(Why.NO_PRIVILEGE, "only moderators may do this")
+        # Without words, as for a name that nobody has: who may not do it does not learn by asking who is here.
+        raise RoomRefused(Why.NO_PRIVILEGE)
     if new_role is Role.NONE:
         _check_kick(actor, target_role, target)
     elif new_role is Role.MODERATOR:

@@ -55,10 +55,13 @@ def _listed(asked: Asked, wish: _Wish) -> list[bytes]:
         return [_occupant_item(asked.live, one) for one in room.occupants.values() if one.role is wish.role]
     affiliation = wish.affiliation or Affiliation.NONE
     check_list(affiliation, room.role(asked.session), room.affiliation(asked.address), room.config)
+    # §17.4.5: with the nickname; members of a semi-anonymous room see who belongs to it, and not who is who inside.
+    is_admin = room.affiliation(asked.address).rank >= Affiliation.ADMIN.rank
+    sees_nicks = is_admin or room.shows_addresses_to(room.role(asked.session))
+    nicks = {occupant.address: occupant.nick for occupant in reversed(room.occupants.values())} if sees_nicks else {}
     items = []
     for address, standing in room.with_affiliation(affiliation):
-        # §17.4.5: with the nickname, but for who is banned.
-        nick = standing.nick or next((o.nick for o in room.occupants.values() if o.address == address), "")
+        nick = (standing.nick or nicks.get(address, "")) if sees_nicks else ""
         attrs = {"affiliation": affiliation.value, "jid": address, "nick": nick or None}
         reason = xml("reason", None, standing.reason) if standing.reason else b""
         items.append(xml("item", attrs, reason))
@@ -112,10 +115,17 @@ async def administrate(asked: Asked) -> bytes | None:
 
 
 async def tell_absentees(live: LiveRoom, by: str, events: list[Changed | Removed | Absent]) -> None:
-    """Those who are not in the room hear of it: new members of a members-only room by an invitation (§9.5)."""
+    """Those who are not in the room hear of it: new members of a members-only room by an invitation (§9.5).
+
+    Their number counts as that of other invitations does: what is beyond is not said, the affiliations hold.
+    """
     for event in events:
         if not isinstance(event, Absent) or "@" not in event.address:
             continue
+        try:
+            live.check_rate(by)
+        except RoomRefused:
+            break
         to = JID.parse(event.address)
         is_new_member = event.before is Affiliation.NONE and event.after.rank >= Affiliation.MEMBER.rank
         if live.room.config.is_members_only and is_new_member:

@@ -40,6 +40,9 @@ async def mediate(live: LiveRoom, stanza: Inbound) -> None:
     invites, declines = tree.findall(_INVITE), tree.findall(_DECLINE)
     if (not invites and not declines) or len(invites) + len(declines) > _MOST:
         raise StanzaError(StanzaCondition.BAD_REQUEST)
+    if declines:
+        # Who refuses an invitation was never inside, so this is open to strangers.
+        live.check_rate(str(stanza.sender), len(declines))
     for decline in declines:
         _decline(live, stanza, decline)
     if invites:

@@ -162,6 +162,8 @@ class Rooms:
             raise RoomRefused(Why.CREATION_RESTRICTED, "rooms are made by people of this server")
         if settings.rooms.creation == "admins" and str(creator.bare) not in settings.admins:
             raise RoomRefused(Why.CREATION_RESTRICTED, "rooms are made by administrators")
+        # Whatever becomes of them: rooms that go again count against no number, and each is written and deleted.
+        self.check_rate("", str(creator.bare), 1)
         if await store.count_created_by(str(creator.bare)) >= settings.rooms.max_rooms_per_account:
             raise RoomRefused(Why.TOO_MANY_ROOMS, "you have made too many rooms")
         if await store.count() >= settings.rooms.max_rooms:
