@@ -57,6 +57,12 @@ def test_nothing_but_constants(data: bytes) -> None:
         read_table(data)
 
 
+def test_a_row_of_dashes_is_read_once() -> None:
+    with pytest.raises(Unwilling):
+        read_table(b"return {}\n" + b"-" * 5000 + b"\n!")
+    assert read_table(b"return {} -- " + b"-" * 5000) == {}
+
+
 @given(st.binary(max_size=200))
 def test_whatever_comes_it_is_refused_or_read(data: bytes) -> None:
     for read, given_bytes in ((read_table, b"return {" + data), (read_list, data)):

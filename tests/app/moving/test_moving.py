@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
@@ -241,6 +242,26 @@ def test_a_data_folder_of_prosody(tmp_path: Path) -> None:
     (node,) = juliet.nodes
     assert (node.access_model, node.max_items, node.items[0].payload) == ("whitelist", 5, b'<mood xmlns="urn:mood"/>')
     assert odd.remarks
+
+
+@pytest.mark.parametrize("rounds", ["0", "4000000000"])
+def test_rounds_that_nobody_could_compute_are_not_taken_over(tmp_path: Path, rounds: str) -> None:
+    data = prosody(tmp_path)
+    file = data / "example%2eorg" / "accounts" / "juliet.dat"
+    file.write_text(ACCOUNT.replace("10000", rounds))
+    juliet = list(read_prosody(data))[1]
+    assert juliet.credentials == []
+    assert juliet.remarks == ["account: credentials have a wrong number of rounds"]
+
+
+def test_a_time_beyond_all_counting_does_not_end_the_import(tmp_path: Path) -> None:
+    data = prosody(tmp_path)
+    file = data / "example%2eorg" / "pep_urn%3atest" / "juliet.list"
+    before = file.read_text()
+    file.write_text(re.sub(r'\["when"\] = [0-9.]+', '["when"] = 1e999', before))
+    assert file.read_text() != before
+    juliet = list(read_prosody(data))[1]
+    assert [item.published_at for node in juliet.nodes for item in node.items] == [0]
 
 
 def test_it_comes_in(cli: Cli, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 HASH_BYTES: Final = {"SHA-1": 20, "SHA-256": 32, "SHA-512": 64}
+_MOST_ROUNDS: Final = 10_000_000
 _TO: Final = frozenset({"to", "both"})
 _FROM: Final = frozenset({"from", "both"})
 
@@ -34,7 +35,7 @@ def read_credential(element: _Element) -> Credential:
     if mechanism not in HASH_BYTES:
         raise PayloadError(f"credentials for {mechanism or 'no mechanism'} cannot be used")
     rounds = texts.get("iter-count", "")
-    if not (rounds.isascii() and rounds.isdigit() and 1 <= int(rounds[:9]) <= 10_000_000):
+    if not (rounds.isascii() and rounds.isdigit() and len(rounds) <= len(str(_MOST_ROUNDS))):
         raise PayloadError("credentials have a wrong number of rounds")
     salt, stored, server = (_decoded(texts.get(name, "")) for name in ("salt", "stored-key", "server-key"))
     if len(stored) != HASH_BYTES[mechanism]:
@@ -44,7 +45,10 @@ def read_credential(element: _Element) -> Credential:
 
 
 def checked_credential(credential: Credential) -> Credential:
-    """The credential; raises PayloadError when its keys are not of its mechanism."""
+    """The credential; raises PayloadError when its keys are not of its mechanism, or its rounds too many to compute."""
+    # Whoever signs in by PLAIN has the server do them all.
+    if not 1 <= credential.iterations <= _MOST_ROUNDS:
+        raise PayloadError("credentials have a wrong number of rounds")
     size = HASH_BYTES[credential.mechanism]
     if not credential.salt or len(credential.stored_key) != size or len(credential.server_key) != size:
         raise PayloadError("credentials have keys of a wrong length")

@@ -19,6 +19,8 @@ _TOKEN: Final = re.compile(
     r"""|(?P<name>[A-Za-z_]\w*)|(?P<sign>[{}\[\]=;,()]))""",
     re.DOTALL,
 )
+# A comment ends with its line or with the file, and nowhere else: there is one way only to read a row of dashes.
+_REST: Final = re.compile(r"\s*(?:--[^\n]*(?:\n\s*|\Z))*")
 _ESCAPE: Final = re.compile(r"\\(\d{1,3}|x[0-9a-fA-F]{2}|z\s*|.)", re.DOTALL)
 _ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t", "a": "\a", "b": "\b", "f": "\f", "v": "\v", "\n": "\n"}
 _CONSTANTS: Final = {"true": True, "false": False, "nil": None}
@@ -116,7 +118,7 @@ class _Reader:
         if match is not None:
             self._at = match.end()
             self._kind, self._token = match.lastgroup or "", match[match.lastgroup or 0]
-        elif re.fullmatch(r"\s*(--[^\n]*\n?\s*)*", self._text[self._at :]):
+        elif _REST.fullmatch(self._text, self._at):
             self._kind, self._token = "", ""
         else:
             raise self._fault("not a table of constants")

@@ -29,6 +29,8 @@ from parley.protocols.xmpp.namespaces import NS_CLIENT
 
 _HASHES: Final = {20: "SHA-1", 32: "SHA-256", 64: "SHA-512"}
 _PEP: Final = "pep_"
+_LATEST_S: Final = 253_402_300_799
+"""The end of the year 9999, in seconds since the epoch."""
 
 
 def read_prosody(data: Path) -> Iterator[AccountRecord]:
@@ -152,7 +154,8 @@ def _items(record: AccountRecord, name: str, tables: list[dict[object, Value]]) 
     for table in tables:
         element, key, at = _stanza(table), table.get("key"), table.get("when")
         if len(element) == 1 and isinstance(key, str):
-            at_us = int(at * 1_000_000) if isinstance(at, int | float) else 0
+            # A time that is beyond all counting is as good as none.
+            at_us = int(at * 1_000_000) if isinstance(at, int | float) and 0 <= at <= _LATEST_S else 0
             payload = serialise(element[0], default_namespace="")
             node.items.append(NodeItem(key, record.source, at_us, payload))
 
