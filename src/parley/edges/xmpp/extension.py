@@ -78,7 +78,8 @@ class IqRequest:
 
     def answer(self, result: bytes = b"") -> None:
         """Send the result now, for a handler that has more to send behind it and returns None."""
-        attrs = {"type": "result", "id": self.element.id, "from": self.element.to, "to": str(self.sender)}
+        # An empty address is as good as none: it is that of nobody.
+        attrs = {"type": "result", "id": self.element.id, "from": self.element.to or None, "to": str(self.sender)}
         self.origin.answer(xml("iq", attrs, result))
 
 

@@ -74,7 +74,12 @@ class Strangers:
         if contact is None or not contact.state.from_:
             self._deny(to.bare, sender)
             return
-        for session in self._host.router.available(account.address):
+        available = self._host.router.available(account.address)
+        if not available:
+            # That nobody is there is told as well: the partner may remember somebody.
+            attrs = {"from": str(to.bare), "to": str(sender), "type": "unavailable"}
+            self._host.post.send(xml("presence", attrs), sender)
+        for session in available:
             if session.presence is not None and (to.is_bare or session.jid == to):
                 stanza = restamp(Element.from_bytes(session.presence.stanza), to=str(sender))
                 self._host.post.send(stanza, sender)

@@ -9,10 +9,11 @@ async def test_server_account_and_service_answer() -> None:
     async with Harness() as host:
         await host.add("alice")
         phone = await host.connect("alice/phone")
-        await phone.ask(
-            "<iq type='get' id='1'><ping xmlns='urn:xmpp:ping'/></iq>",
-            "<iq type='result' id='1' to='alice@example.org/phone'/>",
-        )
+        for nobody in ("", " to=''"):
+            await phone.ask(
+                f"<iq type='get' id='1'{nobody}><ping xmlns='urn:xmpp:ping'/></iq>",
+                "<iq type='result' id='1' to='alice@example.org/phone'/>",
+            )
         for to in ("alice@example.org", "example.org", "upload.example.org"):
             await phone.ask(
                 f"<iq type='get' id='1' to='{to}'><ping xmlns='urn:xmpp:ping'/></iq>",

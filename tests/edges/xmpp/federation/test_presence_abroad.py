@@ -94,6 +94,18 @@ async def test_who_comes_back_learns_who_is_there(tmp_path: Path) -> None:
         assert f'from="{BOB}/c"' in await one(alice, "presence")
 
 
+async def test_who_comes_back_learns_that_nobody_is_there(tmp_path: Path) -> None:
+    async with two_servers(tmp_path) as (alpha, beta):
+        alice, bob = await signed_in(alpha, beta)
+        await befriended(alice, bob)
+        await alice.send("<presence type='unavailable'/>")
+        await one(bob, 'type="unavailable"')
+        again = await beta.connect(f"{BOB}/c")
+        await again.send("<presence/>")
+        # RFC 6121 §4.3.2: from the bare address, as nobody has another.
+        assert f'from="{ALICE}"' in await one(again, 'type="unavailable"')
+
+
 async def test_probes_of_strangers_are_denied(tmp_path: Path) -> None:
     async with two_servers(tmp_path) as (alpha, beta):
         alice, _bob = await signed_in(alpha, beta)
