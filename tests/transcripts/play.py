@@ -26,6 +26,7 @@ somebody else. Where that one differs, the play says so, with the reason in a co
     [prosody] alice/phone <- ...         this line is for Prosody alone
     [parley] alice/phone <- ...          this line is for Parley alone
     [parley] only                        the whole scene is
+    [sockets] only                       it needs more of Parley than runs in process
 
 Of a stranger's server only what the specifications demand is asked: see `Stage`.
 """
@@ -78,9 +79,17 @@ class Scene:
 
     def lines_for(self, server: str) -> list[Line]:
         """What is to be played to a server; nothing when the scene is not for it."""
-        if server != "parley" and (server not in self.also or any(line.text == "only" for line in self.lines)):
+        if server != "parley" and (server not in self.also or self._is_only("parley")):
             return []
         return [line for line in self.lines if line.server in ("", server) and line.text != "only"]
+
+    @property
+    def needs_sockets(self) -> bool:
+        """Whether it cannot be played in process."""
+        return self._is_only("sockets")
+
+    def _is_only(self, server: str) -> bool:
+        return any(line.text == "only" and line.server == server for line in self.lines)
 
     @property
     def is_timeless(self) -> bool:
@@ -148,7 +157,7 @@ class Stage:
 
     Of a stranger's server less is asked, all of it left open by RFC 6120 and RFC 6121: addresses of a client's own
     account may be missing (§8.1.1.2, §8.1.2.2), `to` may be bare or full, stanzas of different senders come in any
-    order (§10.1), so do the children of an element, errors tell who raised them (`by`), stanzas their language
+    order (§10.1), so do the children of an element, stanzas their language
     (§8.1.5), and presence tells since when it holds (XEP-0203).
     """
 
@@ -283,10 +292,10 @@ class Stage:
         attrs = dict(actual.attrib)
         wanted = dict(expected.attrib)
         if expected.tag == "{jabber:client}error":
-            # XEP-0086's numbers and the words for people are not what a play is about.
+            # XEP-0086's numbers and the words for people are not what a play is about; who raised it may be told (RFC 6120 §8.3.1).
             attrs.pop("code", None)
             _remove(actual, actual.findall(f"{{{_STANZAS}}}text"))
-            if self.is_strange:
+            if "by" not in wanted:
                 attrs.pop("by", None)
         text = (expected.text or "").strip()
         is_open = text == "{more}"
