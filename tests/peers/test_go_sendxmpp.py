@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-import urllib.request
 from pathlib import Path
 
 import pytest
 from tests.support.go_sendxmpp import MISSING, GoSendxmpp, Refused
 from tests.support.limits import within
+from tests.support.links import fetched
 from tests.support.rooms import a_room, enters, guest, opened
 from tests.support.server import ParleyServer, Person
 from tests.support.slix import SlixClient, signed_in
@@ -70,9 +69,4 @@ async def test_sends_a_file(server: ParleyServer, tmp_path: Path) -> None:
         await sender.send("-h", str(tmp_path / "noise.bin"), bob.person.address)
         link = (await bob.receive(lambda message: message["body"].endswith("/noise.bin")))["body"]
     assert link.startswith(server.http)
-    assert await asyncio.to_thread(_fetched, link) == content
-
-
-def _fetched(link: str) -> bytes:
-    with urllib.request.urlopen(link, timeout=30) as answer:
-        return bytes(answer.read())
+    assert await fetched(link) == content

@@ -130,6 +130,8 @@ EXTENSION = Extension(
     version="1.1.3",
     status="complete; messages of rooms are in the rooms' archives, not in those of accounts",
     is_enabled=_is_enabled,
+    # Some clients, profanity for one, ask the server only.
+    server_features=(NS_MAM,),
     account_features=(*archives.FEATURES, f"{NS_MAM}#groupchat-field"),
     iq=(
         IqHandler("set", NS_MAM, "query", _ACCOUNT, _query),
