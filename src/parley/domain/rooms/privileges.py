@@ -85,12 +85,8 @@ def check_list(listed: Affiliation, actor_role: Role, actor: Affiliation, config
     least = Affiliation.OWNER if listed.rank >= Affiliation.ADMIN.rank else Affiliation.ADMIN
     if actor.rank >= least.rank:
         return
-    is_member = config.is_members_only and actor.rank >= Affiliation.MEMBER.rank
-    # Where real addresses show, members see all the lists: they encrypt for each other.
-    if is_member and not config.is_anonymous and listed is not Affiliation.OUTCAST:
-        return
-    # §9.5: a member sees the members.
-    if is_member and listed is Affiliation.MEMBER:
+    # §5.2.1: members see the lists where real addresses show, as those to encrypt for; not where they are hidden.
+    if actor.rank >= Affiliation.MEMBER.rank and not config.is_anonymous and listed is not Affiliation.OUTCAST:
         return
     if listed is Affiliation.MEMBER and actor_role in config.member_list_for:
         return

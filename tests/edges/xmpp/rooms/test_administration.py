@@ -291,6 +291,10 @@ async def test_members_of_a_room_that_is_not_anonymous_see_whom_to_encrypt_for()
             assert "error" not in answer
         await party["carol"].send(admin("<item affiliation='member'/>", kind="get"))
         assert refusal(party["carol"]) == FORBIDDEN
+        # §5.2.1: where addresses are hidden, the list would show them.
+        await party.configure("alice", whois="moderators")
+        await party["bob"].send(admin("<item affiliation='member'/>", kind="get"))
+        assert refusal(party["bob"]) == FORBIDDEN
 
 
 async def test_lists_of_roles() -> None:

@@ -55,7 +55,7 @@ def _listed(asked: Asked, wish: _Wish) -> list[bytes]:
         return [_occupant_item(asked.live, one) for one in room.occupants.values() if one.role is wish.role]
     affiliation = wish.affiliation or Affiliation.NONE
     check_list(affiliation, room.role(asked.session), room.affiliation(asked.address), room.config)
-    # §17.4.5: with the nickname; members of a semi-anonymous room see who belongs to it, and not who is who inside.
+    # §17.4.5: with the nickname; in a semi-anonymous room others than admins do not see who is who inside.
     is_admin = room.affiliation(asked.address).rank >= Affiliation.ADMIN.rank
     sees_nicks = is_admin or room.shows_addresses_to(room.role(asked.session))
     nicks = {occupant.address: occupant.nick for occupant in reversed(room.occupants.values())} if sees_nicks else {}
