@@ -295,6 +295,10 @@ async def test_who_asks_to_enter_again_is_told_everything_again() -> None:
         await party.enter("bob")
         assert len(party["bob"].take()) == 3
         party["alice"].expect()
+        # The others hear of what is new, and of nothing else.
+        away = "<show>away</show>"
+        await party.enter("bob", content=WISH + away)
+        party["alice"].expect(shown("bob", to="alice", jid="bob", content=away))
 
 
 async def test_who_may_make_rooms_is_a_setting() -> None:

@@ -130,9 +130,10 @@ def _enter(live: LiveRoom, stanza: Inbound, *, is_created: bool = False) -> None
     nick = room.nick_for(address, stanza.to.resource)
     if room.is_destroyed:
         raise RoomRefused(Why.NO_SUCH_ROOM)
-    was_inside = room.inside(session) is not None
-    if not was_inside:
+    before = room.inside(session)
+    if before is None:
         live.check_rate(session)
+    seen = b"" if before is None else before.presence
     room.check_enter(session, address, nick, _password(element))
     entered = room.enter(session, address, nick, _said(live, stanza))
     occupant = entered.occupant
@@ -149,7 +150,8 @@ def _enter(live: LiveRoom, stanza: Inbound, *, is_created: bool = False) -> None
     own_codes += (NICK_ASSIGNED,) if nick != stanza.to.resource else ()
     # §7.2.2: first those who are there, then the newcomer, and only then history, subject and what is said.
     shown = live.shown(occupant, own_codes=own_codes)
-    if not was_inside:
+    # §17.3: of one who was inside already only what is new.
+    if occupant.presence != seen:
         shown.to_others()
     shown.to_session(session)
     send_history(live, session, element)
