@@ -323,6 +323,7 @@ async def test_voice_is_asked_for_and_granted() -> None:
             f.get("var"): f.findtext("{jabber:x:data}value") for f in parse(asked)[0].iter("{jabber:x:data}field")
         }
         assert values["muc#jid"] == full("bob")
+        assert '<field var="muc#role" type="list-single"' in asked
         approval = {name.removeprefix("muc#"): value for name, value in values.items() if name.startswith("muc#")}
         await party["bob"].send(form("submit", **{**approval, "request_allow": "1"}))
         assert refusal(party["bob"]) == ("auth", "forbidden", "403")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from parley.domain.rooms.errors import RoomRefused, Why
 from parley.domain.rooms.standing import Role
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from parley.edges.xmpp.extension import Inbound
     from parley.edges.xmpp.rooms.live import LiveRoom
     from parley.protocols.xmpp.element import Element
+
+_ROLES: Final = (("Participant", Role.PARTICIPANT.value),)
+"""What can be asked for."""
 
 
 def is_voice_form(element: Element) -> bool:
@@ -46,7 +49,7 @@ def receive_voice_form(live: LiveRoom, stanza: Inbound) -> None:
 def _ask(live: LiveRoom, session: str, nick: str) -> None:
     fields = (
         Field("FORM_TYPE", (NS_MUC_REQUEST,), "hidden"),
-        Field("muc#role", (Role.PARTICIPANT.value,), "text-single", "Requested role"),
+        Field("muc#role", (Role.PARTICIPANT.value,), "list-single", "Requested role", _ROLES),
         Field("muc#jid", (session,), "jid-single", "User ID"),
         Field("muc#roomnick", (nick,), "text-single", "Room Nickname"),
         Field("muc#request_allow", ("false",), "boolean", "Grant voice to this person?"),
