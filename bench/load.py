@@ -14,7 +14,7 @@ import re
 import secrets
 import ssl
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Self
 from xml.parsers import expat
 
@@ -24,6 +24,7 @@ STREAMS = "http://etherx.jabber.org/streams"
 SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
 SM = "urn:xmpp:sm:3"
 TIMEOUT_S = 120.0
+AT_ONCE = 20
 _STANZAS = frozenset({"message", "presence", "iq"})
 _HEADER = (
     f"<?xml version='1.0'?><stream:stream to='localhost' version='1.0' xmlns='jabber:client' xmlns:stream='{STREAMS}'>"
@@ -228,6 +229,17 @@ async def signed_in(
     await client.log_in(resource=resource, mechanism=mechanism)
     await client.start()
     return client
+
+
+async def all_signed_in(
+    port: int, people: Sequence[Person], resource: str = "bench", *, has_tls: bool = False
+) -> list[Client]:
+    """A client for each, some of them at a time."""
+    found: list[Client] = []
+    for start in range(0, len(people), AT_ONCE):
+        some = people[start : start + AT_ONCE]
+        found += await asyncio.gather(*(signed_in(port, person, resource, has_tls=has_tls) for person in some))
+    return found
 
 
 @functools.cache

@@ -27,10 +27,15 @@ class Trial(Protocol):
 
 
 async def interleaved(trials: Sequence[Trial], rounds: int) -> list[list[float]]:
-    """Prepare all, then A B C A B C …; a list of figures for each trial."""
-    found: list[list[float]] = [[] for _ in trials]
+    """Prepare all, then their rounds."""
     for trial in trials:
         await trial.prepare()
+    return await rounds_of(trials, rounds)
+
+
+async def rounds_of(trials: Sequence[Trial], rounds: int) -> list[list[float]]:
+    """A B C A B C …; a list of figures for each trial."""
+    found: list[list[float]] = [[] for _ in trials]
     for _ in range(rounds):
         for trial, values in zip(trials, found, strict=True):
             with own_core(trial.server.pid):

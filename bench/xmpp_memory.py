@@ -6,24 +6,22 @@ Sessions have stream management and carbons and are available; several belong to
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from fractions import Fraction
 
-from tests.support.server import Person, rss_kib
+from tests.support.server import rss_kib
 
 from bench import peers
-from bench.load import Client, signed_in
+from bench.load import Client, all_signed_in
 from bench.measuring import against
 from bench.peers import Server
 from bench.report import Figure, Result
 
-ROUNDS = 3
-SESSIONS = 1000
+ROUNDS = 2
+SESSIONS = 500
 RESOURCES = 5
 PEOPLE = SESSIONS // RESOURCES
 WARM_UP = 20
-AT_ONCE = 50
 SETTLE_S = 2.0
 
 
@@ -31,25 +29,17 @@ async def idle_kib(server: Server, *, has_tls: bool) -> float:
     """What each of many idle sessions adds to the server's memory."""
     port = server.tls_port if has_tls else server.c2s_port
     # What the first sessions bring with them, such as libraries, is not theirs alone.
-    clients = await _signed_in(port, server.people[PEOPLE:], "first", has_tls=has_tls)
+    clients = await all_signed_in(port, server.people[PEOPLE:], "first", has_tls=has_tls)
     await asyncio.sleep(SETTLE_S / 2)
     before = rss_kib(server.pid)
     more: list[Client] = []
     for number in range(RESOURCES):
-        more += await _signed_in(port, server.people[:PEOPLE], f"idle{number}", has_tls=has_tls)
+        more += await all_signed_in(port, server.people[:PEOPLE], f"idle{number}", has_tls=has_tls)
     await asyncio.sleep(SETTLE_S)
     grown = (rss_kib(server.pid) - before) / len(more)
     for client in clients + more:
         client.cut()
     return grown
-
-
-async def _signed_in(port: int, people: Sequence[Person], resource: str, *, has_tls: bool) -> list[Client]:
-    found: list[Client] = []
-    for start in range(0, len(people), AT_ONCE):
-        some = people[start : start + AT_ONCE]
-        found += await asyncio.gather(*(signed_in(port, person, resource, has_tls=has_tls) for person in some))
-    return found
 
 
 def _servers() -> list[AbstractContextManager[Server, bool | None]]:
