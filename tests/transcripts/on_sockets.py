@@ -44,7 +44,7 @@ class SocketHouse:
     is a request for an acknowledgement, which it does not count.
     """
 
-    def __init__(self, server: str, address: tuple[str, int], number: int, *, patience_s: float = 1.0) -> None:
+    def __init__(self, server: str, address: tuple[str, int], number: int, *, patience_s: float = 5.0) -> None:
         self.server = server
         self.patience_s = patience_s
         self._limit_s = 3 * patience_s
