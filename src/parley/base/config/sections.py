@@ -306,6 +306,16 @@ class LimitSettings(Section):
     burst_bytes: int = _setting(
         _MIB, "What one client may send at once before `bytes_per_s` holds.", unit="bytes", reload=True, ge=16384
     )
+    spread_per_s: int = _setting(
+        2000,
+        "Stanzas to contacts that one account's presence may bring about for long; above it the server reads what its"
+        " client says next more slowly.",
+        unit="stanzas per second",
+        ge=10,
+    )
+    spread_burst: int = _setting(
+        50_000, "How many of those may go out at once before `spread_per_s` holds.", unit="stanzas", ge=10
+    )
     max_unsent_bytes: int = _setting(
         4 * _MIB,
         "What may wait for a client that reads slowly; beyond it the connection is closed and can be resumed.",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from parley.base import log as logs
 from parley.edges.xmpp.blocking import is_blocked
 from parley.edges.xmpp.extension import Inbound
 from parley.edges.xmpp.session import Presence, Session
+from parley.edges.xmpp.spreading import Spreading
 from parley.edges.xmpp.strangers import SUBSCRIPTION_TYPES, Strangers
 from parley.edges.xmpp.subscribing import Subscribing
 from parley.protocols.xmpp.element import Element, xml
@@ -65,11 +68,22 @@ class Presences:
         elif to is not None:
             session.run(self._directed(session, element, to), element, token)
         elif kind is None:
-            session.run(self._available(session, element), element, token)
+            session.run(self._paced(session, partial(self._available, session, element)), element, token)
         elif kind == "unavailable":
-            session.run(self._unavailable(session, session.stamped(element, to=None)), element, token)
+            going = partial(self._unavailable, session, session.stamped(element, to=None))
+            session.run(self._paced(session, going), element, token)
         else:
             session.handled(token)
+
+    async def _paced(self, session: Session, broadcast: Callable[[], Awaitable[None]]) -> None:
+        """Let a client's broadcast happen, and what it sends next wait when there were very many."""
+        spreading = self._host.memory(Spreading)
+        # Another connection of the account does not go past what this one owes.
+        await spreading.pace(session.account.id, 0)
+        await broadcast()
+        roster = await self._host.rosters.get(session.account.id)
+        told = sum(contact.state.from_ for contact in roster.contacts.values())
+        await spreading.pace(session.account.id, told)
 
     async def _to_service(self, origin: Origin, element: Element, to: JID) -> None:
         if isinstance(origin, Session):
