@@ -266,6 +266,16 @@ async def test_8_4_a_node_is_deleted(notify: str) -> None:
         await refused(owner, owners("set", "<delete node='m'/>"), error("item-not-found", "cancel"))
 
 
+async def test_8_4_2_who_may_not_read_any_more_is_told_too() -> None:
+    async with a_service() as (_, owner, reader):
+        await owner.send(create("n"))
+        await reader.send(subscribe("n", "bob"))
+        await owner.send(configure("n", access_model="whitelist"))
+        reader.take()
+        await owner.send(owners("set", "<delete node='n'/>"))
+        reader.expect(event("<delete node='n'/>"))
+
+
 # Subscriptions.
 
 

@@ -14,6 +14,7 @@ from parley.protocols.xmpp.jid import JID
 
 from ...harness import Harness, address, parse
 from .service import (
+    OWNER,
     Partner,
     a_service,
     affiliate,
@@ -140,6 +141,8 @@ async def test_xep_0191_who_is_blocked_hears_and_reads_nothing() -> None:
         reader.expect()
         await reader.send(get_items(NODE, to=ALICE))
         assert 'type="error"' in reader.take()[0]
+        await owner.send(ask("set", f"<delete node='{NODE}'/>", OWNER, ALICE))
+        reader.expect()
 
 
 # Guests.

@@ -158,9 +158,9 @@ async def test_6_1_6_one_subscription_for_each_address() -> None:
             await reader.ask(subscribe("n", "bob"), subscribed("n", "bob", "bob/desk"))
         await reader.ask(subscribe("n", "bob/desk"), subscribed("n", "bob/desk", "bob/desk"))
         reader.take()
-        # One event for a device, however many of its addresses are subscribed.
+        # Each is an entity of its own, which is sent all events (§4.2).
         await owner.send(publish("n"))
-        reader.expect(items_event("n", item()))
+        reader.expect(items_event("n", item()), items_event("n", item(), "bob/desk"))
         two = ask("set", "<subscribe node='n' jid='bob@example.org'/><subscribe node='n' jid='bob@example.org'/>")
         await refused(reader, two, error("bad-request", "modify", to="bob/desk"))
 

@@ -106,5 +106,5 @@ async def delete(asked: Asked, element: _Element) -> bytes:
         if not await asked.nodes.delete(node, uri):
             raise NotFound("node-not-found")
         if told is not None:
-            await told.send(events.deleted(node, uri), with_pending=True)
+            await told.send(events.deleted(node, uri), is_last=True)
     return b""

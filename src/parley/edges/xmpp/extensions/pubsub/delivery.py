@@ -1,7 +1,7 @@
 """Who is told of an event, and how it reaches them.
 
-Subscribers by request are told at the address that they subscribed (XEP-0060 §12.2). At accounts, so are the owner's
-and the contacts' devices that asked by `+notify` (XEP-0163 §4). One event comes to one device once.
+Subscribers by request are told at each address that they subscribed (XEP-0060 §12.2). At accounts, so are the owner's
+and the contacts' devices that asked by `+notify` (XEP-0163 §4), unless the event came to them as subscribers.
 """
 
 from __future__ import annotations
@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Final
 
 from parley.base import log as logs
 from parley.domain.errors import DomainError
-from parley.domain.pubsub.nodes import AccessModel, Node, NodeItem, SendLast, Subscription, SubscriptionOptions
+from parley.domain.pubsub.nodes import (
+    AccessModel,
+    Affiliation,
+    Node,
+    NodeItem,
+    SendLast,
+    Subscription,
+    SubscriptionOptions,
+)
 from parley.domain.pubsub.pages import ItemQuery
 from parley.edges.xmpp.decoration import delay
 from parley.edges.xmpp.extensions.pubsub import events
@@ -59,14 +67,14 @@ class Delivery:
         self._told: set[Session] = set()
         self._letters: list[tuple[bytes, JID]] = []
 
-    async def send(self, event: Event, *, with_pending: bool = False) -> None:
+    async def send(self, event: Event, *, is_last: bool = False) -> None:
         """Tell subscribers first, then who asked by `+notify` and is none.
 
-        `with_pending`: also who waits to be approved (§8.4.2).
+        `is_last`: the node is gone, which all subscribers are told, also those who wait or may not read (§8.4.2).
         """
         now, body = self._host.clock.now_us(), None
         for number, subscription in enumerate(self._subscriptions, 1):
-            if not self._is_told(subscription, now, with_pending=with_pending):
+            if not self._is_told(subscription, now, is_last=is_last):
                 continue
             if subscription.options.include_body and body is None:
                 body = event.body()
@@ -85,11 +93,11 @@ class Delivery:
                     dispatch(self._host, self._node, stanza, guest)
         await asyncio.gather(*(self._mail(stanza, to) for stanza, to in self._letters))
 
-    def _is_told(self, subscription: Subscription, now: int, *, with_pending: bool) -> bool:
+    def _is_told(self, subscription: Subscription, now: int, *, is_last: bool) -> bool:
         if not subscription.options.deliver or subscription.options.is_over(now):
             return False
-        if with_pending and not subscription.is_subscribed:
-            return True
+        if is_last:
+            return self._circle.standing(subscription.address).affiliation is not Affiliation.OUTCAST
         return subscription.is_subscribed and self._circle.may_read(subscription.address)
 
     def _to_subscriber(self, to: JID, options: SubscriptionOptions, content: bytes) -> None:
@@ -104,10 +112,10 @@ class Delivery:
             self._told.update(host.router.available(str(to.bare)) if to.is_bare else _found(host, to))
             self._letters.append((stanza, to))
             return
+        # §6.1.6: a bare address and a full one of it are two entities, so a device may be told as both.
         for session in present(host, to, options, is_presence_needed=config.presence_based_delivery):
-            if session not in self._told:
-                self._told.add(session)
-                session.send(stanza)
+            self._told.add(session)
+            session.send(stanza)
 
     async def _mail(self, stanza: bytes, to: JID) -> None:
         try:
