@@ -188,6 +188,7 @@ async def test_what_a_room_says_of_itself() -> None:
         assert found["muc#roominfo_subject"] == ["Spells"]
         assert found["muc#roominfo_occupants"] == ["1"]
         assert found["muc#roominfo_lang"] == ["en"]
+        assert found["muc#roominfo_subjectmod"] == found["muc#roominfo_changesubject"] == ["0"]
         await party["bob"].send(info("http://jabber.org/protocol/muc#traffic"))
         assert refusal(party["bob"]) == ("cancel", "service-unavailable", "503")
 

@@ -114,17 +114,15 @@ def _archive(asked: Asked) -> tuple[str, ...]:
 def _form(asked: Asked) -> Form:
     room = asked.live.room
     config = room.config
+    subject_open = ("1" if config.is_subject_open else "0",)
     fields = [
         Field("FORM_TYPE", (NS_MUC_INFO,), "hidden"),
         Field("muc#roominfo_description", (config.description,), "text-single", "Description"),
         Field("muc#roominfo_subject", (room.subject.text,), "text-single", "Subject"),
         Field("muc#roominfo_occupants", (str(len(room.occupants)),), "text-single", "Number of occupants"),
-        Field(
-            "muc#roominfo_changesubject",
-            ("1" if config.is_subject_open else "0",),
-            "boolean",
-            "Whether Occupants May Change the Subject",
-        ),
+        # The registry's name of it, and the older one.
+        Field("muc#roominfo_subjectmod", subject_open, "boolean", "Whether Participants May Change the Subject"),
+        Field("muc#roominfo_changesubject", subject_open, "boolean", "Whether Occupants May Change the Subject"),
         Field("muc#roomconfig_roomname", (config.name,), "text-single", "Name"),
         Field("muc#roomconfig_allowinvites", ("1" if config.is_invite_open else "0",), "boolean"),
         Field("muc#maxhistoryfetch", (str(config.history_length),), "text-single"),
