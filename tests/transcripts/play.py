@@ -292,7 +292,7 @@ class Stage:
         attrs = dict(actual.attrib)
         wanted = dict(expected.attrib)
         if expected.tag == "{jabber:client}error":
-            # XEP-0086's numbers and the words for people are not what a play is about; who raised it may be told (RFC 6120 §8.3.1).
+            # XEP-0086's numbers, the words for people and who raised it are not what a play is about.
             attrs.pop("code", None)
             _remove(actual, actual.findall(f"{{{_STANZAS}}}text"))
             if "by" not in wanted:
