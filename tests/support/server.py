@@ -24,8 +24,8 @@ from types import TracebackType
 from typing import Self
 
 PROGRAM = os.environ.get("PARLEY_PROGRAM") or str(Path(sys.executable).with_name("parley"))
-START_S = 30.0
-STOP_S = 15.0
+START_S = 90.0
+STOP_S = 30.0
 LOG_LINES_SHOWN = 60
 # Below the ports that the kernel gives to outgoing connections, which would else be found taken at a restart.
 PORTS = range(20000, 32000)
