@@ -53,3 +53,27 @@ async def test_who_has_few_contacts_is_not_slowed() -> None:
         alice = await harness.connect("alice/r")
         await alice.send(*[PRESENCE] * 50)
         assert len(alice.take()) == 50
+
+
+async def test_who_publishes_to_very_many_waits_for_the_answer() -> None:
+    async with Harness(limits=LimitSettings(spread_per_s=10, spread_burst=20)) as harness:
+        friends = [f"friend{number}" for number in range(10)]
+        await harness.add("alice", *friends)
+        for friend in friends:
+            await harness.befriend("alice", friend)
+        alice = await harness.connect("alice/r")
+        publish = "<publish node='n'><item id='i'><a xmlns='x'/></item></publish>"
+        request = f"<iq type='set' id='p'><pubsub xmlns='http://jabber.org/protocol/pubsub'>{publish}</pubsub></iq>"
+        await alice.send(*[request] * 3)
+        assert sum("result" in stanza for stanza in alice.take()) == 2
+        harness.clock.advance(1)
+        await harness.settle()
+        assert sum("result" in stanza for stanza in alice.take()) == 1
+        # What is long counts as more: two pages for each of the contacts.
+        await alice.send(request.replace("<a xmlns='x'/>", f"<a xmlns='x'>{'y' * 4096}</a>"))
+        harness.clock.advance(1)
+        await harness.settle()
+        assert alice.take() == []
+        harness.clock.advance(1)
+        await harness.settle()
+        assert sum("result" in stanza for stanza in alice.take()) == 1

@@ -308,8 +308,9 @@ class LimitSettings(Section):
     )
     spread_per_s: int = _setting(
         2000,
-        "Stanzas to contacts that one account's presence may bring about for long; above it the server reads what its"
-        " client says next more slowly.",
+        "Stanzas to contacts and subscribers that one account's presence and what it publishes may bring about for"
+        " long; above it the server reads what its client says next more slowly. Of an item, every 4096 bytes count as"
+        " one.",
         unit="stanzas per second",
         ge=10,
     )

@@ -1,4 +1,4 @@
-"""What one account makes others hear: its presence goes to all its contacts, so a small stanza becomes very many.
+"""What one account makes others hear: presence and published items go to all contacts, so a stanza becomes very many.
 
 `limits.bytes_per_s` bounds what comes in; this bounds what comes of it. Who is over it waits, and so do the stanzas
 behind: the client is read more slowly, and nothing is lost.

@@ -17,6 +17,7 @@ from parley.edges.xmpp.extensions.pubsub.options import read_options
 from parley.edges.xmpp.extensions.pubsub.own import published, retracted
 from parley.edges.xmpp.extensions.pubsub.paging import answer, query_of
 from parley.edges.xmpp.extensions.pubsub.refusals import precondition_not_met, refusal, unsupported
+from parley.edges.xmpp.spreading import Spreading
 from parley.protocols.xmpp.builder import serialise, split_tag
 from parley.protocols.xmpp.element import xml
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from parley.protocols.xmpp.dataforms import Form
 
 _ITEM: Final = f"{{{NS_PUBSUB}}}item"
+_PAGE_BYTES: Final = 4096
 _NO_NAMESPACE: Final = "no namespace is the default one"
 
 
@@ -64,11 +66,28 @@ async def publish(asked: Asked, element: _Element) -> bytes:
         if item is not None:
             await asked.nodes.publish(node, item)
         await delivery.notify(host, node, events.published(node, item))
+    await _pace(asked, node, item)
     if item is None:
         return xml("pubsub", {"xmlns": NS_PUBSUB}, xml("publish", {"node": name}))
     if asked.request.account is not None:
         await published(host, asked.request.account, node, item)
     return xml("pubsub", {"xmlns": NS_PUBSUB}, xml("publish", {"node": name}, xml("item", {"id": item.id})))
+
+
+async def _pace(asked: Asked, node: Node, item: NodeItem | None) -> None:
+    """Let a publisher of ours wait when very much went out: all who may have been told count, by pages of what it is.
+
+    Partners' people are bounded as their server is.
+    """
+    host, publisher = asked.host, asked.request.origin.owner
+    if publisher is None:
+        return
+    told = len(await asked.nodes.subscriptions(node))
+    if node.service.is_personal:
+        roster = await host.rosters.get(node.service.account_id)
+        told += sum(contact.state.from_ for contact in roster.contacts.values())
+    pages = 1 + (0 if item is None else len(item.payload) // _PAGE_BYTES)
+    await host.memory(Spreading).pace(publisher.id, told * pages)
 
 
 async def _node_to_publish(asked: Asked, element: _Element, name: str) -> Node:
