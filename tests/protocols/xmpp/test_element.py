@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from parley.protocols.xmpp.builder import serialise
-from parley.protocols.xmpp.element import Element, insert_children, restamp, text, to_frame, xml
+from parley.protocols.xmpp.element import Element, insert_children, restamp, text, to_frame, to_server, xml
 from parley.protocols.xmpp.errors import PayloadError
 from parley.protocols.xmpp.framing import ElementReceived, Framer, FramingFailed
 from protocols.xmpp.strategies import STREAM_HEADER, infoset, parse_in_stream, stanzas, values
@@ -177,3 +177,19 @@ def test_what_is_built_passes_the_framer(content: str):
     framer = Framer("stream")
     framer.feed(STREAM_HEADER)
     assert not isinstance(framer.feed(xml("message", {"id": content}, xml("body", None, content)))[-1], FramingFailed)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "<subject xmlns='jabber:server'>other</subject>",
+        "<p:subject xmlns:p='jabber:server'>other</p:subject>",
+        "<subject xmlns='jabber&#58;server'>other</subject>",
+    ],
+)
+def test_what_was_a_payload_here_is_no_subject_on_another_server(payload: str) -> None:
+    element = framed(f"<message to='a@example.net'>{payload}<x xmlns='urn:x'/></message>".encode())
+    assert not element.has("jabber:client", "subject")
+    sent = to_server(restamp(element, from_="b@example.org"))
+    tree = etree.fromstring(b"<s xmlns='jabber:server'>" + sent + b"</s>")[0]
+    assert [child.tag for child in tree] == ["{urn:x}x"]

@@ -323,7 +323,11 @@ def to_server(stanza: bytes) -> bytes:
     Raises:
         PayloadError: see `Element.tree`.
     """
-    if _CLIENT not in stanza and b"&#" not in stanza:
+    if _CLIENT not in stanza and _SERVER not in stanza and b"&#" not in stanza:
         return stanza
+    tree = _parse(stanza, _CONTENT)
+    # A child in jabber:server was a payload to all who looked at the stanza; there it would be a body or a subject.
+    for child in tree.findall(f"{{{NS_SERVER}}}*"):
+        tree.remove(child)
     # In canonical form only what lies inside another namespace names jabber:client, and there it is the payload's own.
-    return Element.from_bytes(stanza).raw
+    return Element.from_tree(tree).raw
