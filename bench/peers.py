@@ -45,7 +45,8 @@ modules_disabled = {{ "s2s" }}
 ssl = {{ certificate = "{certificate}"; key = "{key}" }}
 allow_unencrypted_plain_auth = true; c2s_require_encryption = false
 authentication = "{authentication}"; password_hash = "SHA-256"
-archive_expires_after = "never"; mam_include_total = false; default_archive_policy = true; storage_archive_item_limit = {archive_limit}
+archive_expires_after = "never"; mam_include_total = false; default_archive_policy = true
+storage_archive_item_limit = {archive_limit}
 limits = {{}}; smacks_max_unacked_stanzas = 0
 storage = {{ archive = "{storage}"; muc_log = "{storage}" }}
 sql = {{ driver = "SQLite3", database = "{folder}/prosody.sqlite" }}

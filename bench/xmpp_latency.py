@@ -1,7 +1,7 @@
 """Latency of messages at half of the load where a peer saturates, archived, beside Prosody and ejabberd.
 
-Each peer is first sent as much as it takes; half of that rate is then sent to it and to Parley in turn. A message counts
-from the moment at which it was due, so that a sender that is late hides nothing.
+Each peer is first sent as much as it takes; half of that rate is then sent to it and to Parley in turn. A message
+counts from the moment at which it was due, so that a sender that is late hides nothing.
 """
 
 from __future__ import annotations
@@ -101,7 +101,8 @@ async def _measure(ours: Talk, theirs: list[Talk]) -> list[Figure]:
             for talk in (ours, peer):
                 with own_core(talk.server.pid):
                     found[talk.server.label].append(await talk.p99_ms(rate))
-        name = peer.server.label.lower().replace(" ", "-").replace(".", "-")
+        program, _version, *kind = peer.server.label.lower().split()
+        name = "-".join([program, *kind])
         what = f"p99 latency at {rate:.0f} messages/s, half of what {peer.server.label} takes, archived"
         mine = found.pop("parley")
         figures.append(against(f"latency-p99-{name}", what, "ms", mine, found, Fraction(1), "the peer's"))
