@@ -23,6 +23,7 @@ P = TypeVar("P")
 
 _MODULUS: Final = 2**32
 _H_DIGITS: Final = 10
+_MAX_QUESTIONS: Final = 1000
 
 
 class StreamManagement(Generic[P]):
@@ -89,11 +90,11 @@ class StreamManagement(Generic[P]):
     def request(self) -> int | None:
         """The peer asked by `<r/>`: the `h` to answer now, or None when `handled` will tell later.
 
-        Requests without a stanza between them share one answer, so that a flood of them is not remembered.
+        Each is answered (XEP-0198 §4), but for a flood of them without a stanza in between, which is not remembered.
         """
         if self._handled == self._received:
             return self.h
-        if not self._questions or self._questions[-1] != self._received:
+        if len(self._questions) < _MAX_QUESTIONS or self._questions[-1] != self._received:
             self._questions.append(self._received)
         return None
 
