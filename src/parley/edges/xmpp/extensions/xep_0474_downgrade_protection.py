@@ -1,4 +1,4 @@
-"""What was offered, told again under the password's protection: the attribute `h` of SCRAM, in both profiles of SASL."""
+"""SCRAM messages that prove which mechanisms and channel bindings were offered, so that nobody can leave some out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tasks by which an account gets the keys of a SCRAM mechanism that it has none for, from a client with the password."""
+"""Tasks by which an account gets keys of a SCRAM mechanism that it has none for, from a client with the password."""
 
 from __future__ import annotations
 
