@@ -108,20 +108,6 @@ class IqHandler:
 
 
 @dataclass(frozen=True, slots=True)
-class IqGuard:
-    """One kind of request that does not reach just anybody's client.
-
-    `check` gets the account whose client is asked and the bare address of who asks; it raises StanzaError where the
-    request may not go on.
-    """
-
-    type: str
-    namespace: str
-    name: str
-    check: Callable[[Host, Account, JID], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
 class Identity:
     """A disco identity (XEP-0030 §3.1)."""
 
@@ -196,7 +182,6 @@ class Extension:
     secret_namespaces: tuple[str, ...] = ()
     """Namespaces whose elements hold credentials: transcripts leave out stanzas that name them."""
     iq: tuple[IqHandler, ...] = ()
-    iq_guards: tuple[IqGuard, ...] = ()
     commands: tuple[Command, ...] = ()
     """Ad-hoc commands of the server (XEP-0050)."""
     inline_features: Callable[[Host, Mapping[str, bytes]], bytes] | None = None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from parley.edges.xmpp.blocking import check_inbound, is_blocked
-from parley.edges.xmpp.extension import ANY_SERVICE, Extension, Inbound, IqGuard, IqHandler, IqRequest, Target
+from parley.edges.xmpp.extension import ANY_SERVICE, Extension, Inbound, IqHandler, IqRequest, Target
 from parley.edges.xmpp.session import Session
 from parley.protocols.xmpp.element import Element, xml
 from parley.protocols.xmpp.errors import (
@@ -49,11 +49,6 @@ class Requests:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._handlers = handlers_of(host.extensions)
-        self._guards = {
-            (guard.type, guard.namespace, guard.name): guard
-            for extension in host.extensions
-            for guard in extension.iq_guards
-        }
 
     def receive(self, origin: Origin, element: Element, token: int) -> None:
         """Handle an iq.
@@ -79,25 +74,11 @@ class Requests:
             host.abroad(to.domain).send(origin.stamped(element, to=str(to)), sender, to)
             origin.handled(token)
         elif to.is_full and host.router.is_account(to):
-            payload = element.children[0]
-            guard = self._guards.get((element.type or "", payload.namespace, payload.name))
-            if guard is not None:
-                origin.run(self._guarded(guard, origin, element, to), element, token)
-                return
-            self._to_client(origin, element, to)
+            if not self._forward(origin, element, to):
+                raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
             origin.handled(token)
         else:
             origin.run(self._answer(origin, element, to), element, token)
-
-    async def _guarded(self, guard: IqGuard, origin: Origin, element: Element, to: JID) -> None:
-        account = await self._host.stores.directory.find(str(to.bare))
-        if account is not None:
-            await guard.check(self._host, account, origin.sender(element).bare)
-        self._to_client(origin, element, to)
-
-    def _to_client(self, origin: Origin, element: Element, to: JID) -> None:
-        if not self._forward(origin, element, to):
-            raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
 
     def _response(self, origin: Origin, element: Element, token: int) -> None:
         router = self._host.router

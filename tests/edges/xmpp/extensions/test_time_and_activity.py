@@ -79,27 +79,6 @@ async def test_strangers_do_not_learn_it() -> None:
         await phone.ask(LAST.format("bob@example.org"), REFUSED.format("auth", 403, "forbidden"))
 
 
-async def test_strangers_do_not_learn_it_from_a_client() -> None:
-    async with Harness() as host:
-        await host.add("alice", "bob", "carol")
-        await host.befriend("alice", "carol")
-        phone = await host.connect("alice/phone")
-        desk, watch = await host.connect("bob/desk", presence=""), await host.connect("carol/watch", presence="")
-        desk.take()
-        watch.take()
-        phone.take()
-        refused = REFUSED.format("auth", 403, "forbidden").replace("bob@example.org", "bob@example.org/desk")
-        await phone.ask(LAST.format("bob@example.org/desk"), refused)
-        desk.expect()
-        await phone.send(LAST.format("carol@example.org/watch"))
-        watch.expect(
-            "<iq type='get' id='1' from='alice@example.org/phone' to='carol@example.org/watch'>"
-            "<query xmlns='jabber:iq:last'/></iq>"
-        )
-        gone = REFUSED.format("cancel", 503, "service-unavailable").replace("bob@example.org", "eve@example.org/pc")
-        await phone.ask(LAST.format("eve@example.org/pc"), gone)
-
-
 async def test_who_was_never_here_did_not_leave() -> None:
     async with Harness() as host:
         await host.add("alice", "bob")

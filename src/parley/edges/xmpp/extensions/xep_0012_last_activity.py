@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from parley.domain.people.personal import Departure
-from parley.edges.xmpp.extension import Extension, IqGuard, IqHandler, IqRequest, Target
+from parley.edges.xmpp.extension import Extension, IqHandler, IqRequest, Target
 from parley.edges.xmpp.extensions.pubsub.access import is_visible
 from parley.protocols.xmpp.element import Element, xml
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 from parley.protocols.xmpp.namespaces import NS_CLIENT
 
 if TYPE_CHECKING:
-    from parley.domain.accounts import Account
     from parley.edges.xmpp.host import Host
     from parley.edges.xmpp.session import Session
-    from parley.protocols.xmpp.jid import JID
 
 _NS_LAST: Final = "jabber:iq:last"
 _SECOND_US: Final = 1_000_000
@@ -29,9 +27,9 @@ async def _uptime(request: IqRequest) -> bytes:
 
 async def _last_seen(request: IqRequest) -> bytes:
     host, account = request.host, request.account
-    if account is None:
+    if account is None or not await is_visible(host, account, str(request.asker)):
+        # §3: who may not see the presence MUST get this error.
         raise StanzaError(StanzaCondition.FORBIDDEN)
-    await _check_visible(host, account, request.asker)
     if host.router.available(account.address):
         return _answer(0)
     departure = await host.stores.personal.departure(account.id)
@@ -39,12 +37,6 @@ async def _last_seen(request: IqRequest) -> bytes:
         # Nobody was ever there.
         raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
     return _answer((host.clock.now_us() - departure.left_at) / _SECOND_US, departure.status)
-
-
-async def _check_visible(host: Host, account: Account, asker: JID) -> None:
-    # §3, §4: who may not see the presence MUST get this error, whether they ask for the account or for a client.
-    if not await is_visible(host, account, str(asker)):
-        raise StanzaError(StanzaCondition.FORBIDDEN)
 
 
 def _answer(seconds: float, status: str = "") -> bytes:
@@ -66,7 +58,6 @@ EXTENSION = Extension(
     server_features=(_NS_LAST,),
     account_features=(_NS_LAST,),
     on_unavailable=_unavailable,
-    iq_guards=(IqGuard("get", _NS_LAST, "query", _check_visible),),
     iq=(
         IqHandler("get", _NS_LAST, "query", frozenset({Target.SERVER}), _uptime, for_strangers=True),
         IqHandler(
