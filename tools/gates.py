@@ -67,7 +67,7 @@ PYTHON_TESTS = Gate(
         *(f"{BIN}/coverage", "run", "-m", "pytest", "--numprocesses=2", "--dist=loadgroup"),
         *("--junit-xml", f"{REPORTS}/pytest.xml", "--durations=10"),
     ),
-    timeout_s=1080,
+    timeout_s=1320,
     is_shown=True,
 )
 COVERAGE = (

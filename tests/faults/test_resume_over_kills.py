@@ -13,7 +13,7 @@ from tests.support.raw_client import SM, RawClient, StreamClosedError
 from tests.support.server import ParleyServer, Person
 
 PAIRS = 3
-KILLS = 10
+KILLS = 7
 LONGEST_LIFE_S = 0.8
 FINISH_S = 60
 WINDOW = 50

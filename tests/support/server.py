@@ -27,8 +27,10 @@ PROGRAM = os.environ.get("PARLEY_PROGRAM") or str(Path(sys.executable).with_name
 START_S = 90.0
 STOP_S = 30.0
 LOG_LINES_SHOWN = 60
-# Below the ports that the kernel gives to outgoing connections, which would else be found taken at a restart.
-PORTS = range(20000, 32000)
+# Below the ports that the kernel gives to outgoing connections, which would else be found taken at a restart. Each
+# worker of a run has its own: between finding a port free and listening there, seconds may pass.
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
+PORTS = range(20000 + 3000 * WORKER, 23000 + 3000 * WORKER)
 
 
 class ServerFailedError(Exception):
