@@ -74,14 +74,7 @@ def build_host(
     host.stores = stores
     host.extensions = tuple(extensions)
     host.new_id = new_id
-    labels = {
-        "rooms": settings.services.rooms,
-        "pubsub": settings.services.pubsub,
-        "upload": settings.services.upload,
-    }
-    declared = [service.name for extension in extensions for service in extension.services]
-    services = {labels[name]: name for name in declared if labels[name]}
-    host.router = Router(settings.domains, services)
+    host.router = Router(settings.domains, _services(settings, extensions))
     host.sessions = Sessions(host)
     host.journal = SessionJournal(host, journal)
     host.rosters = Rosters(host)
@@ -113,6 +106,17 @@ def build_host(
         followers=(host.conversations.committed, host.acquaintances.committed, host.messages.route, host.push.notify),
     )
     return host
+
+
+def _services(settings: Settings, extensions: Sequence[Extension]) -> dict[str, str]:
+    """The services that are switched on: keys by the label of their subdomain."""
+    labels = {
+        "rooms": settings.services.rooms,
+        "pubsub": settings.services.pubsub,
+        "upload": settings.services.upload,
+    }
+    declared = [service.name for extension in extensions for service in extension.services]
+    return {labels[name]: name for name in declared if labels[name]}
 
 
 class XmppServer:
