@@ -236,7 +236,7 @@ async def refused(on: Stage, code: str) -> None:
         alice.send_message(bob.boundjid.bare, "out", mtype="chat")
         error = await alice.receive(lambda message: message["type"] == "error")
         assert error["error"]["condition"] == "remote-server-not-found", error
-        assert code in on.parley.log.read_text(), code
+        await until(lambda: code in on.parley.log.read_text())
         bob.send_message(alice.boundjid.bare, "in", mtype="chat")
         await bob.receive(lambda message: message["type"] == "error")
         assert not alice.bodies, alice.bodies
