@@ -6,7 +6,7 @@ import pytest
 
 from parley.app import requests
 from parley.app.errors import Unwilling
-from parley.app.live import NobodyLive
+from parley.app.nobody import NobodyLive
 from parley.app.operations import Operations
 from parley.base.clock import VirtualClock
 from parley.domain.accounts import Account, Credential

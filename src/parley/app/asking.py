@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from parley.app import data_folder
 from parley.app.contents import open_contents
 from parley.app.data_folder import DataFolder
+from parley.app.database import open_storage
 from parley.app.errors import DataInUse
-from parley.app.live import NobodyLive
+from parley.app.nobody import NobodyLive
 from parley.app.operations import Operations
 from parley.app.requests import encode
-from parley.app.wiring import open_storage
 from parley.base.clock import SystemClock
 from parley.edges.admin.client import AdminClient
 from parley.edges.admin.errors import NotListening

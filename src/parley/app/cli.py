@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import Final
+
 import click
 
 from parley import __version__
-from parley.app.commands.backup import backup
-from parley.app.commands.check import check
-from parley.app.commands.demo import demo
-from parley.app.commands.device import device
 from parley.app.commands.frame import Group, Invocation
-from parley.app.commands.init import init
-from parley.app.commands.invite import invite
-from parley.app.commands.migrate import migrate
-from parley.app.commands.partner import partner
-from parley.app.commands.push import push
-from parley.app.commands.report import report
-from parley.app.commands.room import room
-from parley.app.commands.serve import serve
-from parley.app.commands.user import user
+
+_COMMANDS: Final = frozenset(
+    {
+        "backup",
+        "check",
+        "demo",
+        "device",
+        "init",
+        "invite",
+        "migrate",
+        "partner",
+        "push",
+        "report",
+        "room",
+        "serve",
+        "user",
+    }
+)
+
+
+class _Commands(Group):
+    """All commands. The module of one, `commands/NAME.py`, is imported when it is used: all of them take a second."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f"parley.app.commands.{cmd_name}"), cmd_name)
+        return command
 
 
 def _show_version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
@@ -27,7 +48,7 @@ def _show_version(context: click.Context, _parameter: click.Parameter, value: bo
         context.exit()
 
 
-@click.group(cls=Group)
+@click.group(cls=_Commands)
 @click.option("--version", is_flag=True, expose_value=False, callback=_show_version, help="Show the version and exit.")
 def main() -> None:
     """Run and administer a Parley server: secure messages and voice messages over open protocols.
@@ -35,7 +56,3 @@ def main() -> None:
     Commands read their settings from the file given with --config or named by PARLEY_CONFIG. Results go to standard
     output, messages to standard error. Exit status: 0 done, 1 refused or failed, 2 wrong usage or configuration.
     """
-
-
-for command in (init, check, serve, user, device, invite, room, report, partner, push, backup, migrate, demo):
-    main.add_command(command)

@@ -22,6 +22,7 @@ from parley.app.administration import Administrators
 from parley.app.backup.creating import remove_stale_staging
 from parley.app.contents import Contents, open_contents
 from parley.app.data_folder import CLOCK, SOCKET, DataFolder
+from parley.app.database import open_storage
 from parley.app.errors import PortTaken
 from parley.app.federating import Federating
 from parley.app.live import LiveServer
@@ -60,11 +61,10 @@ from parley.identity.tokens import Tokens
 from parley.ops.health import Health
 from parley.ops.metrics import Metrics
 from parley.storage.journal import FileJournal
-from parley.storage.sqlite.inbox import WriterLimits
-from parley.storage.sqlite.store import CommitObserver, SqliteStorage, StorageOptions
 
 if TYPE_CHECKING:
     from parley.app.source import SettingsSource
+    from parley.storage.sqlite.store import SqliteStorage
     from parley.storage.sqlite.work import CommitReport
 
 log = logs.get(__name__)
@@ -324,18 +324,6 @@ class Server:
 
     async def _xmpp_problem(self) -> str | None:
         return "draining" if self.host.is_draining else None
-
-
-def open_storage(settings: Settings, clock: Clock, on_commit: CommitObserver | None = None) -> SqliteStorage:
-    """The database of the settings: made when there is none, never migrated without being asked to."""
-    limits = settings.limits
-    options = StorageOptions(
-        is_migrated=not settings.database_path.exists(),
-        has_text_index=settings.archive.enabled and settings.archive.full_text,
-        queued_reads=limits.storage_queue_reads,
-        writer=WriterLimits(queued_items=limits.storage_queue_items, queued_bytes=limits.storage_queue_bytes),
-    )
-    return SqliteStorage(settings.database_path, clock, options, on_commit)
 
 
 def set_up_logs(settings: Settings) -> None:

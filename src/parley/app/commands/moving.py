@@ -14,12 +14,12 @@ from parley.app.addresses import parse_address
 from parley.app.commands.frame import Command, Invocation, pass_invocation
 from parley.app.commands.progress import Progress
 from parley.app.data_folder import DataFolder
+from parley.app.database import open_storage
 from parley.app.errors import Unwilling
 from parley.app.moving.prosody import read_prosody
 from parley.app.moving.reading import read_portable
 from parley.app.moving.storing import Report, Storing
 from parley.app.moving.writing import write_portable
-from parley.app.wiring import open_storage
 from parley.base.clock import SystemClock
 from parley.base.ids import Uuid7
 from parley.domain.errors import NotFound
