@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.support.desktop import DesktopServer
 from tests.support.server import ParleyServer
 
 
@@ -18,3 +19,17 @@ def server(peer_server: ParleyServer) -> Iterator[ParleyServer]:
     """The server; what it logged meanwhile is shown when the test fails."""
     yield peer_server
     print(peer_server.log_tail())
+
+
+@pytest.fixture(scope="session")
+def desktop_peer_server() -> Iterator[DesktopServer]:
+    """One server for all desktop programs of this worker."""
+    with DesktopServer(people=60) as server:
+        yield server
+
+
+@pytest.fixture
+def desktop_server(desktop_peer_server: DesktopServer) -> Iterator[DesktopServer]:
+    """The server with a name and an authority; what it logged meanwhile is shown when the test fails."""
+    yield desktop_peer_server
+    print(desktop_peer_server.log_tail())
