@@ -61,6 +61,7 @@ async def test_who_publishes_to_very_many_waits_for_the_answer() -> None:
         await harness.add("alice", *friends)
         for friend in friends:
             await harness.befriend("alice", friend)
+            (await harness.connect(f"{friend}/r", presence="")).session.notify_nodes = frozenset({"n"})
         alice = await harness.connect("alice/r")
         publish = "<publish node='n'><item id='i'><a xmlns='x'/></item></publish>"
         request = f"<iq type='set' id='p'><pubsub xmlns='http://jabber.org/protocol/pubsub'>{publish}</pubsub></iq>"
@@ -69,6 +70,9 @@ async def test_who_publishes_to_very_many_waits_for_the_answer() -> None:
         harness.clock.advance(1)
         await harness.settle()
         assert sum("result" in stanza for stanza in alice.take()) == 1
+        # What nobody hears of costs nothing.
+        await alice.send(*[request.replace("'n'", "'quiet'")] * 20)
+        assert sum("result" in stanza for stanza in alice.take()) == 20
         # What is long counts as more: two pages for each of the contacts.
         await alice.send(request.replace("<a xmlns='x'/>", f"<a xmlns='x'>{'y' * 4096}</a>"))
         harness.clock.advance(1)

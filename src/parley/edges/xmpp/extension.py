@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from parley.edges.xmpp.commands.command import Command
     from parley.edges.xmpp.host import Host
     from parley.edges.xmpp.origin import Origin
+    from parley.edges.xmpp.rosters import RosterUpdate
     from parley.protocols.xmpp.dataforms import Form
     from parley.protocols.xmpp.element import Child, Element
     from parley.protocols.xmpp.jid import JID
@@ -216,6 +217,9 @@ class Extension:
     on_ended: Callable[[Host, Session], None] | None = None
     """The session is over for good (after a resumption's time has passed)."""
     on_stranger: Callable[[Host, Account, JID, Element], Awaitable[None]] | None = None
-    """Presence, available or not, came to the account from this full address of another domain."""
+    """Presence, available or not, came to the account alone: from this full address of another domain, or from a device
+    of ours that sent it to the account directly."""
     on_subscribed: Callable[[Host, Account, JID], Awaitable[None]] | None = None
     """The contact (bare address) may see the account's presence from now on."""
+    on_contact_changed: Callable[[Host, RosterUpdate], None] | None = None
+    """A contact of an account is not what it was; called while the roster is locked, so what takes time is spawned."""

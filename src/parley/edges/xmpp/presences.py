@@ -164,12 +164,16 @@ class Presences:
             self._host.mail.resting(session)
             roster = await self._host.rosters.get(session.account.id)
             self._broadcast(session, stanza, roster)
+            # RFC 6121 §4.5.2: as well as to the resource that it is about.
+            session.send(_to(stanza, session.jid.bare))
             told = {session.account.address}
             told |= {contact.address for contact in roster.contacts.values() if contact.state.from_}
         for jid in directed:
             # RFC 6121 §4.6.3: those who hear it by the broadcast need not hear it twice.
             if str(jid.bare) not in told and not is_blocked(session.blocks, session.account, jid):
                 self._send(stanza, session.jid, jid)
+            if self._host.router.is_account(jid):
+                await self._noticed(session, Element.from_bytes(stanza), jid)
         for extension in self._host.extensions if was_available else ():
             if extension.on_unavailable is not None:
                 await extension.on_unavailable(self._host, session, stanza)
@@ -270,6 +274,16 @@ class Presences:
             return  # RFC 6121 §8.5.1: presence for nobody is silently ignored
         self._remember(session, element, to)
         self._send(session.stamped(element, to=None), session.jid, to)
+        if element.type != "error":
+            await self._noticed(session, element, to)
+
+    async def _noticed(self, session: Session, element: Element, to: JID) -> None:
+        """Let an account of ours know who shows it their presence, or no longer does, by sending it there."""
+        account = await self._host.stores.directory.find(str(to.bare))
+        if account is None or account.id == session.account.id:
+            return
+        if not is_blocked(await self._host.blocking.get(account.id), account, session.jid):
+            await self._strangers.noticed(account, session.jid, element)
 
     def _remember(self, session: Session, element: Element, to: JID) -> None:
         """RFC 6121 §4.6.3: who was told that the user is there is told as well that they are gone."""

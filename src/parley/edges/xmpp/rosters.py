@@ -142,6 +142,10 @@ class Rosters:
             if update.after is not None:
                 contacts[update.address] = update.after
             self._cache[update.account.id] = Roster(version, contacts)
+        for update in changed:
+            for extension in self._host.extensions:
+                if extension.on_contact_changed is not None:
+                    extension.on_contact_changed(self._host, update)
 
     async def _load(self, account_id: int) -> Roster:
         roster = await self._host.stores.rosters.load(account_id)

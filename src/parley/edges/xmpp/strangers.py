@@ -46,7 +46,7 @@ class Strangers:
         else:
             self._deliver(origin, element, to)
             if element.type != "error":
-                await self._noticed(account, sender, element)
+                await self.noticed(account, sender, element)
 
     async def _is_blocked(self, account: Account, sender: JID) -> bool:
         return is_blocked(await self._host.blocking.get(account.id), account, sender)
@@ -62,7 +62,8 @@ class Strangers:
             for session in self._host.router.available(str(to)):
                 session.send(stanza)
 
-    async def _noticed(self, account: Account, sender: JID, element: Element) -> None:
+    async def noticed(self, account: Account, sender: JID, element: Element) -> None:
+        """Presence came to an account from this full address, and from nobody the account's contacts hear."""
         for extension in self._host.extensions:
             if extension.on_stranger is not None:
                 await extension.on_stranger(self._host, account, sender, element)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from parley.edges.xmpp.extension import Extension, Identity, IqHandle, IqHandler, IqRequest, Service, Target
 from parley.edges.xmpp.extensions.pubsub import affiliations, creating, items, managing, pending, subscriptions
 from parley.edges.xmpp.extensions.pubsub.asked import Asked, asked
-from parley.edges.xmpp.extensions.pubsub.delivery import send_last_to_arrived
+from parley.edges.xmpp.extensions.pubsub.last import send_last_to_arrived
 from parley.edges.xmpp.extensions.pubsub.nodes import Nodes
 from parley.edges.xmpp.extensions.pubsub.paging import NS_ORDER_BY
 from parley.edges.xmpp.extensions.pubsub.receiver import PubsubReceiver

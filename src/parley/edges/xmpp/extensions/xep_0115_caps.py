@@ -35,11 +35,17 @@ async def _stranger(host: Host, account: Account, sender: JID, element: Element)
     if element.type == "unavailable":
         guests.left(account.id, sender)
         return
-    claim = claim_in(element)
-    if sender.is_full and claim is not None:
-        contact = (await host.rosters.get(account.id)).contacts.get(str(sender.bare))
-        guests.came(account.id, sender, is_contact=contact is not None and contact.state.from_)
-        host.memory(Interests).announced(GuestListener(host, account, sender), claim)
+    claim, session = claim_in(element), host.router.find(sender)
+    if not sender.is_full or (claim is None and session is None):
+        return
+    contact = (await host.rosters.get(account.id)).contacts.get(str(sender.bare))
+    guests.came(account.id, sender, is_contact=contact is not None and contact.state.from_)
+    listener = GuestListener(host, account, sender)
+    if claim is not None:
+        host.memory(Interests).announced(listener, claim)
+    elif session is not None:
+        # What a device of ours wants to hear of is known from its broadcast.
+        listener.learned(session.notify_nodes)
 
 
 EXTENSION = Extension(

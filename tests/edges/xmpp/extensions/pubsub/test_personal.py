@@ -50,11 +50,12 @@ async def test_a_contact_subscribes_and_hears_without_capabilities() -> None:
         await owner.send(create(NODE, to=ALICE))
         await reader.ask(subscribe(NODE, "bob", to=ALICE), subscribed(NODE, "bob", "bob/desk", of=ALICE))
         await owner.send(publish(NODE, to=ALICE))
-        reader.expect(items_event(NODE, item(), of=ALICE))
+        # XEP-0163 §4.3.1: to each device that is known to be there.
+        reader.expect(items_event(NODE, item(), "bob/desk", of=ALICE))
         # Who asked by +notify as well hears it once.
         reader.session.notify_nodes = frozenset({NODE})
         await owner.send(publish(NODE, "2", to=ALICE))
-        reader.expect(items_event(NODE, item("2"), of=ALICE))
+        reader.expect(items_event(NODE, item("2"), "bob/desk", of=ALICE))
         ended = event(subscription(NODE, "bob", "none"), of=ALICE)
         await reader.ask(unsubscribe(NODE, "bob", to=ALICE), result(to="bob/desk", of=ALICE), ended)
 

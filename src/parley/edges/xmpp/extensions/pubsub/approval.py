@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from parley.base import log as logs
 from parley.domain.errors import DomainError
 from parley.domain.pubsub.nodes import Affiliation, Node, PubsubService, Subscription, SubscriptionWord
-from parley.edges.xmpp.extensions.pubsub import delivery, events
+from parley.edges.xmpp.extensions.pubsub import delivery, events, last
 from parley.edges.xmpp.extensions.pubsub.nodes import Nodes
 from parley.protocols.xmpp.dataforms import Field, Form, find_form
 from parley.protocols.xmpp.element import xml
@@ -101,7 +101,7 @@ async def change(host: Host, node: Node, subscription: Subscription) -> None:
     else:
         tell_subscriber(host, node, subscription)
     await tell_owners(host, node, subscription)
-    await delivery.send_last(host, node, subscription)
+    await last.send_last(host, node, subscription)
 
 
 async def _mail(host: Host, node: Node, stanza: bytes, to: JID) -> None:

@@ -8,6 +8,7 @@ from parley.domain.errors import NotFound
 from parley.domain.pubsub.nodes import Affiliation, Node
 from parley.edges.xmpp.extensions.pubsub import delivery, events
 from parley.edges.xmpp.extensions.pubsub.asked import Asked, checked, form_in, node_name
+from parley.edges.xmpp.extensions.pubsub.last import send_last_to_admitted
 from parley.edges.xmpp.extensions.pubsub.nodes import default_config
 from parley.edges.xmpp.extensions.pubsub.options import options_form, read_options
 from parley.edges.xmpp.extensions.pubsub.refusals import refusal, unsupported
@@ -81,9 +82,10 @@ async def set_configuration(asked: Asked, element: _Element) -> bytes:
         if form.type == "submit":
             config = read_options(form, node.config, asked.limits)
             await asked.nodes.configure(node, config)
+            changed = await asked.node(element)
             if config.notify_config and config != node.config:
-                changed = await asked.node(element)
                 await delivery.notify(asked.host, changed, events.configured(changed))
+            asked.host.supervisor.spawn("last items", send_last_to_admitted(asked.host, node, changed))
     return b""
 
 

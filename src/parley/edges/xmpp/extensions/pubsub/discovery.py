@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from parley.domain.pubsub.nodes import Affiliation, Node, PubsubService
 from parley.domain.pubsub.pages import ItemQuery
 from parley.edges.xmpp.extensions.pubsub.access import check_readable, circle_of
-from parley.edges.xmpp.extensions.pubsub.delivery import since_of
+from parley.edges.xmpp.extensions.pubsub.last import since_of
 from parley.edges.xmpp.extensions.pubsub.nodes import Nodes
 from parley.protocols.xmpp.caps import DiscoInfo, Identity
 from parley.protocols.xmpp.dataforms import Field, Form

@@ -1,8 +1,8 @@
-"""Guests: devices of people of other servers who have shown an account of ours their presence (XEP-0060 §9.1).
+"""Guests: devices that have shown an account of ours their presence by sending it there (XEP-0060 §9.1).
 
-What is known of them is the nodes that they want to hear of. They are forgotten when they say that they are gone, and
-when there are too many of them, those who came first. Strangers never take the place of contacts, and nobody's many
-devices that of others.
+They are those of people of other servers, and of people of ours who are no contacts. What is known of them is the nodes
+that they want to hear of. They are forgotten when they say that they are gone, and when there are too many of them,
+those who came first. Strangers never take the place of contacts, and nobody's many devices that of others.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from parley.domain.errors import Conflict
 from parley.domain.pubsub.nodes import Node, NodeConfig, NodeItem
 from parley.domain.pubsub.pages import ItemQuery
 from parley.domain.pubsub.rules import may_publish, may_retract, why_not_item, why_not_read
-from parley.edges.xmpp.extensions.pubsub import delivery, events
+from parley.edges.xmpp.extensions.pubsub import delivery, events, last
 from parley.edges.xmpp.extensions.pubsub.access import check_readable, standing_of
 from parley.edges.xmpp.extensions.pubsub.asked import Asked, checked, form_in, node_name
 from parley.edges.xmpp.extensions.pubsub.nodes import default_config
@@ -42,7 +42,7 @@ async def get_items(asked: Asked, element: _Element) -> bytes:
         raise refusal(StanzaCondition.NOT_ACCEPTABLE, "invalid-subid")
     _check_persists(node)
     query = query_of(element, asked.request.tree, asked.limits.max_answer_bytes)
-    page = await host.stores.nodes.items(asked.service, node.name, query, delivery.since_of(host, node))
+    page = await host.stores.nodes.items(asked.service, node.name, query, last.since_of(host, node))
     return xml("pubsub", {"xmlns": NS_PUBSUB}, *answer(node.name, page, is_asked_for=query.is_paged))
 
 
@@ -65,8 +65,8 @@ async def publish(asked: Asked, element: _Element) -> bytes:
         item = _new_item(asked, node, element)
         if item is not None:
             await asked.nodes.publish(node, item)
-        await delivery.notify(host, node, events.published(node, item))
-    await _pace(asked, node, item)
+        told = await delivery.notify(host, node, events.published(node, item))
+    await _pace(asked, item, told)
     if item is None:
         return xml("pubsub", {"xmlns": NS_PUBSUB}, xml("publish", {"node": name}))
     if asked.request.account is not None:
@@ -74,18 +74,14 @@ async def publish(asked: Asked, element: _Element) -> bytes:
     return xml("pubsub", {"xmlns": NS_PUBSUB}, xml("publish", {"node": name}, xml("item", {"id": item.id})))
 
 
-async def _pace(asked: Asked, node: Node, item: NodeItem | None) -> None:
-    """Let a publisher of ours wait when very much went out: all who may have been told count, by pages of what it is.
+async def _pace(asked: Asked, item: NodeItem | None, told: int) -> None:
+    """Let a publisher of ours wait when very much went out: all who were told count, by pages of what it is.
 
     Partners' people are bounded as their server is.
     """
     host, publisher = asked.host, asked.request.origin.owner
     if publisher is None:
         return
-    told = len(await asked.nodes.subscriptions(node))
-    if node.service.is_personal:
-        roster = await host.rosters.get(node.service.account_id)
-        told += sum(contact.state.from_ for contact in roster.contacts.values())
     pages = 1 + (0 if item is None else len(item.payload) // _PAGE_BYTES)
     await host.memory(Spreading).pace(publisher.id, told * pages)
 

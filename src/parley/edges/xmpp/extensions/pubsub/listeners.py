@@ -1,4 +1,4 @@
-"""Who announces capabilities: sessions of ours, and guests, who have shown their presence from elsewhere."""
+"""Who announces capabilities: sessions of ours, and guests, who have shown an account their presence by sending it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class SessionListener:
 
 @dataclass(frozen=True, slots=True)
 class GuestListener:
-    """A device of somebody of another server, as one account of ours sees it."""
+    """A device that is no contact's of ours, as one account of ours sees it: mostly one of another server."""
 
     host: Host
     account: Account
@@ -62,6 +62,9 @@ class GuestListener:
     async def ask(self, payload: bytes) -> Element:
         """Ask it in the name of the account; raises QueryTimeoutError."""
         queries, own = self.host.queries, self.account.address
+        session = self.host.router.find(self.jid)
+        if session is not None:
+            return await queries.ask(session, payload, from_=own, timeout_s=_ANSWER_TIMEOUT_S)
         return await queries.ask_at(
             self.host.post, self.jid, payload, from_=own, timeout_s=_ANSWER_TIMEOUT_S, kind="get"
         )

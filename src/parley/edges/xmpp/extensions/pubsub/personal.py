@@ -7,8 +7,8 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from parley.edges.xmpp.extensions.pubsub.asked import service_of
-from parley.edges.xmpp.extensions.pubsub.delivery import send_last_items, send_last_to_guest
 from parley.edges.xmpp.extensions.pubsub.guests import Guests
+from parley.edges.xmpp.extensions.pubsub.last import send_last_items, send_last_to_guest
 
 if TYPE_CHECKING:
     from parley.domain.accounts import Account
@@ -33,15 +33,22 @@ async def send_last_items_to_guest(host: Host, account: Account, guest: JID, nam
     await send_last_to_guest(host, service_of(account), guest, names)
 
 
-async def send_last_items_of(host: Host, owner: Account, contact: JID) -> None:
-    """Send the last item of each node of `owner` to the devices of a contact who was let in just now."""
+async def send_last_items_of(host: Host, owner: Account, contact: JID, only: Collection[str] | None = None) -> None:
+    """Send the last item of each node of `owner` to the devices of a contact who was let in just now.
+
+    `only`: let in to these nodes, not to all.
+    """
     service, address = service_of(owner), str(contact.bare)
     for guest, nodes in host.memory(Guests).of(owner.id):
         if guest.bare == contact.bare:
-            await send_last_to_guest(host, service, guest, nodes)
+            await send_last_to_guest(host, service, guest, _among(nodes, only))
     # Each may have to wait for its client, and none for those of the others.
     sending = [
-        send_last_items(host, session, service, session.notify_nodes, is_new=True)
+        send_last_items(host, session, service, _among(session.notify_nodes, only), is_new=True)
         for session in host.router.available(address)
     ]
     await asyncio.gather(*sending)
+
+
+def _among(nodes: frozenset[str], only: Collection[str] | None) -> frozenset[str]:
+    return nodes if only is None else nodes.intersection(only)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from parley.domain.pubsub.nodes import Node, Subscription, SubscriptionOptions, SubscriptionWord
 from parley.domain.pubsub.rules import needs_approval, why_not_subscribe
-from parley.edges.xmpp.extensions.pubsub import approval, delivery
+from parley.edges.xmpp.extensions.pubsub import approval, last
 from parley.edges.xmpp.extensions.pubsub.access import standing_of
 from parley.edges.xmpp.extensions.pubsub.asked import Asked, form_in, jid_of, node_name
 from parley.edges.xmpp.extensions.pubsub.events import subscription_xml
@@ -73,7 +73,7 @@ async def _subscribed(asked: Asked, node: Node, subscription: Subscription) -> N
         await approval.ask_owners(asked.host, node, subscription)
         return
     await approval.tell_owners(asked.host, node, subscription)
-    await delivery.send_last(asked.host, node, subscription)
+    await last.send_last(asked.host, node, subscription)
 
 
 def _options_beside(element: _Element) -> _Element | None:
