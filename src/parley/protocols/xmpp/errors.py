@@ -182,6 +182,7 @@ class StanzaError(RemoteProtocolError):
         type: what the sender may do; None for the default of the condition.
         application: one XML element that says more, in a namespace of its own.
         alternate: for `gone` and `redirect`, the new address as a URI.
+        by: the address of who noticed, where that is to be said; "" for nobody (RFC 6120 §8.3.2).
     """
 
     def __init__(
@@ -192,6 +193,7 @@ class StanzaError(RemoteProtocolError):
         type: StanzaErrorType | None = None,  # noqa: A002 - the attribute's name in RFC 6120
         application: bytes = b"",
         alternate: str = "",
+        by: str = "",
     ) -> None:
         super().__init__(text or condition.value)
         self.code = condition.value
@@ -200,10 +202,11 @@ class StanzaError(RemoteProtocolError):
         self.type = type or _DEFAULTS[condition][0]
         self.application = application
         self.alternate = alternate
+        self.by = by
 
     def to_bytes(self, by: str | None = None) -> bytes:
-        """The `<error/>` child (RFC 6120 §8.3.2); `by` is the address of who noticed."""
-        attrs = {"type": self.type.value, "code": _DEFAULTS[self.condition][1], "by": by}
+        """The `<error/>` child (RFC 6120 §8.3.2); `by` is the address of who noticed, when the error has none."""
+        attrs = {"type": self.type.value, "code": _DEFAULTS[self.condition][1], "by": self.by or by}
         children = [xml(self.condition.value, {"xmlns": NS_STANZAS}, self.alternate)]
         if self.text:
             children.append(xml("text", {"xmlns": NS_STANZAS, "xml:lang": "en"}, self.text))

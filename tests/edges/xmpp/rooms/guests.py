@@ -163,10 +163,10 @@ def turned_away(nick: str, condition: str, code: str, kind: str, room: str = ROO
 
 
 def error(name: str, condition: str, code: str, kind: str, *, to: str, from_: str = ROOM, id: str = "") -> str:  # noqa: A002
-    """An error stanza without text."""
+    """An error stanza of a room without text."""
     number = f" id='{id}'" if id else ""
     inside = f"<{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
-    reply = f"<error type='{kind}' code='{code}'>{inside}</error>"
+    reply = f"<error type='{kind}' code='{code}' by='{from_.partition('/')[0]}'>{inside}</error>"
     return f"<{name} type='error'{number} from='{from_}' to='{full(to)}'>{reply}</{name}>"
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from parley.base.config.rooms import RoomSettings
+from parley.domain.rooms.errors import RoomRefused
+from parley.edges.xmpp.rooms.service import Rooms
 
 from ..harness import parse
 from .guests import NS_MUC, ROOM, a_party, admin, refusal
@@ -52,6 +56,17 @@ async def test_rooms_that_come_and_go_are_made_no_faster_than_one_may_talk() -> 
         party.harness.clock.advance(1)
         await party.enter("mallory", room="r5@conference.example.org")
         assert "type='error'" not in party["mallory"].take()[0].replace('"', "'")
+
+
+async def test_who_keeps_talking_is_not_forgotten_for_others_who_come_and_go() -> None:
+    async with a_party("mallory", rooms=SLOW) as party:
+        rooms = party.harness.host.memory(Rooms)
+        for number in range(20_050):
+            if number % 5_000 == 0:
+                rooms.check_rate(ROOM, "mallory@example.org", 1)
+            rooms.check_rate(ROOM, f"{number}@example.net", 1)
+        with pytest.raises(RoomRefused):
+            rooms.check_rate(ROOM, "mallory@example.org", 1)
 
 
 async def test_nobody_finds_out_by_a_refusal_whether_somebody_is_inside() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from parley.base.config.rooms import RoomSettings
 from parley.edges.xmpp.origin import Origin
 from parley.edges.xmpp.rooms.service import Rooms, restore_rooms
 from parley.protocols.xmpp.element import Element, restamp
@@ -122,7 +123,8 @@ async def test_who_cannot_be_reached_is_put_out() -> None:
             party["alice"].expect()
             await elsewhere.say(bounced.format(GONE.format(error)))
             (presence,) = party["alice"].take()
-            assert 'code="307"' in presence
+            # §11.1: nobody kicked them.
+            assert 'code="307"' not in presence
             assert 'code="333"' in presence
 
 
@@ -172,6 +174,15 @@ async def test_a_room_that_nobody_came_back_to_goes_unless_it_is_to_stay() -> No
             await party.harness.settle()
             assert (await party.harness.storage.rooms.find(ROOM) is not None) is is_persistent
             assert await party.harness.storage.rooms.occupants() == []
+
+
+async def test_a_room_whose_owner_is_lost_before_it_was_configured_is_not_left_behind() -> None:
+    async with a_party("alice", rooms=RoomSettings(creation="anyone", persistent=True)) as party:
+        elsewhere = Elsewhere(party.harness)
+        await elsewhere.say(f"<presence from='{DAVE}' to='{ROOM}/dave'>{WISH}</presence>")
+        bounced = f"<presence type='error' from='{DAVE}' to='{ROOM}/dave'>{GONE.format('item-not-found')}</presence>"
+        await elsewhere.say(bounced)
+        assert await party.harness.storage.rooms.all() == []
 
 
 async def test_an_account_that_goes_leaves_nothing_in_rooms() -> None:

@@ -350,6 +350,38 @@ async def test_one_asks_another_without_either_real_address() -> None:
         assert refusal(party["bob"]) == ("cancel", "item-not-found", "404")
 
 
+async def test_an_error_does_not_tell_the_address_of_who_noticed_it() -> None:
+    """§17.4: the address of who is asked MUST NOT be revealed; RFC 6120 §8.3.2 has errors bear one."""
+    async with a_party("alice", "bob") as party:
+        await party.open("alice", "bob")
+        await party["bob"].send(f"<iq type='get' id='v' to='{ROOM}/alice'><query xmlns='urn:q'/></iq>")
+        number = parse(party["alice"].take()[0]).get("id")
+        condition = "<service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
+        told = f"<query xmlns='urn:q'/><error type='cancel'{{}}>{condition}</error>"
+        noticed = told.format(" by='alice@example.org'")
+        await party["alice"].send(f"<iq type='error' id='{number}' to='{ROOM}/bob'>{noticed}</iq>")
+        answer = f"<iq type='error' id='v' from='{ROOM}/alice' to='{full('bob')}'>{told.format('')}</iq>"
+        party["bob"].expect(answer)
+
+
+async def test_who_refuses_is_named_in_the_error() -> None:
+    """XEP-0410 §3.2: so that a client knows the room's refusal from that of another occupant."""
+    async with a_party("alice", "bob") as party:
+        await party.open("alice")
+        refused = {"to": "bob", "from_": f"{ROOM}/alice", "id": "p"}
+        await party["bob"].ask(
+            f"<iq type='get' id='p' to='{ROOM}/alice'><ping xmlns='urn:xmpp:ping'/></iq>",
+            error("iq", "not-acceptable", "406", "cancel", **refused).replace("</error>", f"{NOT_INSIDE}</error>"),
+        )
+        await party["bob"].ask(
+            f"<message type='chat' id='p' to='{ROOM}/alice'><body>psst</body></message>",
+            error("message", "not-acceptable", "406", "cancel", **refused).replace("</error>", f"{NOT_INSIDE}</error>"),
+        )
+
+
+NOT_INSIDE = "<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>you are not in the room</text>"
+
+
 async def test_am_i_still_inside() -> None:
     async with a_party("alice", "bob") as party:
         await party.open("alice", "bob")

@@ -39,12 +39,15 @@ NOW_SEMIANONYMOUS: Final = 173
 CREATED: Final = 201
 NICK_ASSIGNED: Final = 210
 RENAMED: Final = 303
+KICKED: Final = 307
+REMOVED_FOR_ERROR: Final = 333
 
 CODES: Final[dict[Removal, tuple[int, ...]]] = {
     Removal.LEFT: (),
-    Removal.KICKED: (307,),
+    Removal.KICKED: (KICKED,),
     Removal.BANNED: (301,),
     Removal.LOST_MEMBERSHIP: (321,),
     Removal.ROOM_CLOSED_TO_STRANGERS: (322,),
-    Removal.UNREACHABLE: (307, 333),
+    # §11.1: not 307 beside it, nobody put them out.
+    Removal.UNREACHABLE: (REMOVED_FOR_ERROR,),
 }

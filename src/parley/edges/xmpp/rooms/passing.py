@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import itertools
 from collections import OrderedDict
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from parley.domain.rooms.errors import RoomRefused, Why
 from parley.edges.xmpp.rooms.rendering import in_room
-from parley.protocols.xmpp.element import restamp
+from parley.protocols.xmpp.element import Element, restamp
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 from parley.protocols.xmpp.jid import JID
-from parley.protocols.xmpp.namespaces import NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PING, NS_VCARD
+from parley.protocols.xmpp.namespaces import NS_CLIENT, NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PING, NS_VCARD
 
 if TYPE_CHECKING:
     from parley.domain.rooms.events import Occupant
@@ -90,5 +91,18 @@ class Passing:
         # Under the name that the occupant has by now.
         answering = waiting.live.room.inside(waiting.asked)
         from_ = in_room(waiting.live.jid, waiting.nick if answering is None else answering.nick)
-        answer = restamp(stanza.element, from_=from_, to=waiting.asker, id=waiting.id)
+        answer = restamp(_anonymous(stanza.element), from_=from_, to=waiting.asker, id=waiting.id)
         self._host.post.send(answer, JID.parse(waiting.asker))
+
+
+def _anonymous(answer: Element) -> Element:
+    """An answer without the real address that an error may bear of who noticed it (§17.4: never revealed)."""
+    child = answer.child(NS_CLIENT, "error")
+    if child is None or b"by" not in answer.child_bytes(child):
+        return answer
+    tree = deepcopy(answer.tree())
+    error = tree.find(f"{{{NS_CLIENT}}}error")
+    if error is None or "by" not in error.attrib:
+        return answer
+    del error.attrib["by"]
+    return Element.from_tree(tree)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from parley.domain.rooms.errors import RoomRefused, Why
-from parley.domain.rooms.events import Removal
 from parley.domain.rooms.standing import Affiliation, Role
-from parley.edges.xmpp.rooms.names import CODES, NS_MUC, SELF
+from parley.edges.xmpp.rooms.names import KICKED, NS_MUC, REMOVED_FOR_ERROR, SELF
 from parley.edges.xmpp.rooms.rendering import EMPTY_PRESENCE, Item, addressed, presence, user
 from parley.protocols.xmpp.element import xml
 from parley.protocols.xmpp.errors import StanzaCondition as Condition
@@ -16,6 +15,7 @@ from parley.protocols.xmpp.errors import StanzaErrorType as Kind
 
 if TYPE_CHECKING:
     from parley.edges.xmpp.extension import Inbound
+    from parley.protocols.xmpp.jid import JID
 
 _ERRORS: Final[dict[Why, tuple[Condition, Kind | None]]] = {
     Why.NO_SUCH_ROOM: (Condition.ITEM_NOT_FOUND, None),
@@ -49,7 +49,7 @@ def refuse_presence(stanza: Inbound, error: StanzaError) -> None:
     element = stanza.element
     wish = xml("x", {"xmlns": NS_MUC}) if element.has(NS_MUC, "x") else b""
     attrs = {"type": "error", "id": element.id, "from": str(stanza.to), "to": str(stanza.sender)}
-    reply = xml("presence", attrs, wish, error.to_bytes(str(stanza.to.bare)))
+    reply = xml("presence", attrs, wish, error.to_bytes())
     stanza.host.metrics.refused(error.code)
     _answer(stanza, reply)
 
@@ -60,7 +60,7 @@ def refuse_update(stanza: Inbound) -> None:
     §7.2.17: to let it in, as in the days before `<x/>`, would leave it without what those hear who enter.
     """
     item = Item(Affiliation.NONE, Role.NONE, reason="You are not in the room.").to_bytes("")
-    said = user(item, codes=(SELF, *CODES[Removal.UNREACHABLE]))
+    said = user(item, codes=(SELF, KICKED, REMOVED_FOR_ERROR))
     reply = presence(EMPTY_PRESENCE, str(stanza.to), said, is_unavailable=True)
     _answer(stanza, addressed(reply, str(stanza.sender)))
 
@@ -72,8 +72,16 @@ def _answer(stanza: Inbound, reply: bytes) -> None:
         stanza.origin.answer(reply)
 
 
-def room_error(error: RoomRefused) -> StanzaError:
-    """What the asker is told."""
-    condition, kind = _ERRORS[error.why]
-    text = str(error) if str(error) != error.code else ""
-    return StanzaError(condition, text, type=kind)
+def refused_by(to: JID, error: RoomRefused | StanzaError) -> StanzaError:
+    """What the asker is told: that it is the room who refuses, and not somebody behind it (XEP-0410 §3.2).
+
+    Args:
+        to: the address that was asked, the room's or an occupant's.
+        error: why.
+    """
+    if isinstance(error, RoomRefused):
+        condition, kind = _ERRORS[error.why]
+        text = str(error) if str(error) != error.code else ""
+        error = StanzaError(condition, text, type=kind)
+    error.by = error.by or str(to.bare)
+    return error

@@ -21,7 +21,7 @@ from parley.edges.xmpp.rooms.entering import receive_presence
 from parley.edges.xmpp.rooms.live import LiveRoom
 from parley.edges.xmpp.rooms.messages import receive_message
 from parley.edges.xmpp.rooms.passing import Passing
-from parley.edges.xmpp.rooms.refusals import refuse_presence, room_error
+from parley.edges.xmpp.rooms.refusals import refuse_presence, refused_by
 from parley.edges.xmpp.rooms.requests import receive_iq
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 from parley.protocols.xmpp.jid import JID
@@ -63,26 +63,24 @@ class Rooms:
         self._check_room_address(stanza.to)
         try:
             await receive_message(self, stanza)
-        except RoomRefused as error:
-            raise room_error(error) from error
+        except (RoomRefused, StanzaError) as error:
+            raise refused_by(stanza.to, error) from error
 
     async def presence(self, stanza: Inbound) -> None:
         """Presence to a room: entering, changing, leaving."""
         self._check_room_address(stanza.to)
         try:
             await receive_presence(self, stanza)
-        except RoomRefused as error:
-            refuse_presence(stanza, room_error(error))
-        except StanzaError as error:
-            refuse_presence(stanza, error)
+        except (RoomRefused, StanzaError) as error:
+            refuse_presence(stanza, refused_by(stanza.to, error))
 
     async def iq(self, stanza: Inbound) -> bytes | None:
         """A request to a room or an occupant."""
         self._check_room_address(stanza.to)
         try:
             return await receive_iq(self, stanza)
-        except RoomRefused as error:
-            raise room_error(error) from error
+        except (RoomRefused, StanzaError) as error:
+            raise refused_by(stanza.to, error) from error
 
     @staticmethod
     def _check_room_address(to: JID) -> None:
@@ -194,8 +192,9 @@ class Rooms:
         name = room.address
         if room.is_destroyed or not room.is_empty:
             self._idle.pop(name, None)
-        elif live.is_entered and not room.config.is_persistent:
-            # XEP-0045 §7.14: when the last occupant leaves a room that is not persistent, it is destroyed.
+        elif live.is_entered and (room.is_locked or not room.config.is_persistent):
+            # XEP-0045 §7.14: when the last occupant leaves a room that is not persistent, it is destroyed; §10.1.3: nor
+            # is one left behind whose owner went before it was configured, however that happened.
             self.dissolve(live)
         else:
             self._idle[name] = None
@@ -267,6 +266,8 @@ class Rooms:
             bucket = self._buckets[place] = TokenBucket(settings.messages_per_s, settings.burst_messages, clock)
             while len(self._buckets) > _BUCKETS_KEPT:
                 self._buckets.popitem(last=False)
+        # Who has been quiet longest is forgotten first: their bucket has filled again meanwhile.
+        self._buckets.move_to_end(place)
         if bucket.take(count):
             bucket.take(-count)
             raise RoomRefused(Why.TOO_FAST, "not so fast")
