@@ -244,8 +244,8 @@ class Subscribing:
 
     def _deliver(self, account: Account, kind: str, stanza: bytes) -> None:
         for session in list(self._host.router.of(account.address).values()):
-            # RFC 6121 §3.1.3: requests to who is available; §3.1.6 and the rest: to who asked for the roster.
-            if session.presence is not None or (kind != "subscribe" and session.is_roster_requested):
+            # RFC 6121 §3.1.3: requests to who is available; §3.1.6, §3.2.3, §3.3.3: the rest to who asked for a roster.
+            if session.presence is not None if kind == "subscribe" else session.is_roster_requested:
                 session.send(stanza)
 
     async def _presence_follows(self, account: Account, contact: JID, update: RosterUpdate) -> None:

@@ -115,11 +115,16 @@ async def test_removal_ends_the_subscriptions() -> None:
                 "<query xmlns='jabber:iq:roster' ver='1'><item jid='bob@example.org' subscription='both'/></query>",
             ),
         )
-        bob.take()
+        # RFC 6121 §3.2.3, §3.3.3: only interested resources are told.
+        tablet = await host.connect("bob/tablet", presence="")
+        await bob.send("<iq type='get' id='1'><query xmlns='jabber:iq:roster'/></iq>")
+        bob.take(), tablet.take(), phone.take()
         await phone.send(roster_set("<item jid='bob@example.org' subscription='remove'/>"))
+        tablet.expect("<presence from='alice@example.org/phone' to='bob@example.org' type='unavailable'/>")
         phone.expect(
             push("phone", 2, "<item jid='bob@example.org' subscription='remove'/>"),
             "<presence from='bob@example.org/desk' to='alice@example.org' type='unavailable'/>",
+            "<presence from='bob@example.org/tablet' to='alice@example.org' type='unavailable'/>",
             result("phone"),
         )
         bob.expect(
@@ -127,6 +132,8 @@ async def test_removal_ends_the_subscriptions() -> None:
             "<presence from='alice@example.org/phone' to='bob@example.org' type='unavailable'/>",
             "<presence from='alice@example.org' to='bob@example.org' type='unsubscribe'/>",
             "<presence from='alice@example.org' to='bob@example.org' type='unsubscribed'/>",
+            "<iq type='set' id='*' to='bob@example.org/desk'><query xmlns='jabber:iq:roster' ver='2'>"
+            "<item jid='alice@example.org' subscription='none'/></query></iq>",
         )
         await bob.ask(
             "<iq type='get' id='1'><query xmlns='jabber:iq:roster'/></iq>",
