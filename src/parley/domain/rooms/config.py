@@ -100,6 +100,16 @@ class RoomLimits:
     max_text_bytes: int = 4096
 
 
+_BLANK: Final = " \u2800"
+"""What an address lets pass and nobody sees."""
+
+
+def check_nick(nick: str, limits: RoomLimits) -> None:
+    """Raises RoomRefused(NICK_BAD) for a nickname of which nothing is seen, or that is too long (XEP-0045 §17.1)."""
+    if not nick.strip(_BLANK) or len(nick.encode()) > limits.max_nick_bytes:
+        raise RoomRefused(Why.NICK_BAD, "the nickname is empty or too long")
+
+
 def check_config(config: RoomConfig, limits: RoomLimits) -> None:
     """Raises RoomRefused(CONFIG_BAD) for options that a room cannot have."""
     texts = (config.name, config.description, config.language, config.pubsub, config.password)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from parley.domain.rooms.config import RoomConfig, RoomLimits
+from parley.domain.rooms.config import RoomConfig, RoomLimits, check_nick
 from parley.domain.rooms.errors import RoomRefused, Why
 from parley.domain.rooms.events import Absent, Changed, Entered, Left, Occupant, Removal, Removed, Renamed
 from parley.domain.rooms.privileges import check_affiliation_change, check_role_change
@@ -30,11 +30,11 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class StandingChange:
-    """What somebody becomes: `address` is bare or a domain; an empty `nick` keeps what is reserved."""
+    """What somebody becomes: `address` is bare or a domain; `nick` is reserved, "" for none, None for what is now."""
 
     address: str
     affiliation: Affiliation
-    nick: str = ""
+    nick: str | None = None
     reason: str = ""
 
 
@@ -112,6 +112,11 @@ class Room:
         occupant = self._by_session.get(session)
         return Role.NONE if occupant is None else occupant.role
 
+    def address_of(self, nick: str) -> str | None:
+        """The bare address of who has a nickname: who is inside under it, or for whom it is reserved."""
+        occupant = self.occupants.get(nick)
+        return self._reserved.get(nick) if occupant is None else occupant.address
+
     def nick_of(self, session: str) -> str:
         """The nickname of a full address, empty outside."""
         occupant = self._by_session.get(session)
@@ -161,9 +166,12 @@ class Room:
             if len(self.occupants) >= most:
                 raise RoomRefused(Why.FULL)
 
+    def check_looks(self, nick: str) -> None:
+        """Whether a nickname can be seen and is not too long; raises RoomRefused (§17.1)."""
+        check_nick(nick, self._limits)
+
     def _check_nick(self, address: str, nick: str) -> None:
-        if not nick.strip() or len(nick.encode()) > self._limits.max_nick_bytes:
-            raise RoomRefused(Why.NICK_BAD, "the nickname is empty or too long")
+        self.check_looks(nick)
         holder = self.occupants.get(nick)
         # §7.2.9: for clients of one user, one nickname may stand for several.
         if holder is not None and holder.address != address:
@@ -256,6 +264,8 @@ class Room:
             if actor < Affiliation.ADMIN.rank and self.role(session) is not Role.MODERATOR:
                 raise RoomRefused(Why.NO_PRIVILEGE)
             raise RoomRefused(Why.NO_SUCH_OCCUPANT)
+        if role is Role.NONE and session in target.sessions and target.role is Role.MODERATOR:
+            return  # §8.2: who kicks themselves apologises by it
         affiliation = self.affiliation(address)
         check_role_change(self.role(session), affiliation, target.role, self.affiliation(target.address), role)
 
@@ -271,6 +281,11 @@ class Room:
 
     # Affiliations.
 
+    def check_admin(self, address: str) -> None:
+        """Raises RoomRefused for who may change no affiliation (§9)."""
+        if self.affiliation(address).rank < Affiliation.ADMIN.rank:
+            raise RoomRefused(Why.NO_PRIVILEGE, "only admins and owners may do this")
+
     def check_standings(self, actor: str, changes: Iterable[StandingChange]) -> None:
         """Whether a bare address may make all these changes; raises RoomRefused."""
         affiliation = self.affiliation(actor)
@@ -280,6 +295,8 @@ class Room:
             before = self.affiliation(change.address)
             is_self = change.address == actor
             check_affiliation_change(affiliation, before, change.affiliation, is_self=is_self)
+            if change.nick:
+                self.check_looks(change.nick)
             _check_reserved(reserved, change)
             after[change.address] = Standing(change.affiliation)
         self._check_outcome(after)
@@ -297,8 +314,8 @@ class Room:
         if change.affiliation in (Affiliation.NONE, Affiliation.OUTCAST):
             # §9.1: who is banned has no reserved nickname any more.
             return Standing(change.affiliation, "", change.reason)
-        nick = change.nick or self.standings.get(change.address, _NOBODY).nick
-        return Standing(change.affiliation, nick, change.reason)
+        known = self.standings.get(change.address, _NOBODY).nick
+        return Standing(change.affiliation, known if change.nick is None else change.nick, change.reason)
 
     def change_standing(self, change: StandingChange, by: str = "") -> list[Changed | Removed | Absent]:
         """Make an address something else to the room, and tell whom of those inside it concerns."""
@@ -391,6 +408,12 @@ class Room:
         """Whether an occupant of that role may set the subject (§8.1)."""
         least = Role.PARTICIPANT if self.config.is_subject_open else Role.MODERATOR
         return role.rank >= least.rank
+
+    def check_invited(self, invitees: Iterable[str]) -> None:
+        """Whether there is room for the members that an invitation makes of bare addresses; raises RoomRefused."""
+        if self.config.is_members_only:
+            new = {one for one in invitees if self.affiliation(one) is Affiliation.NONE}
+            self._check_outcome({**self.standings, **dict.fromkeys(new, Standing(Affiliation.MEMBER))})
 
     def may_invite(self, address: str) -> bool:
         """Whether an occupant may invite others (§7.8.2, §9.5): in a members-only room that adds a member."""

@@ -94,3 +94,18 @@ async def test_whom_an_owner_shows_the_members_of_a_semi_anonymous_room_does_not
             listed = {item.get("jid"): item.get("nick") for item in parse(answer).iter(f"{NS_ADMIN}item")}
             assert listed["bob@example.org"] == nick
             assert "carol@example.org" in listed
+
+
+async def test_invitations_make_no_more_members_than_a_room_may_have() -> None:
+    async with a_party("alice", "bob", "carol", "dave", rooms=RoomSettings(max_affiliations=10)) as party:
+        await party.open("alice", membersonly=True, allowinvites=True)
+        for name in ("bob", *(f"guest{number}" for number in range(8))):
+            await party.affiliate("alice", name, "member")
+        await party.enter("bob")
+        party.forget()
+        invites = "<invite to='carol@example.org'/><invite to='dave@example.org'/>"
+        await party["bob"].send(f"<message to='{ROOM}'><x xmlns='{NS_MUC}#user'>{invites}</x></message>")
+        assert refusal(party["bob"]) == TOO_FAST
+        assert party["carol"].take() == []
+        state = await party.harness.storage.rooms.find(ROOM)
+        assert len(state.standings) == 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ..harness import parse
-from .guests import NS_MUC, ROOM, a_party, admin, done, full, refusal, shown
+from .guests import NS_MUC, ROOM, Party, a_party, admin, done, full, refusal, shown
 
 FORBIDDEN = ("auth", "forbidden", "403")
 NOT_ALLOWED = ("cancel", "not-allowed", "405")
@@ -52,6 +52,8 @@ KICKS = [
     ("anna", "mike", None),
     ("anna", "alice", NOT_ALLOWED),
     ("mona", "paul", None),
+    ("mona", "mona", None),
+    ("vera", "vera", FORBIDDEN),
     ("mona", "anna", NOT_ALLOWED),
     ("mona", "alice", NOT_ALLOWED),
     ("mona", "mike", NOT_ALLOWED),
@@ -95,7 +97,7 @@ async def test_who_may_kick_whom(by: str, whom: str, wanted: tuple[str, str, str
         await _crowd(party)
         await party[by].send(role(whom, "none"))
         if wanted is None:
-            assert "307" in party[whom].take()[-1]
+            assert any('code="307"' in stanza for stanza in party[whom].take())
         else:
             assert refusal(party[by]) == wanted
             party[whom].expect()
@@ -317,6 +319,7 @@ BAD = [
     ("<item jid='@' affiliation='member'/>", ("modify", "jid-malformed", "400")),
     ("<item nick='nobody' role='participant'/>", ("cancel", "item-not-found", "404")),
     ("<item nick='nobody' affiliation='member'/>", ("cancel", "item-not-found", "404")),
+    ("<item jid='bob@example.org' affiliation='member' nick=' '/>", ("modify", "jid-malformed", "400")),
     ("", ("modify", "bad-request", "400")),
 ]
 
@@ -349,3 +352,51 @@ async def test_moderators_by_their_full_addresses() -> None:
             shown("bob", 110, to="bob", role="moderator", jid="bob", by="alice"),
             shown("alice", to="bob", role="moderator", affiliation="owner", jid="alice"),
         )
+
+
+async def _nicks(party: Party) -> dict[str, str | None]:
+    """The members and the nicknames that are theirs."""
+    await party["alice"].send(admin("<item affiliation='member'/>", kind="get"))
+    items = parse(party["alice"].take()[-1]).iter(f"{{{NS_MUC}#admin}}item")
+    return {item.get("jid"): item.get("nick") for item in items}
+
+
+async def test_a_nickname_is_reserved_kept_and_given_back_by_the_list_of_members() -> None:
+    """§9.3, §9.5: an item with `nick` reserves it, one without keeps it, an empty one takes it away."""
+    async with a_party("alice", "bob", "carol") as party:
+        await party.open("alice")
+        for attribute, wanted in ((" nick='thirdwitch'", "thirdwitch"), ("", "thirdwitch"), (" nick=''", None)):
+            item = f"<item jid='bob@example.org' affiliation='member'{attribute}/>"
+            await party["alice"].send(admin(item))
+            assert await _nicks(party) == {"bob@example.org": wanted}
+            await party.enter("carol", "thirdwitch")
+            is_free = "conflict" not in party["carol"].take()[0]
+            assert is_free is (wanted is None)
+
+
+async def test_somebody_is_found_by_the_nickname_that_is_reserved() -> None:
+    async with a_party("alice", "bob") as party:
+        await party.open("alice", "bob")
+        await party["alice"].send(admin("<item jid='carol@example.org' affiliation='member' nick='hag'/>"))
+        await party["alice"].send(admin("<item nick='hag' affiliation='none'/>"))
+        assert await _nicks(party) == {}
+
+
+async def test_nobody_else_finds_out_who_has_a_nickname() -> None:
+    async with a_party("alice", "bob", "carol") as party:
+        await party.open("alice", "bob")
+        for nick in ("bob", "nobody"):
+            await party["carol"].send(admin(f"<item nick='{nick}' affiliation='member'/>"))
+            assert refusal(party["carol"]) == FORBIDDEN
+
+
+async def test_who_removes_their_own_membership_hears_that_it_is_done_first() -> None:
+    """§9.1 to §9.5: unlike a kick."""
+    async with a_party("alice", "bob") as party:
+        await party.open("alice", "bob", membersonly=False)
+        await party.affiliate("alice", "bob", "owner")
+        await party.configure("alice", membersonly=True)
+        party.forget()
+        await party["alice"].send(affiliation("alice", "none"))
+        gone = shown("alice", 110, 321, to="alice", role="none", jid="alice", gone=True, by="alice")
+        party["alice"].expect(done("alice"), gone)

@@ -68,8 +68,9 @@ async def test_a_nickname_must_be_there_and_be_seen() -> None:
     async with a_party("alice", "bob") as party:
         await party["bob"].send(f"<presence to='{ROOM}'>{WISH}</presence>")
         assert refusal(party["bob"]) == ("modify", "jid-malformed", "400")
-        await party.enter("bob", " ")
-        assert refusal(party["bob"]) == ("modify", "jid-malformed", "400")
+        for unseen in (" ", "\u3164", "\u2800 \u2800"):
+            await party.enter("bob", unseen)
+            assert refusal(party["bob"]) == ("modify", "jid-malformed", "400")
         await party.open("alice")
         await party.enter("bob", "b" * 129)
         assert refusal(party["bob"]) == ("modify", "jid-malformed", "400")

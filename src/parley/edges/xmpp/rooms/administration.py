@@ -32,11 +32,11 @@ _MOST: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    """One item of a request: the one of role and affiliation that is not wished for is None."""
+    """One item of a request: the one of role and affiliation that is not wished for is None; so is what is not said."""
 
     role: Role | None
     affiliation: Affiliation | None
-    nick: str
+    nick: str | None
     address: JID | None
     reason: str
 
@@ -91,6 +91,9 @@ async def administrate(asked: Asked) -> bytes | None:
     """Change roles and affiliations, all or none. Raises RoomRefused, StanzaError, StorageUnavailable."""
     live, room = asked.live, asked.live.room
     wishes = _wishes(asked)
+    if any(wish.affiliation is not None for wish in wishes):
+        # Before anything is looked up: nobody else finds out by asking who has which nickname.
+        room.check_admin(asked.address)
     roles = [(_nick(live, wish), wish) for wish in wishes if wish.role is not None]
     changes = [_standing_change(live, wish) for wish in wishes if wish.affiliation is not None]
     for nick, wish in roles:
@@ -100,16 +103,15 @@ async def administrate(asked: Asked) -> bytes | None:
         stored = {change.address: room.standing_after(change) for change in changes}
         await live.host.stores.rooms.set_standings(room.address, stored)
     by = room.nick_of(asked.session)
-    events: list[Changed | Removed | Absent] = []
-    for nick, wish in roles:
-        event = room.change_role(nick, wish.role or Role.NONE, by, wish.reason)
-        events += [] if event is None else [event]
-    for change in changes:
-        events += room.change_standing(change, by)
-    # §8.2, §9.1: first who is put out, then the one who asked, then everybody else.
-    live.tell_removed(events)
+    told = [room.change_role(nick, wish.role or Role.NONE, by, wish.reason) for nick, wish in roles]
+    kicks: list[Changed | Removed | Absent] = [event for event in told if event is not None]
+    events = [event for change in changes for event in room.change_standing(change, by)]
+    # §8.2: first who is kicked, then the one who asked, then everybody else; §9.1, §9.2, §9.4: but the one who asked
+    # before those who are put out for what they are to the room.
+    live.tell_removed(kicks)
     asked.answer()
-    live.tell_rest(events)
+    live.tell_removed(events)
+    live.tell_rest([*kicks, *events])
     await tell_absentees(live, asked.address, events)
     return None
 
@@ -158,7 +160,7 @@ def _wish(asked: Asked, item: _Element) -> _Wish:
     except ValueError as error:
         raise StanzaError(StanzaCondition.BAD_REQUEST, "unknown role or affiliation") from error
     reason = (item.findtext(_REASON) or "").strip()[: asked.live.host.settings.rooms.max_subject_bytes]
-    nick = item.get("nick") or ""
+    nick = item.get("nick")
     if nick:
         # §17.1: names are compared in their normal form.
         nick = asked.live.jid.with_resource(nick).resource
@@ -175,14 +177,13 @@ def _nick(live: LiveRoom, wish: _Wish) -> str:
 
 
 def _standing_change(live: LiveRoom, wish: _Wish) -> StandingChange:
+    affiliation = wish.affiliation or Affiliation.NONE
     if wish.address is not None:
-        address = str(wish.address.bare)
-    elif wish.nick in live.room.occupants:
-        # §9.3: of somebody who is in the room, by the nickname.
-        address = live.room.occupants[wish.nick].address
-        return StandingChange(address, wish.affiliation or Affiliation.NONE, "", wish.reason)
-    elif wish.nick:
-        raise StanzaError(StanzaCondition.ITEM_NOT_FOUND, "nobody of that name is here")
-    else:
+        # §9.3, §9.5: the nickname becomes theirs; an empty one takes away what was.
+        return StandingChange(str(wish.address.bare), affiliation, wish.nick, wish.reason)
+    if not wish.nick:
         raise StanzaError(StanzaCondition.BAD_REQUEST, "an address is missing")
-    return StandingChange(address, wish.affiliation or Affiliation.NONE, wish.nick, wish.reason)
+    address = live.room.address_of(wish.nick)
+    if address is None:
+        raise StanzaError(StanzaCondition.ITEM_NOT_FOUND, "nobody of that name is here")
+    return StandingChange(address, affiliation, None, wish.reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from parley.domain.rooms.config import check_nick
 from parley.domain.rooms.errors import RoomRefused, Why
 from parley.domain.rooms.events import Removal
 from parley.domain.rooms.standing import Role
@@ -108,7 +109,7 @@ async def _come(rooms: Rooms, live: LiveRoom | None, stanza: Inbound) -> None:
     if live is not None:
         _enter(live, stanza)
         return
-    _check_new_nick(rooms, stanza.to.resource)
+    check_nick(stanza.to.resource, rooms.limits())
     live, is_created = await rooms.create(stanza.to, stanza.sender)
     try:
         _enter(live, stanza, is_created=is_created)
@@ -117,11 +118,6 @@ async def _come(rooms: Rooms, live: LiveRoom | None, stanza: Inbound) -> None:
         if is_created:
             rooms.dissolve(live)
         raise
-
-
-def _check_new_nick(rooms: Rooms, nick: str) -> None:
-    if not nick.strip() or len(nick.encode()) > rooms.limits().max_nick_bytes:
-        raise RoomRefused(Why.NICK_BAD, "the nickname is empty or too long")
 
 
 def _enter(live: LiveRoom, stanza: Inbound, *, is_created: bool = False) -> None:

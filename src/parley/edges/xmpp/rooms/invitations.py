@@ -59,6 +59,7 @@ async def _invite_all(live: LiveRoom, stanza: Inbound, invites: list[_Element]) 
     invitees = [JID.parse(invite.get("to", "")) for invite in invites]
     for invitee in invitees:
         await _check_exists(live, invitee)
+    room.check_invited(str(invitee.bare) for invitee in invitees)
     for invitee, invite in zip(invitees, invites, strict=True):
         if room.config.is_members_only:
             # §9.5: an invitation to a members-only room makes a member.

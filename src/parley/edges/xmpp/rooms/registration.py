@@ -79,6 +79,5 @@ async def _change(asked: Asked, change: StandingChange) -> None:
     live, room = asked.live, asked.live.room
     await live.host.stores.rooms.set_standings(room.address, {change.address: room.standing_after(change)})
     events = room.change_standing(change)
-    live.tell_removed(events)
     asked.answer()
-    live.tell_rest(events)
+    live.tell(events)
