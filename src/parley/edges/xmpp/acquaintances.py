@@ -1,6 +1,7 @@
 """Who of other servers is known to people here, and what becomes of the first words of those who are not.
 
-Known is who is in the roster, whom the account wrote to, or to whose room or device one of its clients sent presence.
+Known is who is in the roster, whom the account wrote to or asked for something, or to whose room or device one of its
+clients sent presence.
 How many others reach an account, and how much they say, is bounded; what they say is marked for the clients:
 
     <stranger xmlns='urn:parley:stranger:0'/>
@@ -83,6 +84,10 @@ class Acquaintances:
         """Remember whom people here write to abroad: a follower of the pipeline."""
         if submission.sender_id is not None and submission.recipient_id is None:
             self._remember((submission.sender_id, submission.recipient), has_written=True)
+
+    def asked(self, account: Account, whom: JID) -> None:
+        """An account's client sent a request abroad: what comes from there later may be what it asked for."""
+        self._remember((account.id, str(whom.bare)), has_written=True)
 
     def _is_met(self, account: Account, sender: JID) -> bool:
         bare = sender.bare

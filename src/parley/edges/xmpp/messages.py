@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from parley.edges.xmpp.origin import Origin
     from parley.edges.xmpp.session import Session
 
+_NEVER_MAILED: Final = frozenset({"headline", "groupchat", "error"})
 _ID: Final = re.compile(rb"""\sid\s*=\s*("[^"]*"|'[^']*')""")
 
 
@@ -119,10 +120,10 @@ class Messages:
                 self._host.supervisor.spawn("assistance", assist(self._host, author, letter.element, child))
 
     def _may_be_strange(self, letter: Letter, recipient: Account) -> bool:
-        # Typing and the like say nothing; errors answer.
-        if letter.origin is None or not letter.origin.is_partner or letter.kind in ("error", "groupchat"):
+        # Typing and the like say nothing.
+        if letter.origin is None or not letter.origin.is_partner:
             return False
-        has_words = letter.traits.is_mailed or letter.kind == "headline"
+        has_words = letter.traits.is_mailed or letter.kind in _NEVER_MAILED
         return has_words and not self._host.acquaintances.is_known(recipient, letter.sender)
 
     def _elsewhere(self, letter: Letter, origin: Origin, token: int) -> bool:

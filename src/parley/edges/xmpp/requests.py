@@ -72,6 +72,8 @@ class Requests:
         to = JID.parse(element.to) if element.to else sender.bare
         if not host.router.is_local(to):
             host.abroad(to.domain).send(origin.stamped(element, to=str(to)), sender, to)
+            if origin.owner is not None:
+                host.acquaintances.asked(origin.owner, to)
             origin.handled(token)
         elif to.is_full and host.router.is_account(to):
             if not self._forward(origin, element, to):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from tests.edges.xmpp.federation.net import Server, got, one, two_servers, until
 from tests.edges.xmpp.harness import Client
 
@@ -83,6 +84,33 @@ async def test_typing_and_errors_pass_unmarked(tmp_path: Path) -> None:
         stanzas: list[str] = []
         await until(lambda: stanzas.extend(bob.take()) or len(stanzas) == 4)
         assert ["urn:parley:stranger:0" in stanza for stanza in stanzas] == [False, False, False, True]
+
+
+@pytest.mark.parametrize(("kind", "is_told"), [("groupchat", True), ("headline", True), ("error", False)], ids=str)
+async def test_no_type_of_message_goes_past_the_bound(tmp_path: Path, kind: str, is_told: bool) -> None:
+    options = {"federation": {"stranger_messages_per_hour": 2}}
+    async with two_servers(tmp_path, **options) as (alpha, beta):
+        alice, bob = await people(alpha, beta)
+        for number in range(3):
+            await alice.send(f"<message to='bob@beta.example/b' type='{kind}' id='{number}'><body>hi</body></message>")
+        if is_told:
+            refused = await one(alice, 'id="1"')
+            assert "<resource-constraint" in refused
+        # Typing is not bounded: it comes behind.
+        composing = "<composing xmlns='http://jabber.org/protocol/chatstates'/>"
+        await alice.send(f"<message to='bob@beta.example/b' type='chat' id='3'>{composing}</message>")
+        stanzas: list[str] = []
+        await until(lambda: stanzas.extend(bob.take()) or any('id="3"' in stanza for stanza in stanzas))
+        assert [stanza.partition('id="')[2][0] for stanza in stanzas] == ["0", "3"]
+
+
+async def test_who_was_asked_for_something_is_known(tmp_path: Path) -> None:
+    async with two_servers(tmp_path) as (alpha, beta):
+        alice, bob = await people(alpha, beta)
+        await bob.send("<iq type='get' id='q' to='alice@alpha.example/a'><ping xmlns='urn:xmpp:ping'/></iq>")
+        await one(alice, 'id="q"')
+        await alice.send(HI.format(1))
+        await got(bob, arrived(1, is_marked=False))
 
 
 async def test_requests_of_strangers_share_the_bound(tmp_path: Path) -> None:
