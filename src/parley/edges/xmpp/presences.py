@@ -14,6 +14,7 @@ from parley.edges.xmpp.session import Presence, Session
 from parley.edges.xmpp.spreading import Spreading
 from parley.edges.xmpp.strangers import SUBSCRIPTION_TYPES, Strangers
 from parley.edges.xmpp.subscribing import Subscribing
+from parley.protocols.xmpp.builder import attribute
 from parley.protocols.xmpp.element import Element, xml
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 from parley.protocols.xmpp.jid import JID
@@ -39,6 +40,12 @@ class Presences:
         self._host = host
         self._subscribing = Subscribing(host)
         self._strangers = Strangers(host, self._subscribing)
+        # Few extensions have to do with presence, and presence is most of what clients say.
+        extensions = host.extensions
+        self._decorators = [each.decorate_presence for each in extensions if each.decorate_presence is not None]
+        self._on_presence = [each.on_presence for each in extensions if each.on_presence is not None]
+        self._on_available = [each.on_available for each in extensions if each.on_available is not None]
+        self._on_unavailable = [each.on_unavailable for each in extensions if each.on_unavailable is not None]
 
     def receive(self, origin: Origin, element: Element, token: int) -> None:
         """Handle a presence stanza.
@@ -112,13 +119,10 @@ class Presences:
         self._broadcast(session, session.presence.stanza, roster)
         if is_first:
             await self._first(session, roster)
-        for extension in host.extensions:
-            if extension.on_presence is not None:
-                await extension.on_presence(host, session, element)
-        if is_first:
-            for extension in host.extensions:
-                if extension.on_available is not None:
-                    await extension.on_available(host, session)
+        for hear in self._on_presence:
+            await hear(host, session, element)
+        for welcome in self._on_available if is_first else ():
+            await welcome(host, session)
         if session.is_leaving or session.presence is None:
             return
         if session.presence.priority >= 0:
@@ -174,9 +178,8 @@ class Presences:
                 self._send(stanza, session.jid, jid)
             if self._host.router.is_account(jid):
                 await self._noticed(session, Element.from_bytes(stanza), jid)
-        for extension in self._host.extensions if was_available else ():
-            if extension.on_unavailable is not None:
-                await extension.on_unavailable(self._host, session, stanza)
+        for part in self._on_unavailable if was_available else ():
+            await part(self._host, session, stanza)
 
     def _broadcast(self, session: Session, stanza: bytes, roster: Roster) -> None:
         for contact in roster.contacts.values():
@@ -200,8 +203,11 @@ class Presences:
                 self._send(stanza, session.jid, other.jid)
 
     def _send(self, stanza: bytes, sender: JID, to: JID) -> None:
-        if self._host.router.is_local(to):
-            self._host.post.send(_to(stanza, to), to)
+        router = self._host.router
+        if router.is_local(to):
+            # Of most contacts nobody is there, and rosters are long.
+            if not router.is_account(to) or router.of(str(to.bare)):
+                self._host.post.send(_to(stanza, to), to)
         else:
             self._quietly(_to(stanza, to), sender, to)
 
@@ -244,9 +250,8 @@ class Presences:
 
     async def _decorated(self, session: Session, element: Element) -> Element:
         """An available presence with what extensions add to it."""
-        for extension in self._host.extensions if element.type is None else ():
-            if extension.decorate_presence is not None:
-                element = await extension.decorate_presence(self._host, session, element)
+        for decorate in self._decorators if element.type is None else ():
+            element = await decorate(self._host, session, element)
         return element
 
     async def again(self, session: Session) -> None:
@@ -326,7 +331,7 @@ class Presences:
 
 
 def _to(stanza: bytes, to: JID) -> bytes:
-    return b'<presence to="%b"%b' % (xml("x", {"to": str(to)})[7:-3], stanza[9:])
+    return b'<presence to="%b"%b' % (attribute(str(to)), stanza[9:])
 
 
 def _read(element: Element, stanza: bytes) -> Presence:
