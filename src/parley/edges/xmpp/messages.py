@@ -79,6 +79,9 @@ class Messages:
         to = JID.parse(element.to) if element.to else sender.bare
         kind = kind_of(element)
         traits = traits_of(element, kind)
+        if traits.is_of_room and origin.owner is None and sender.is_full:
+            # XEP-0280 §6.1: what an occupant of a room says in private the room sends to all devices that are in it.
+            traits = replace(traits, is_copied=False)
         # Assistance waits too, so that it is given once.
         if (traits.assists or not traits.is_mailed) and origin.is_waiting_for_log:
             return False

@@ -20,6 +20,7 @@ NS_REACTIONS: Final = "urn:xmpp:reactions:0"
 NS_FASTEN: Final = "urn:xmpp:fasten:0"
 NS_FILE_SHARING: Final = "urn:xmpp:sfs:0"
 NS_CONFERENCE: Final = "jabber:x:conference"
+NS_MUC_USER: Final = "http://jabber.org/protocol/muc#user"
 NS_DISPLAYED_SYNC: Final = "urn:xmpp:mds:displayed:0"
 
 _CONTENT: Final = 1
@@ -36,6 +37,7 @@ _PAYLOAD: Final = 1024
 _DISPLAYED: Final = 2048
 _RETRACTS: Final = 4096
 _ASSISTS: Final = 8192
+_ROOM: Final = 16384
 
 _FLAGS: Final = MappingProxyType(
     {
@@ -59,6 +61,7 @@ _FLAGS: Final = MappingProxyType(
         (NS_FASTEN, "apply-to"): _CONTENT | _COPIED,
         (NS_FILE_SHARING, "file-sharing"): _CONTENT | _COPIED | _WORDS,
         (NS_CONFERENCE, "x"): _PAYLOAD | _COPIED,
+        (NS_MUC_USER, "x"): _PAYLOAD | _ROOM,
         (NS_DISPLAYED_SYNC, "displayed"): _ASSISTS,
         (ns.NS_HINTS, "store"): _STORE,
         (ns.NS_HINTS, "no-store"): _NO_STORE,
@@ -87,7 +90,8 @@ class Traits:
     """See `traits_of`. `is_private` and `claims_stanza_id` tell of children that do not go on.
 
     `tells_displayed`: it says that its sender has seen what came (XEP-0333); `retracts`: it takes another one back;
-    `assists`: a child is for the sender's own server (XEP-0490 §4.5).
+    `assists`: a child is for the sender's own server (XEP-0490 §4.5). `is_of_room`: it has to do with a room, as
+    invitations and private words of its occupants have (XEP-0045 §7.5).
     """
 
     is_archived: bool
@@ -100,6 +104,7 @@ class Traits:
     tells_displayed: bool
     retracts: bool
     assists: bool
+    is_of_room: bool
 
 
 def traits_of(element: Element, kind: str) -> Traits:
@@ -136,4 +141,5 @@ def _traits(flags: int, kind: str) -> Traits:
         tells_displayed=bool(flags & _DISPLAYED),
         retracts=bool(flags & _RETRACTS),
         assists=bool(flags & _ASSISTS),
+        is_of_room=bool(flags & _ROOM),
     )

@@ -54,3 +54,19 @@ async def test_a_copy_is_of_the_type_of_what_is_copied(attributes: str, copied: 
         (copy,) = laptop.take()
         wrapper = copy[: copy.index(">")].replace('"', "'")
         assert wrapper == f"<message from='alice@example.org' to='alice@example.org/laptop'{copied}"
+
+
+@pytest.mark.parametrize("what", ["enable", "disable"])
+async def test_those_of_somebody_else_are_not_for_one_to_switch(what: str) -> None:
+    async with Harness() as host:
+        await host.add("alice", "bob")
+        phone, desk = await host.connect("alice/phone"), await host.connect("bob/desk")
+        await switch(desk, "enable" if what == "disable" else "disable")
+        before = desk.session.is_carbons_enabled
+        # XEP-0280 §4.1, §5.1.
+        await phone.ask(
+            f"<iq type='set' id='1' to='bob@example.org'><{what} xmlns='{NS}'/></iq>",
+            "<iq type='error' id='1' from='bob@example.org' to='alice@example.org/phone'><error type='cancel' code='405'>"
+            "<not-allowed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>",
+        )
+        assert desk.session.is_carbons_enabled == before

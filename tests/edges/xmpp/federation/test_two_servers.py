@@ -53,6 +53,29 @@ async def test_the_other_devices_of_both_get_copies(tmp_path: Path) -> None:
         assert "<sent" in await one(alice2, "<body>hi")
 
 
+async def test_what_a_rooms_occupant_says_in_private_is_copied_for_who_says_it_alone(tmp_path: Path) -> None:
+    # XEP-0280 §6.1: the recipient's devices get it from the room, each that is in it.
+    enable = "<iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>"
+    private = "<x xmlns='http://jabber.org/protocol/muc#user'/>"
+    async with two_servers(tmp_path) as (alpha, beta):
+        alice = await alpha.connect("alice@alpha.example/a", presence="")
+        bob = await beta.connect("bob@beta.example/b", presence="")
+        alice2 = await alpha.connect("alice@alpha.example/second", presence="<priority>-1</priority>")
+        bob2 = await beta.connect("bob@beta.example/second", presence="<priority>-1</priority>")
+        for client in (alice2, bob2):
+            await client.send(enable)
+            client.take()
+        await alice.send(
+            f"<message to='bob@beta.example/b' type='chat' id='1'><body>psst</body>{private}</message>",
+            "<message to='bob@beta.example/b' type='chat' id='2'><body>hi</body></message>",
+        )
+        await one(bob, "<body>psst")
+        await one(bob, "<body>hi")
+        assert "<sent" in await one(alice2, "<body>psst")
+        copies = [text for text in bob2.take() if "<received" in text]
+        assert ["<body>hi" in copy for copy in copies] == [True]
+
+
 async def test_many_messages_keep_their_order(tmp_path: Path) -> None:
     async with two_servers(tmp_path) as (alpha, beta):
         alice = await alpha.connect("alice@alpha.example/a", presence="")
@@ -71,6 +94,23 @@ async def test_many_messages_keep_their_order(tmp_path: Path) -> None:
         await until(lambda: len(bob.connection.sent) == len(stanzas))
         ids = [re.search(r' id="(t?\d+)"', text)[1] for text in bob.take()]  # type: ignore[index]
         assert ids == [name for number in range(150) for name in (str(number), f"t{number}")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "condition"),
+    [
+        ("set", "<query xmlns='urn:xmpp:mam:2'/>", "forbidden"),
+        ("get", "<metadata xmlns='urn:xmpp:mam:2'/>", "forbidden"),
+        ("set", "<enable xmlns='urn:xmpp:carbons:2'/>", "not-allowed"),
+        ("set", "<disable xmlns='urn:xmpp:carbons:2'/>", "not-allowed"),
+    ],
+)
+async def test_what_is_its_owners_alone(tmp_path: Path, kind: str, payload: str, condition: str) -> None:
+    async with two_servers(tmp_path) as (alpha, beta):
+        alice = await alpha.connect("alice@alpha.example/a", presence="")
+        await beta.connect("bob@beta.example/b", presence="")
+        await alice.send(f"<iq to='bob@beta.example' type='{kind}' id='q'>{payload}</iq>")
+        assert f"<{condition} " in await one(alice, 'id="q"')
 
 
 async def test_requests_and_their_answers(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from parley.edges.xmpp.extension import Extension, IqHandler, IqRequest, Target
+from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 from parley.protocols.xmpp.namespaces import NS_CARBONS
 
 if TYPE_CHECKING:
@@ -25,11 +26,17 @@ async def _disable(request: IqRequest) -> bytes:
     return b""
 
 
+async def _not_allowed(_request: IqRequest) -> bytes:
+    # §4.1, §5.1: the RECOMMENDED condition for who switches them for an account that is not theirs.
+    raise StanzaError(StanzaCondition.NOT_ALLOWED)
+
+
 def _enable_at_bind(_host: Host, session: Session, _element: Element) -> None:
     session.is_carbons_enabled = True
 
 
 _ACCOUNT: Final = frozenset({Target.ACCOUNT})
+_CONTACT: Final = frozenset({Target.CONTACT})
 
 EXTENSION = Extension(
     spec="XEP-0280",
@@ -41,5 +48,7 @@ EXTENSION = Extension(
     iq=(
         IqHandler("set", NS_CARBONS, "enable", _ACCOUNT, _enable),
         IqHandler("set", NS_CARBONS, "disable", _ACCOUNT, _disable),
+        IqHandler("set", NS_CARBONS, "enable", _CONTACT, _not_allowed, for_strangers=True),
+        IqHandler("set", NS_CARBONS, "disable", _CONTACT, _not_allowed, for_strangers=True),
     ),
 )

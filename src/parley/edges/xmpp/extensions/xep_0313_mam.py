@@ -137,8 +137,8 @@ EXTENSION = Extension(
         IqHandler("set", NS_MAM, "query", _ACCOUNT, _query),
         IqHandler("get", NS_MAM, "query", _ACCOUNT, _form),
         IqHandler("get", NS_MAM, "metadata", _ACCOUNT, _metadata),
-        IqHandler("set", NS_MAM, "query", _OTHERS, _refuse),
-        IqHandler("get", NS_MAM, "query", _OTHERS, _refuse),
-        IqHandler("get", NS_MAM, "metadata", _OTHERS, _refuse),
+        IqHandler("set", NS_MAM, "query", _OTHERS, _refuse, for_strangers=True),
+        IqHandler("get", NS_MAM, "query", _OTHERS, _refuse, for_strangers=True),
+        IqHandler("get", NS_MAM, "metadata", _OTHERS, _refuse, for_strangers=True),
     ),
 )
