@@ -92,7 +92,7 @@ class Installation:
         final = client.final(self.challenge)
         answer = await self.say(f"<response xmlns='{SASL2}'>{b64(final)}</response>")
         data = answer[0].findtext(f"{{{SASL2}}}additional-data") if answer else None
-        if data is not None:
+        if data is not None and not answer[0].tag.endswith("}failure"):
             assert client.accepts(base64.b64decode(data))
         return self._taken(answer)
 

@@ -21,6 +21,16 @@ def plain(password: str, user: str = "alice") -> str:
     return f"<auth {SASL} mechanism='PLAIN'>{token}</auth>"
 
 
+async def scram(edge: Edge, wire: FakeWire, mechanism: str, client: ScramClient) -> str:
+    """The last that is answered: to the final message, or to the first when that is refused."""
+    first = base64.b64encode(client.first()).decode()
+    answer = await edge.say(wire, f"<auth {SASL} mechanism='{mechanism}'>{first}</auth>")
+    if "<challenge" not in answer:
+        return answer
+    challenge = base64.b64decode(answer.partition(">")[2].partition("<")[0])
+    return await edge.say(wire, f"<response {SASL}>{base64.b64encode(client.final(challenge)).decode()}</response>")
+
+
 async def authenticated(edge: Edge) -> FakeWire:
     wire = edge.open()
     await edge.say(wire, HEADER)
@@ -59,15 +69,66 @@ async def test_peers_of_one_ipv6_network_are_one_peer() -> None:
         assert not edge.open(peer="2001:db8:0:1::3").is_closed
 
 
-async def test_each_failed_try_counts_whatever_was_wrong_with_it() -> None:
+async def test_a_mechanism_that_is_refused_as_such_is_no_guess_at_a_password() -> None:
+    async with an_edge(login={"scram_iterations": 4096, "attempts_per_stream": 2}) as edge:
+        wire = edge.open()
+        await edge.say(wire, HEADER)
+        for _ in range(3):
+            assert "<invalid-mechanism/>" in await edge.say(wire, f"<auth {SASL} mechanism='X'/>")
+            await edge.say(wire, f"<auth {SASL} mechanism='PLAIN'/>")
+            assert "<aborted/>" in await edge.say(wire, f"<abort {SASL}/>")
+        # Three kinds of channel binding that do not end where the client is connected to, as behind a proxy.
+        for name, hash_name in (("512", "sha512"), ("256", "sha256"), ("1", "sha1")):
+            client = ScramClient(hash_name, "alice", PASSWORD, binding=("tls-server-end-point", b"another"))
+            assert "<not-authorized/>" in await scram(edge, wire, f"SCRAM-SHA-{name}-PLUS", client)
+            client = ScramClient(hash_name, "alice", PASSWORD, binding=("tls-exporter", b"x"))
+            assert "<malformed-request/>" in await scram(edge, wire, f"SCRAM-SHA-{name}-PLUS", client)
+        answer = await scram(edge, wire, "SCRAM-SHA-256", ScramClient("sha256", "alice", PASSWORD))
+        assert answer.startswith("<success")
+
+
+async def test_what_is_no_guess_ends_too() -> None:
+    async with an_edge(login={"scram_iterations": 4096, "attempts_per_stream": 2}) as edge:
+        wire = edge.open()
+        await edge.say(wire, HEADER)
+        for _ in range(19):
+            assert "<stream:error" not in await edge.say(wire, f"<auth {SASL} mechanism='X'/>")
+        assert "<policy-violation" in await edge.say(wire, f"<abort {SASL}/>")
+        assert wire.is_closed
+
+
+async def test_guesses_end_the_stream_whatever_was_wrong_with_them() -> None:
     async with an_edge(login={"scram_iterations": 4096, "attempts_per_stream": 3}) as edge:
         wire = edge.open()
         await edge.say(wire, HEADER)
-        await edge.say(wire, f"<auth {SASL} mechanism='X'/><auth {SASL} mechanism='PLAIN'>%</auth>")
+        await edge.say(wire, f"<auth {SASL} mechanism='PLAIN'>%</auth>")
+        client = ScramClient("sha256", "alice", "guess", binding=("tls-server-end-point", b"another"))
+        assert "<not-authorized/>" in await scram(edge, wire, "SCRAM-SHA-256-PLUS", client)
         assert not wire.is_closed
-        await edge.say(wire, f"<auth {SASL} mechanism='PLAIN'/>")
-        assert "<policy-violation" in await edge.say(wire, f"<abort {SASL}/>")
-        assert wire.is_closed
+        assert "<policy-violation" in await edge.ask(wire, plain("guess"), "</stream:stream>")
+
+
+async def test_a_guess_is_a_guess_behind_another_channel() -> None:
+    login = {"scram_iterations": 4096, "failures_per_account": 1, "failure_window_s": 60}
+    async with an_edge(login=login) as edge:
+        for password, is_guess in ((PASSWORD, False), ("guess", True)):
+            wire = edge.open()
+            await edge.say(wire, HEADER)
+            client = ScramClient("sha256", "alice", password, binding=("tls-server-end-point", b"another"))
+            assert "<not-authorized/>" in await scram(edge, wire, "SCRAM-SHA-256-PLUS", client)
+            answer = await edge.ask(wire, plain(PASSWORD), ">")
+            assert ("<temporary-auth-failure/>" in answer) is is_guess
+
+
+@pytest.mark.parametrize("authzid", ["@", "bob@example.org", "alice@elsewhere.example"])
+async def test_whom_to_act_for_is_oneself(authzid: str) -> None:
+    async with an_edge() as edge:
+        wire = edge.open()
+        await edge.say(wire, HEADER)
+        client = ScramClient("sha256", "alice", PASSWORD, authzid=authzid)
+        assert "<invalid-authzid/>" in await scram(edge, wire, "SCRAM-SHA-256", client)
+        client = ScramClient("sha256", "alice", PASSWORD, authzid="Alice@example.org")
+        assert (await scram(edge, wire, "SCRAM-SHA-256", client)).startswith("<success")
 
 
 async def test_a_full_disk_lets_people_in() -> None:

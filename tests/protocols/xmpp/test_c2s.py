@@ -91,6 +91,55 @@ def test_the_header_is_answered_to_who_sent_it() -> None:
     assert stream.lang == "de-CH"
 
 
+@pytest.mark.parametrize(
+    ("named", "answered"),
+    [(b"from='alice@example.org/phone' ", b' to="alice@example.org"'), (b"from='example.org' ", b' to="example.org"')],
+)
+def test_the_header_goes_to_the_bare_address_that_it_came_from(named: bytes, answered: bytes) -> None:
+    # RFC 6120 §4.7.2
+    stream = a_stream()
+    stream.receive(HEADER.replace(b"from='alice@example.org' ", named))
+    assert answered + b">" in sent(stream)
+
+
+def test_a_header_from_nobody_is_answered_to_nobody() -> None:
+    stream = a_stream()
+    stream.receive(HEADER.replace(b"from='alice@example.org' ", b""))
+    assert b" to=" not in sent(stream)
+
+
+@pytest.mark.parametrize(
+    ("named", "is_refused"),
+    [
+        (b"from='bob@example.org' ", True),
+        (b"from='alice@elsewhere.example' ", True),
+        (b"from='ALICE@example.org/phone' ", False),
+        (b"from='example.org' ", False),
+        (b"", False),
+    ],
+)
+def test_behind_sasl_the_header_names_who_signed_in(named: bytes, is_refused: bool) -> None:
+    # RFC 6120 §4.9.3.9
+    stream = a_stream()
+    stream.receive(HEADER + AUTH)
+    stream.auth_succeeded(who=ALICE.bare)
+    stream.output()
+    events = stream.receive(HEADER.replace(b"from='alice@example.org' ", named))
+    assert (b"<invalid-from " in sent(stream)) is is_refused
+    assert kinds(events) == ([StreamEnded] if is_refused else [])
+
+
+def test_an_error_of_the_client_closes_the_stream() -> None:
+    error = b"<stream:error><reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>"
+    signing_in = a_stream()
+    signing_in.receive(HEADER)
+    signing_in.output()
+    for stream in (signing_in, established()):
+        # RFC 6120 §4.9.1.1: it cannot be recovered from; nobody answers it by another error.
+        assert stream.receive(error + b"</stream:stream>") == [StreamEnded(is_clean=True)]
+        assert sent(stream) == b"</stream:stream>"
+
+
 @pytest.mark.parametrize("lang", ["", "x" * 9, "de_CH", "de'", "-".join(["abc"] * 20)])
 def test_what_is_no_language_is_not_remembered(lang: str) -> None:
     stream = a_stream()
@@ -146,8 +195,8 @@ def test_an_attempt_in_the_same_bytes_as_a_refused_one() -> None:
     stream = a_stream()
     wrong = b"<auth %b mechanism='X-NONE'/>" % SASL
     assert stream.receive(HEADER + wrong + wrong + AUTH) == [
-        AuthAborted(),
-        AuthAborted(),
+        AuthAborted(SASLCondition.INVALID_MECHANISM),
+        AuthAborted(SASLCondition.INVALID_MECHANISM),
         AuthRequested("PLAIN", b"\0alice\0secret"),
     ]
     assert sent(stream).count(b"<invalid-mechanism/>") == 2
@@ -158,9 +207,26 @@ def test_giving_up_and_trying_again_at_once() -> None:
     auth = b"<auth %b mechanism='PLAIN'/>" % SASL
     assert stream.receive(HEADER + auth) == [AuthRequested("PLAIN", None)]
     stream.challenge(b"")
-    assert sent(stream).endswith(b">=</challenge>")
-    assert stream.receive(b"<abort %b/>" % SASL + AUTH) == [AuthAborted(), AuthRequested("PLAIN", b"\0alice\0secret")]
+    # RFC 6120 §6.4.2, §6.4.3: "=" stands for an empty initial response and for nothing else.
+    assert sent(stream).endswith(b'<challenge xmlns="urn:ietf:params:xml:ns:xmpp-sasl"/>')
+    assert stream.receive(b"<abort %b/>" % SASL + AUTH) == [
+        AuthAborted(SASLCondition.ABORTED),
+        AuthRequested("PLAIN", b"\0alice\0secret"),
+    ]
     assert b"<aborted/>" in sent(stream)
+
+
+@pytest.mark.parametrize("namespace", ["urn:ietf:params:xml:ns:xmpp-sasl", "urn:xmpp:sasl:2"])
+def test_what_comes_when_no_exchange_is_in_progress_is_answered_in_its_profile(namespace: str) -> None:
+    stream = a_stream()
+    stream.receive(HEADER)
+    stream.output()
+    for name, condition in (("abort", SASLCondition.ABORTED), ("response", SASLCondition.MALFORMED_REQUEST)):
+        assert stream.receive(f"<{name} xmlns='{namespace}'/>".encode()) == [AuthAborted(condition)]
+        answer = sent(stream)
+        assert answer.startswith(f'<failure xmlns="{namespace}">'.encode())
+        assert f"<{condition}".encode() in answer
+    assert stream.state is StreamState.NEGOTIATING
 
 
 def test_payloads_of_sasl() -> None:
@@ -168,11 +234,13 @@ def test_payloads_of_sasl() -> None:
     assert stream.receive(HEADER + b"<auth %b mechanism='PLAIN'>=</auth>" % SASL) == [AuthRequested("PLAIN", b"")]
     stream.auth_failed(SASLCondition.MALFORMED_REQUEST)
     for text in (b"%%", b"AA", b"A A=", b"AB=="):
-        assert stream.receive(b"<auth %b mechanism='PLAIN'>%b</auth>" % (SASL, text)) == [AuthAborted()]
+        assert stream.receive(b"<auth %b mechanism='PLAIN'>%b</auth>" % (SASL, text)) == [
+            AuthAborted(SASLCondition.INCORRECT_ENCODING)
+        ]
         assert b"<incorrect-encoding/>" in sent(stream)
     assert stream.receive(b"<auth %b mechanism='PLAIN'/>" % SASL) == [AuthRequested("PLAIN", None)]
     stream.challenge(b"x")
-    assert stream.receive(b"<response %b>!</response>" % SASL) == [AuthAborted()]
+    assert stream.receive(b"<response %b>!</response>" % SASL) == [AuthAborted(SASLCondition.INCORRECT_ENCODING)]
     assert stream.state is StreamState.NEGOTIATING
     stream.receive(b"<auth %b mechanism='PLAIN'/>" % SASL)
     stream.challenge(b"x")
@@ -250,7 +318,7 @@ def test_starttls() -> None:
     out = sent(stream)
     assert b"<required/>" in out
     assert b"<mechanisms" not in out
-    assert stream.receive(AUTH) == [AuthAborted()]
+    assert stream.receive(AUTH) == [AuthAborted(SASLCondition.ENCRYPTION_REQUIRED)]
     assert b"<encryption-required/>" in sent(stream)
     assert stream.receive(STARTTLS + b"<in-clear/>") == [TlsRequested()]
     stream.tls_established({"tls-exporter": b"x"})

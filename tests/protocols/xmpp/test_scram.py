@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parley.protocols.xmpp.errors import LocalProtocolError, PayloadError, SASLCondition, SASLError
+from parley.protocols.xmpp.errors import LocalProtocolError, PayloadError, SASLCondition, SASLError, ScramError
 from parley.protocols.xmpp.sasl import prepare_password
 from parley.protocols.xmpp.scram import (
     HASHES,
@@ -190,6 +190,46 @@ def test_extensions_of_both_sides_are_part_of_the_proof():
     challenge = scram.challenge(derive_keys("sha256", "pencil", b"salt", 2), "server", "h=abc")
     assert challenge.endswith(b",i=2,h=abc")
     assert client.accepts(scram.final(client.final(challenge)))
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "first", "reason"),
+    [
+        ("SCRAM-SHA-1", b"n,,m=x,n=user,r=x", "extensions-not-supported"),
+        ("SCRAM-SHA-1", b"n,,n=user,r=x,m=x", "extensions-not-supported"),
+        ("SCRAM-SHA-1", b"n,,n=us=er,r=x", "invalid-username-encoding"),
+        ("SCRAM-SHA-1", b"n,,n=\xff,r=x", "invalid-encoding"),
+        ("SCRAM-SHA-1", b"y,,n=user,r=x", "server-does-support-channel-binding"),
+        ("SCRAM-SHA-1", b"p=tls-exporter,,n=user,r=x", "channel-binding-not-supported"),
+        ("SCRAM-SHA-1-PLUS", b"p=tls-unique,,n=user,r=x", "unsupported-channel-binding-type"),
+        ("SCRAM-SHA-1", b"n,,n=user", "other-error"),
+    ],
+)
+def test_what_is_wrong_with_a_first_message_has_the_name_of_rfc_5802(mechanism: str, first: bytes, reason: str):
+    with pytest.raises(ScramError) as refused:
+        server(mechanism).first(first)
+    assert refused.value.code == reason
+
+
+def test_an_unknown_extension_that_is_mandatory_ends_the_exchange_in_the_last_message_too():
+    client = ScramClient("sha256", "user", "pencil")
+    scram = server()
+    scram.first(client.first())
+    final = client.final(scram.challenge(derive_keys("sha256", "pencil", b"salt", 2), "server"))
+    with pytest.raises(ScramError) as refused:
+        scram.final(final.replace(b",p=", b",m=x,p="))
+    assert refused.value.code == "extensions-not-supported"
+
+
+@pytest.mark.parametrize(("password", "reason"), [("pencil", "channel-bindings-dont-match"), ("no", "invalid-proof")])
+def test_only_who_has_the_password_learns_that_the_channel_is_another_one(password: str, reason: str):
+    client = ScramClient("sha256", "user", password, binding=("tls-exporter", b"another"))
+    scram = server("SCRAM-SHA-256-PLUS")
+    scram.first(client.first())
+    final = client.final(scram.challenge(derive_keys("sha256", "pencil", b"salt", 2), "nonce"))
+    with pytest.raises(ScramError) as refused:
+        scram.final(final)
+    assert refused.value.code == reason
 
 
 def test_the_order_of_calls_is_kept():

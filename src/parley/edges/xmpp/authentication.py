@@ -13,11 +13,11 @@ from parley.base import log as logs
 from parley.domain.errors import StorageUnavailable
 from parley.identity.sign_in import ANY_HASH, Claim, SignIn, Throttled, fits
 from parley.protocols.xmpp import fast
-from parley.protocols.xmpp.errors import JIDError, SASLCondition, SASLError
+from parley.protocols.xmpp.errors import JIDError, SASLCondition, SASLError, ScramError
 from parley.protocols.xmpp.jid import JID
 from parley.protocols.xmpp.namespaces import NS_FAST
 from parley.protocols.xmpp.sasl import parse_plain
-from parley.protocols.xmpp.scram import ScramKeys, ScramServer, offer_hash
+from parley.protocols.xmpp.scram import BINDING_ERRORS, ScramKeys, ScramServer, offer_hash
 
 if TYPE_CHECKING:
     from parley.domain.accounts import Account, Credential
@@ -30,6 +30,16 @@ log = logs.get(__name__)
 
 _SCRAM: Final = ("SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1")
 _NONCE_BYTES: Final = 24
+_MOST_REFUSALS: Final = 20
+# What says nothing of a password. Who may not use one mechanism is free to try the next.
+_NO_GUESSES: Final = frozenset(
+    {
+        SASLCondition.ABORTED,
+        SASLCondition.CREDENTIALS_EXPIRED,
+        SASLCondition.ENCRYPTION_REQUIRED,
+        SASLCondition.INVALID_MECHANISM,
+    }
+)
 _CHECKS_AT_ONCE: Final = max(1, (os.cpu_count() or 1) // 2)
 
 
@@ -87,7 +97,21 @@ class Authentication:
         self._scram: ScramServer | None = None
         self._claim: Claim | None = None
         self._name = self._address = ""
-        self.failures = 0
+        self._guesses = self._refusals = 0
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether the stream has had all the tries it gets (RFC 6120 §6.4.5).
+
+        Those that might have been guesses are as many as the settings say; a mechanism that is refused as such is none.
+        """
+        most = self._host.settings.login.attempts_per_stream
+        return self._guesses >= most or self._refusals >= max(most, _MOST_REFUSALS)
+
+    def count(self, condition: SASLCondition, code: str = "") -> None:
+        """A try has ended with this condition; `code` may say more."""
+        self._refusals += 1
+        self._guesses += condition not in _NO_GUESSES and code not in BINDING_ERRORS
 
     async def begin(
         self, mechanism: str, initial: bytes | None, request: Authenticate | None = None
@@ -116,18 +140,23 @@ class Authentication:
             log.error("sign-in failed", mechanism=self._mechanism, code=error.code)
             self.refuse(SASLCondition.TEMPORARY_AUTH_FAILURE, "try again later", error.code)
         except SASLError as error:
-            if self._name and error.condition is SASLCondition.NOT_AUTHORIZED:
+            is_wrong = error.condition is SASLCondition.NOT_AUTHORIZED and error.code not in BINDING_ERRORS
+            if self._name and is_wrong:
                 self._sign_in.failed(self._name, self._peer)
-            self.refuse(error.condition, error.text, error.code)
+            # RFC 5802 §7: the server's last message says what was wrong, where the profile has a place for it.
+            last = f"e={error.code}".encode() if isinstance(error, ScramError) else None
+            self.refuse(error.condition, error.text, error.code, data=last)
         return None
 
-    def refuse(self, condition: SASLCondition, text: str, code: str, application: bytes = b"") -> None:
+    def refuse(
+        self, condition: SASLCondition, text: str, code: str, application: bytes = b"", *, data: bytes | None = None
+    ) -> None:
         """End the exchange; the client may try again as often as the settings say."""
-        self.failures += 1
+        self.count(condition, code)
         self._host.metrics.login("throttled" if code == "throttled" else "rejected")
         pii = {"address": self._address, "peer": self._peer}
         log.info("sign-in refused", mechanism=self._mechanism, reason=code, pii=pii)
-        self._stream.auth_failed(condition, text, application)
+        self._stream.auth_failed(condition, text, application, data)
 
     async def _step(self, data: bytes) -> SignedIn | None:
         scram = self._scram
@@ -196,15 +225,14 @@ class Authentication:
             jid = JID.parse(f"{local if has_device else username}@{self._stream.domain}")
             if has_device and resource:
                 jid = jid.with_resource(resource)
-            wanted = JID.parse(authzid) if authzid else jid
         except JIDError as error:
             # What names nobody is a failure as any other; all such names count as one.
             nobody = f"@{self._stream.domain}"
             self._sign_in.check(nobody, self._peer)
             self._sign_in.failed(nobody, self._peer)
             raise SASLError(SASLCondition.NOT_AUTHORIZED) from error
-        if wanted.bare != jid.bare:
-            # RFC 6120 §6.3.8: nobody acts for another account here.
+        if authzid and not _is_address(authzid, jid.bare):
+            # RFC 6120 §6.5.6: it is no address, or another one's; nobody acts for another account here.
             raise SASLError(SASLCondition.INVALID_AUTHZID)
         named = self._stream.named
         if self._request is not None and named is not None and named.local and named.bare != jid.bare:
@@ -225,3 +253,10 @@ class Authentication:
         self._host.metrics.login("accepted")
         log.info("signed in", mechanism=self._mechanism, pii={"address": self._address, "peer": self._peer})
         return signed_in
+
+
+def _is_address(text: str, bare: JID) -> bool:
+    try:
+        return JID.parse(text).bare == bare
+    except JIDError:
+        return False

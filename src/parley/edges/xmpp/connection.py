@@ -169,7 +169,7 @@ class Connection:
             self._wait("task", self._in_one(self._inline.answer(event.element)))
         elif isinstance(event, c2s.AuthAborted):
             self._inline = None
-            self._authentication.failures += 1
+            self._authentication.count(event.condition)
             self._check_attempts()
         elif isinstance(event, c2s.RegistrationRequested):
             self._wait("registration", self._register(event.element))
@@ -216,7 +216,7 @@ class Connection:
         signed_in = await step
         if signed_in is not None:
             self.signed_in = signed_in
-            self._stream.auth_succeeded(signed_in.data or b"")
+            self._stream.auth_succeeded(signed_in.data or b"", JID.parse(signed_in.account.address))
         self._check_attempts()
 
     async def _in_one(self, step: Awaitable[None]) -> None:
@@ -224,7 +224,7 @@ class Connection:
         self._check_attempts()
 
     def _check_attempts(self) -> None:
-        if self._authentication.failures >= self._host.settings.login.attempts_per_stream:
+        if self._authentication.is_exhausted:
             # RFC 6120 §6.4.5: after some tries the stream ends.
             self.fail(StreamCondition.POLICY_VIOLATION, "too many attempts to sign in")
 

@@ -25,8 +25,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from parley.protocols.xmpp import namespaces as ns
-from parley.protocols.xmpp import sasl2
-from parley.protocols.xmpp.builder import attribute
+from parley.protocols.xmpp import sasl2, stream_elements
 from parley.protocols.xmpp.element import Element, text, to_frame, xml
 from parley.protocols.xmpp.errors import (
     JIDError,
@@ -89,12 +88,9 @@ __all__ = [
 
 
 _STANZAS: Final = frozenset({"message", "presence", "iq"})
+_SASL: Final = frozenset({ns.NS_SASL, ns.NS_SASL2})
 # RFC 5646 §2.1, as far as its shape goes; it is stamped on stanzas, so nothing longer gets in.
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8}){0,7}")
-_STREAM_OPEN: Final = (
-    b"<?xml version='1.0'?><stream:stream xmlns='jabber:client' "
-    b"xmlns:stream='http://etherx.jabber.org/streams' version='1.0' xml:lang='en'"
-)
 
 
 class ClientStream:
@@ -136,6 +132,7 @@ class ClientStream:
         self.channel_bindings = channel_bindings
         self.is_authenticated = False
         self.domain = ""
+        self._who: JID | None = None
         self.named: JID | None = None
         """Who the client says to be in its header (RFC 6120 §4.7.1); nothing has proved it."""
         self.lang = ""
@@ -197,6 +194,9 @@ class ClientStream:
         return events
 
     def _element(self, element: Element) -> list[Event]:
+        if (element.namespace, element.name) == (ns.NS_STREAMS, "error") and self.state is not StreamState.OPENING:
+            # RFC 6120 §4.9.1.1: it cannot go on; what is left is to close this side too.
+            return self._closed()
         try:
             return self._handlers[self.state](element)
         except PayloadError as error:
@@ -260,10 +260,11 @@ class ClientStream:
             self._out.append(sasl2.challenge(data) if self._is_newer_sasl else self._sasl("challenge", data))
             self._is_waiting = False
 
-    def auth_succeeded(self, data: bytes = b"") -> None:
-        """Send success, with `data` for the client to check; the client opens a new stream."""
+    def auth_succeeded(self, data: bytes = b"", who: JID | None = None) -> None:
+        """Send success, with `data` for the client to check; the client, now known to be `who`, opens a new stream."""
         if self.state is StreamState.CLOSED:
             return
+        self._who = who
         self._out.append(self._sasl("success", data) if data else xml("success", {"xmlns": ns.NS_SASL}))
         self.is_authenticated = True
         self._restart(self._framer.pending())
@@ -300,12 +301,18 @@ class ClientStream:
             self._out.append(sasl2.task_data(content))
             self._is_waiting = False
 
-    def auth_failed(self, condition: SASLCondition, reason: str = "", application: bytes = b"") -> None:
-        """Send a failure; the client may try again. `application` goes out with the newer profile only."""
+    def auth_failed(
+        self, condition: SASLCondition, reason: str = "", application: bytes = b"", data: bytes | None = None
+    ) -> None:
+        """Send a failure; the client may try again.
+
+        `application` and `data`, what the mechanism says at its end, go out with the newer profile only.
+        """
         if self.state is StreamState.CLOSED:
             return
-        failure = sasl2.failure(condition, reason, application) if self._is_newer_sasl else None
-        self._out.append(failure or sasl_failure(condition, reason))
+        is_newer = self._is_newer_sasl
+        failure = sasl2.failure(condition, reason, application, data) if is_newer else sasl_failure(condition, reason)
+        self._out.append(failure)
         self._is_waiting = False
         self._late.clear()
         self.state = StreamState.NEGOTIATING
@@ -360,7 +367,8 @@ class ClientStream:
         self.state = StreamState.OPENING
 
     def _sasl(self, name: str, data: bytes) -> bytes:
-        return xml(name, {"xmlns": ns.NS_SASL}, text(encode_payload(data)))
+        # RFC 6120 §6.4.2: "=" stands for an empty initial response; a challenge without data is an empty element.
+        return xml(name, {"xmlns": ns.NS_SASL}, text(encode_payload(data)) if data else b"")
 
     # Stream headers.
 
@@ -370,16 +378,15 @@ class ClientStream:
         # RFC 6120 §4.8.3: streams may be the default namespace themselves; content then has a prefix.
         if event.default_namespace not in (ns.NS_CLIENT, ns.NS_STREAMS, ""):
             return self.fail(StreamCondition.INVALID_NAMESPACE, "this port serves jabber:client")
-        domain = _address(event.attrs.get("to", ""))
-        if domain is None or domain.local or domain.resource or domain.domain not in self._config.domains:
-            # RFC 6120 §4.9.3.6: also for an address that is none, or missing: which host is meant cannot be told.
-            return self.fail(StreamCondition.HOST_UNKNOWN, "this host is not served here")
-        if self.domain not in ("", domain.domain):
-            return self.fail(StreamCondition.HOST_UNKNOWN, "another host than before")
-        self.domain = domain.domain
+        domain = self._host_named(event.attrs.get("to", ""))
+        if not domain:
+            return self.fail(StreamCondition.HOST_UNKNOWN, "this host is not served here, or is another than before")
+        self.domain = domain
         self.named = _address(event.attrs.get("from", ""))
         self.lang = event.lang if event.lang and _LANGUAGE.fullmatch(event.lang) else ""
         self._send_open(event.attrs.get("from"))
+        if self._is_another_than_signed_in():
+            return self.fail(StreamCondition.INVALID_FROM, "the header names somebody else than who signed in")
         # RFC 6120 §4.7.5: a version of "1.0" or newer is wanted; streams from before XMPP 1.0 are not spoken here.
         if not is_supported_version(event.attrs.get("version", "")):
             return self.fail(StreamCondition.UNSUPPORTED_VERSION, "version 1.0 is required")
@@ -387,21 +394,29 @@ class ClientStream:
         self.state = StreamState.NEGOTIATING
         return []
 
+    def _host_named(self, to: str) -> str:
+        """The domain of a header, "" where it is none of ours or another than that of the header before."""
+        host = _address(to)
+        if host is None or host.local or host.resource or host.domain not in self._config.domains:
+            # RFC 6120 §4.9.3.6: also for an address that is none, or missing: which host is meant cannot be told.
+            return ""
+        return host.domain if self.domain in ("", host.domain) else ""
+
+    def _is_another_than_signed_in(self) -> bool:
+        # RFC 6120 §4.9.3.9: once SASL has shown who the client is, its header MUST NOT say anything else.
+        named = self.named
+        return self._who is not None and named is not None and bool(named.local) and named.bare != self._who
+
     def _send_open(self, to: str | None) -> None:
         attrs: dict[str, str] = {"from": self.domain or self._config.primary_domain, "id": self._stream_ids()}
         if to is not None:
-            attrs["to"] = to
-        if self._config.is_framed:
-            named = {"xmlns": ns.NS_FRAMING, **attrs, "version": "1.0", "xml:lang": "en"}
-            self._out.append(xml("open", named))
-        else:
-            stamps = b"".join(b' %b="%b"' % (name.encode(), attribute(value)) for name, value in attrs.items())
-            self._out.append(_STREAM_OPEN + stamps + b">")
+            # RFC 6120 §4.7.2: the bare address of the client's `from`.
+            attrs["to"] = to.partition("/")[0]
+        self._out.append(stream_elements.header(attrs, is_framed=self._config.is_framed))
         self._is_open_sent = True
 
     def _send_close(self) -> None:
-        framed = xml("close", {"xmlns": ns.NS_FRAMING})
-        self._out.append(framed if self._config.is_framed else b"</stream:stream>")
+        self._out.append(stream_elements.end(is_framed=self._config.is_framed))
 
     def _closed(self) -> list[Event]:
         self._send_close()
@@ -411,9 +426,7 @@ class ClientStream:
     def _send_features(self, *, is_bound: bool = False) -> None:
         parts: list[bytes] = []
         if self.is_authenticated and not is_bound:
-            parts.append(xml("bind", {"xmlns": ns.NS_BIND}, xml("required", None)))
-            # RFC 6121 left session establishment out; old clients still ask for it unless told that they need not.
-            parts.append(xml("session", {"xmlns": ns.NS_SESSION}, xml("optional", None)))
+            parts.append(stream_elements.BINDING)
         elif not self.is_authenticated:
             parts += self._offers()
         parts.append(self._config.features(self.is_authenticated))
@@ -423,17 +436,14 @@ class ClientStream:
     def _offers(self) -> list[bytes]:
         parts: list[bytes] = []
         if self._is_starttls_open:
-            required = [xml("required", None)] if self._config.is_tls_required else []
-            parts.append(xml("starttls", {"xmlns": ns.NS_TLS}, *required))
+            parts.append(stream_elements.starttls(is_required=self._config.is_tls_required))
         self.offered = self._mechanisms()
         if self.offered:
-            names = [xml("mechanism", None, name) for name in self.offered]
-            parts.append(xml("mechanisms", {"xmlns": ns.NS_SASL}, *names))
+            parts.append(stream_elements.mechanisms(self.offered))
         if self._is_newer_sasl_open:
             parts.append(sasl2.authentication(self.offered, self._config.inside(self.channel_bindings)))
         if self.offered and self.channel_bindings:
-            kinds = [xml("channel-binding", {"type": name}) for name in self.channel_bindings]
-            parts.append(xml("sasl-channel-binding", {"xmlns": ns.NS_SASL_CHANNEL_BINDING}, *kinds))
+            parts.append(stream_elements.channel_bindings(self.channel_bindings))
         if self.offered:
             parts.append(self._config.registration)
         return parts
@@ -466,10 +476,17 @@ class ClientStream:
         if key == (ns.NS_SASL2, "authenticate") and not self.is_authenticated:
             return self._authenticate(element)
         if not self.is_authenticated:
-            return self._early_stanza(element)
+            return self._out_of_order(element) if element.namespace in _SASL else self._early_stanza(element)
         if element.namespace == ns.NS_CLIENT and element.name in _STANZAS:
             return self._bind(element)
         return [NonzaReceived(element)]
+
+    def _out_of_order(self, element: Element) -> list[Event]:
+        """An element of SASL where no exchange is in progress: as when the client gave up as the server refused."""
+        self._is_newer_sasl = element.namespace == ns.NS_SASL2
+        if element.name == "abort":
+            return self._aborted()
+        return self._refused(SASLCondition.MALFORMED_REQUEST, "nothing was asked")
 
     def _early_stanza(self, element: Element) -> list[Event]:
         is_open = bool(self._config.registration and self.offered)
@@ -493,8 +510,7 @@ class ClientStream:
         if mechanism not in self.offered:
             is_early = self._config.is_tls_required and not self.is_secure
             refused = SASLCondition.ENCRYPTION_REQUIRED if is_early else SASLCondition.INVALID_MECHANISM
-            self.auth_failed(refused)
-            return [AuthAborted()]
+            return self._refused(refused)
         payload = element.tree().text or ""
         if not payload:
             self.state = StreamState.AUTHENTICATING
@@ -502,8 +518,7 @@ class ClientStream:
         try:
             data = decode_payload(payload)
         except SASLError as error:
-            self.auth_failed(error.condition, error.text)
-            return [AuthAborted()]
+            return self._refused(error.condition, error.text)
         self.state = StreamState.AUTHENTICATING
         return self._ask(AuthRequested(mechanism, data))
 
@@ -516,13 +531,11 @@ class ClientStream:
         self._is_newer_sasl = True
         mechanism = element.attrs.get("mechanism", "")
         if mechanism not in (*self.offered, *self._config.token_mechanisms(self.channel_bindings)):
-            self.auth_failed(SASLCondition.INVALID_MECHANISM)
-            return [AuthAborted()]
+            return self._refused(SASLCondition.INVALID_MECHANISM)
         try:
             request = sasl2.parse_authenticate(element)
         except SASLError as error:
-            self.auth_failed(error.condition, error.text)
-            return [AuthAborted()]
+            return self._refused(error.condition, error.text)
         self.state = StreamState.AUTHENTICATING
         return self._ask(AuthenticateRequested(request))
 
@@ -536,8 +549,7 @@ class ClientStream:
             tree = element.tree()
             data = sasl2.parse_data(tree) if self._is_newer_sasl else decode_payload(tree.text or "")
         except SASLError as error:
-            self.auth_failed(error.condition, error.text)
-            return [AuthAborted()]
+            return self._refused(error.condition, error.text)
         return self._ask(AuthResponded(data))
 
     def _continuing(self, element: Element) -> list[Event]:
@@ -552,8 +564,11 @@ class ClientStream:
         return self.fail(StreamCondition.NOT_AUTHORIZED, "sign in first")
 
     def _aborted(self) -> list[Event]:
-        self.auth_failed(SASLCondition.ABORTED)
-        return [AuthAborted()]
+        return self._refused(SASLCondition.ABORTED)
+
+    def _refused(self, condition: SASLCondition, reason: str = "") -> list[Event]:
+        self.auth_failed(condition, reason)
+        return [AuthAborted(condition)]
 
     def _bind(self, element: Element) -> list[Event]:
         child = element.child(ns.NS_BIND, "bind")

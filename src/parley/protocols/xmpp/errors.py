@@ -9,6 +9,7 @@
         |-- StreamError          ends the stream                                           RFC 6120 §4.9
         |   `-- HandledCountTooHigh  acknowledged more than was sent                       XEP-0198 §4
         `-- SASLError            ends one try to authenticate                              RFC 6120 §6.5
+            `-- ScramError       with the reason that SCRAM has a name for                 RFC 5802 §7
 
 `code` is stable; a condition of the RFC is its own code. Texts are for people and logs.
 """
@@ -256,6 +257,20 @@ class SASLError(RemoteProtocolError):
     def to_bytes(self) -> bytes:
         """The `<failure/>` element."""
         return sasl_failure(self.condition, self.text)
+
+
+class ScramError(SASLError):
+    """The end of one exchange of SCRAM.
+
+    Args:
+        condition: as for `SASLError`.
+        reason: the server-error-value of RFC 5802 §7, for example `channel-bindings-dont-match`.
+        text: for people, in English.
+    """
+
+    def __init__(self, condition: SASLCondition, reason: str, text: str = "") -> None:
+        super().__init__(condition, text)
+        self.code = reason
 
 
 def stream_error(condition: StreamCondition, text: str = "", *, application: bytes = b"", alternate: str = "") -> bytes:

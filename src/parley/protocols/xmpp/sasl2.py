@@ -144,10 +144,17 @@ def task_data(content: bytes) -> bytes:
     return xml("task-data", {"xmlns": NS_SASL2}, content)
 
 
-def failure(condition: SASLCondition, text: str = "", application: bytes = b"") -> bytes:
-    """`<failure/>` (XEP-0388 §2.7.2); `application` is one element that says more, in a namespace of its own."""
-    texts = [xml("text", None, text)] if text else []
-    return xml("failure", {"xmlns": NS_SASL2}, xml(condition.value, {"xmlns": NS_SASL}), application, *texts)
+def failure(condition: SASLCondition, text: str = "", application: bytes = b"", data: bytes | None = None) -> bytes:
+    """`<failure/>` (XEP-0388 §2.7.2).
+
+    Args:
+        condition: why.
+        text: for people, in English.
+        application: one element that says more, in a namespace of its own.
+        data: what the mechanism says at its end, None for nothing.
+    """
+    said = (xml(condition.value, {"xmlns": NS_SASL}), application, *_additional(data))
+    return xml("failure", {"xmlns": NS_SASL2}, *said, *([xml("text", None, text)] if text else []))
 
 
 def _additional(data: bytes | None) -> list[bytes]:

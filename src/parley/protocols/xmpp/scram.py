@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from parley.protocols.xmpp.errors import LocalProtocolError, PayloadError, SASLCondition, SASLError
+from parley.protocols.xmpp.errors import LocalProtocolError, PayloadError, SASLCondition, SASLError, ScramError
 from parley.protocols.xmpp.sasl import decode_payload, prepare_password
 
 if TYPE_CHECKING:
@@ -27,6 +27,17 @@ HASHES: Final[Mapping[str, str]] = MappingProxyType(
     {"SCRAM-SHA-1": "sha1", "SCRAM-SHA-256": "sha256", "SCRAM-SHA-512": "sha512"}
 )
 """The hash function, by hashlib's name, of each mechanism; its -PLUS variant has the same."""
+
+BINDING_ERRORS: Final = frozenset(
+    {
+        "channel-bindings-dont-match",
+        "server-does-support-channel-binding",
+        "channel-binding-not-supported",
+        "unsupported-channel-binding-type",
+    }
+)
+"""Codes of errors that say nothing of a password: the client's channel is another one than the server's, or its choice
+of a channel binding."""
 
 _PLUS: Final = "-PLUS"
 _BINDING_NAME: Final = re.compile(r"[A-Za-z0-9.-]+")
@@ -165,14 +176,15 @@ class ScramServer:
         """Read the client's first message.
 
         Raises:
-            SASLError: malformed-request, or not-authorized when somebody seems to have hidden -PLUS from the client.
+            ScramError: malformed-request, or not-authorized when somebody seems to have hidden -PLUS from the client.
         """
         if self._client_first:
             raise LocalProtocolError("the first message was read already")
         flag, authzid, self._client_first = _split(_text(data), 3, 2)
         self._gs2 = f"{flag},{authzid},"
         binding = self._check_flag(flag)
-        # RFC 5802 §5.1: "m=" is an extension that we MUST NOT go on without knowing; it would stand first.
+        if self._client_first.startswith("m="):
+            raise _unknown_extension()
         name, nonce, *extensions = _split(self._client_first, 2)
         self._nonce = _value(nonce, "r")
         if not _NONCE.fullmatch(self._nonce):
@@ -200,7 +212,7 @@ class ScramServer:
         """Check the client's proof and return the server's final message, which is sent with success.
 
         Raises:
-            SASLError: malformed-request; not-authorized when proof, nonce or channel binding do not fit.
+            ScramError: malformed-request; not-authorized when proof, nonce or channel binding do not fit.
         """
         if self._keys is None:
             raise LocalProtocolError("there was no challenge")
@@ -216,43 +228,59 @@ class ScramServer:
         if len(proof) != len(signature):
             raise _malformed("the proof")
         client_key = bytes(a ^ b for a, b in zip(proof, signature, strict=True))
-        is_right = (
-            # All of them, whatever the first says: a peer learns nothing from how long it took.
-            hmac.compare_digest(sent_binding, self._gs2.encode() + self._binding)
-            & hmac.compare_digest(_value(nonce, "r").encode(), self._nonce.encode())
-            & hmac.compare_digest(hashlib.new(self._hash, client_key).digest(), keys.stored_key)
-        )
-        if not is_right:
-            raise SASLError(SASLCondition.NOT_AUTHORIZED)
+        # All of them, whatever the first says: a peer learns nothing from how long it took.
+        is_bound = hmac.compare_digest(sent_binding, self._gs2.encode() + self._binding)
+        is_fresh = hmac.compare_digest(_value(nonce, "r").encode(), self._nonce.encode())
+        is_proved = hmac.compare_digest(hashlib.new(self._hash, client_key).digest(), keys.stored_key)
+        if not (is_fresh & is_proved):
+            raise ScramError(SASLCondition.NOT_AUTHORIZED, "invalid-proof")
+        if not is_bound:
+            # Told to who has the password only: its connection does not end here, or its header was changed on the way.
+            reason = "channel-bindings-dont-match"
+            raise ScramError(SASLCondition.NOT_AUTHORIZED, reason, "the channel bindings do not match")
         return b"v=" + base64.b64encode(hmac.digest(keys.server_key, message, self._hash))
 
     def _check_flag(self, flag: str) -> str | None:
         """The channel binding that the client's GS2 flag names (RFC 5802 §6)."""
         if flag.startswith("p="):
             name = flag[2:]
-            if not self._is_plus or not _BINDING_NAME.fullmatch(name):
+            if not _BINDING_NAME.fullmatch(name):
                 raise _malformed("the channel binding flag")
+            if not self._is_plus:
+                raise _binding_refused("channel-binding-not-supported", "the mechanism has no channel binding")
             if name not in self._bindings:
-                raise SASLError(SASLCondition.MALFORMED_REQUEST, "this connection has no such channel binding")
+                raise _binding_refused(
+                    "unsupported-channel-binding-type", "this connection has no such channel binding"
+                )
             self._binding = self._bindings[name]
             return name
         if self._is_plus or flag not in {"n", "y"}:
             raise _malformed("the channel binding flag")
         # RFC 5802 §6: "y" says that the client could but was not offered to. It was: somebody took it out.
         if flag == "y" and self._is_plus_offered:
-            raise SASLError(SASLCondition.NOT_AUTHORIZED, "channel binding was offered")
+            reason = "server-does-support-channel-binding"
+            raise ScramError(SASLCondition.NOT_AUTHORIZED, reason, "channel binding was offered")
         return None
 
 
-def _malformed(what: str) -> SASLError:
-    return SASLError(SASLCondition.MALFORMED_REQUEST, f"{what} is malformed")
+def _malformed(what: str, reason: str = "other-error") -> ScramError:
+    return ScramError(SASLCondition.MALFORMED_REQUEST, reason, f"{what} is malformed")
+
+
+def _binding_refused(reason: str, text: str) -> ScramError:
+    return ScramError(SASLCondition.MALFORMED_REQUEST, reason, text)
+
+
+def _unknown_extension() -> ScramError:
+    # RFC 5802 §5.1: "m=" stands for an extension that is not to be gone on without, and there is none.
+    return ScramError(SASLCondition.MALFORMED_REQUEST, "extensions-not-supported", "an extension is not known")
 
 
 def _text(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise _malformed("the message") from error
+        raise _malformed("the message", "invalid-encoding") from error
 
 
 def _split(text: str, at_least: int, times: int = -1) -> list[str]:
@@ -271,17 +299,19 @@ def _value(attribute: str, key: str) -> str:
 
 def _sasl_name(value: str) -> str:
     if not _SASL_NAME.fullmatch(value):
-        raise _malformed("a name")
+        raise _malformed("a name", "invalid-username-encoding")
     return value.replace("=2C", ",").replace("=3D", "=")
 
 
 def _check_extensions(extensions: list[str]) -> None:
     if not all(map(_EXTENSION.fullmatch, extensions)):
         raise _malformed("an extension")
+    if any(extension.startswith("m=") for extension in extensions):
+        raise _unknown_extension()
 
 
 def _base64(text: str, what: str) -> bytes:
     try:
         return decode_payload(text)
     except SASLError as error:
-        raise _malformed(what) from error
+        raise _malformed(what, "invalid-encoding") from error

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from parley.protocols.xmpp.element import Element
-    from parley.protocols.xmpp.errors import StreamCondition
+    from parley.protocols.xmpp.errors import SASLCondition, StreamCondition
     from parley.protocols.xmpp.framing import FramingLimits
     from parley.protocols.xmpp.sasl2 import Authenticate
 
@@ -70,6 +70,8 @@ class TaskAnswered:
 @dataclass(frozen=True, slots=True)
 class AuthAborted:
     """A try to sign in ended before anybody was asked about it: given up or malformed. The failure has been sent."""
+
+    condition: SASLCondition
 
 
 @dataclass(frozen=True, slots=True)
