@@ -38,6 +38,7 @@ MOST: Final = 1000
 """Commands in progress of all."""
 
 _MOST_STAGES: Final = 32
+_MOST_ENDED: Final = 1000
 
 
 @dataclass(slots=True)
@@ -55,6 +56,8 @@ class Commands:
         self._host = host
         self._commands = {command.node: command for extension in host.extensions for command in extension.commands}
         self._running: OrderedDict[str, _Running] = OrderedDict()
+        self._ended: OrderedDict[str, JID] = OrderedDict()
+        """Sessions that were completed or cancelled, or made room, and whose they were."""
 
     # Discovery (XEP-0050 §2.2).
 
@@ -97,7 +100,7 @@ class Commands:
         stage = running.stages[-1]
         action = _default(stage) if asked.action is Action.EXECUTE else asked.action
         if action is Action.CANCEL:
-            del self._running[asked.session_id]
+            self._end(asked.session_id, running.sender)
             return CommandReply(asked.node, asked.session_id, Status.CANCELED).to_bytes()
         if action is Action.PREV:
             if len(running.stages) == 1:
@@ -113,9 +116,9 @@ class Commands:
 
     def _reply(self, node: str, session_id: str, result: Stage | Outcome, caller: Caller, command: Command) -> bytes:
         if isinstance(result, Outcome):
-            self._running.pop(session_id, None)
             # §2.4: a command that needs no steps has a session id too.
             done = session_id or secrets.token_urlsafe(12)
+            self._end(done, caller.sender)
             return CommandReply(node, done, Status.COMPLETED, result.form, result.notes).to_bytes()
         if not session_id:
             session_id = secrets.token_urlsafe(18)
@@ -144,6 +147,9 @@ class Commands:
         return command
 
     def _find(self, asked: CommandRequest, sender: JID) -> _Running:
+        if self._ended.get(asked.session_id) == sender:
+            # §4.4: one that was completed or cancelled is no longer active either.
+            raise refusal(CommandCondition.SESSION_EXPIRED)
         running = self._running.get(asked.session_id)
         if running is None or running.sender != sender or running.command.node != asked.node:
             raise refusal(CommandCondition.BAD_SESSIONID)
@@ -152,12 +158,19 @@ class Commands:
             raise refusal(CommandCondition.SESSION_EXPIRED)
         return running
 
+    def _end(self, session_id: str, sender: JID) -> None:
+        self._running.pop(session_id, None)
+        self._ended[session_id] = sender
+        while len(self._ended) > _MOST_ENDED:
+            self._ended.popitem(last=False)
+
     def _make_room(self, sender: JID) -> None:
         own = [session_id for session_id, running in self._running.items() if running.sender == sender]
         for session_id in own[: len(own) - MOST_OF_ONE + 1] if len(own) >= MOST_OF_ONE else []:
-            del self._running[session_id]
+            self._end(session_id, sender)
         while len(self._running) >= MOST:
-            self._running.popitem(last=False)
+            session_id = next(iter(self._running))
+            self._end(session_id, self._running[session_id].sender)
 
 
 def _default(stage: Stage) -> Action:
