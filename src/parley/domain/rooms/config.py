@@ -56,6 +56,7 @@ class RoomConfig:
         history_length: messages shown to who enters, at most.
         is_nick_reserved_only: who has a reserved nickname enters under that one only, and nobody changes it.
         is_registration_open: people may register a nickname themselves, and so become members.
+        are_occupants_public: who is not inside may ask for the nicknames of those who are.
     """
 
     name: str = ""
@@ -79,10 +80,7 @@ class RoomConfig:
     history_length: int = 20
     is_nick_reserved_only: bool = False
     is_registration_open: bool = True
-
-    def is_changed_for_privacy(self, other: RoomConfig) -> bool:
-        """Whether the two differ in who is told what (XEP-0045 §10.2.1, codes 170 to 173)."""
-        return (self.is_logged, self.is_anonymous) != (other.is_logged, other.is_anonymous)
+    are_occupants_public: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from parley.domain.rooms.privileges import check_affiliation_change, check_role_
 from parley.domain.rooms.standing import Affiliation, Role, Standing, initial_role, role_after
 
 _NOBODY = Standing(Affiliation.NONE)
+_SPARE = 20
+"""Owners and admins that still get into a room that is full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +162,10 @@ class Room:
         if self.config.password and password != self.config.password and not (is_owner and self.is_locked):
             raise RoomRefused(Why.PASSWORD_WRONG)
         self._check_nick(address, nick)
-        # §7.2.10: a room MUST always allow entry by an admin or owner.
-        if nick not in self.occupants and standing.affiliation.rank < Affiliation.ADMIN.rank:
+        if nick not in self.occupants:
             most = self.config.max_occupants or self._limits.max_occupants
+            # §7.2.10: a full room MUST allow entry by an admin or owner, up to a reasonable number.
+            most += _SPARE if standing.affiliation.rank >= Affiliation.ADMIN.rank else 0
             if len(self.occupants) >= most:
                 raise RoomRefused(Why.FULL)
 

@@ -136,7 +136,8 @@ def shown(
 def subject(to: str, text: str = "", nick: str = "", room: str = ROOM) -> str:
     """The subject as a newcomer is told."""
     from_ = f"{room}/{nick}" if nick else room
-    stamp = f"<delay xmlns='urn:xmpp:delay' from='{room}' stamp='*'/>" if nick else ""
+    stamp = "<occupant-id xmlns='urn:xmpp:occupant-id:0' id='*'/>" if nick else ""
+    stamp += f"<delay xmlns='urn:xmpp:delay' from='{room}' stamp='*'/>" if nick else ""
     inside = f"<subject>{text}</subject>{stamp}"
     return f"<message type='groupchat' from='{from_}' to='{full(to)}'>{inside}</message>"
 

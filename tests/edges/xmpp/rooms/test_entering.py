@@ -147,6 +147,33 @@ async def test_a_full_room_has_room_for_owners_and_admins() -> None:
         assert refusal_free(party, "dave")
 
 
+async def test_not_even_owners_get_into_a_room_without_end() -> None:
+    async with a_party("alice", "bob") as party:
+        await party.open("alice", maxusers=1)
+        for number in range(20):
+            name = f"alice/{number}"
+            await party.connect(name)
+            await party.enter(name, f"alice{number}")
+            assert refusal_free(party, name)
+        party.forget()
+        await party.connect("alice/more")
+        party.harness.clock.advance(60)
+        await party.enter("alice/more", "more")
+        assert refusal(party["alice/more"]) == ("wait", "service-unavailable", "503")
+
+
+async def test_a_room_that_is_not_configured_stays_while_a_client_of_its_owner_is_there() -> None:
+    async with a_party("alice") as party:
+        await party.enter("alice")
+        await party.connect("alice/phone")
+        await party.enter("alice/phone", "alice")
+        party.forget()
+        await party["alice"].send(f"<presence type='unavailable' to='{ROOM}/alice'/>")
+        assert await party.harness.storage.rooms.find(ROOM) is not None
+        await party["alice/phone"].send(f"<presence type='unavailable' to='{ROOM}/alice'/>")
+        assert await party.harness.storage.rooms.find(ROOM) is None
+
+
 def refusal_free(party: Party, name: str) -> bool:
     taken = party[name].take()
     return bool(taken) and not any('type="error"' in stanza for stanza in taken)
@@ -221,7 +248,8 @@ async def test_another_nickname() -> None:
             shown("bob", 110, 303, to="bob", new_nick="robert", gone=True), shown("robert", 110, to="bob")
         )
         await party["bob"].send(f"<presence to='{ROOM}/alice'/>")
-        assert refusal(party["bob"]) == ("cancel", "conflict", "409")
+        # §7.6: with the mark of the room, though the wish had none.
+        party["bob"].expect(turned_away("alice", "conflict", "409", "cancel"))
         await party["alice"].send(f"<presence to='{ROOM}/bob'/>")
         assert "303" in party["alice"].take()[0]
 

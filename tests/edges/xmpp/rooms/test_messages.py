@@ -114,6 +114,9 @@ async def test_the_subject() -> None:
         stored = await party.harness.storage.rooms.find(ROOM)
         assert stored is not None
         assert (stored.subject.text, stored.subject.nick) == ("", "bob")
+        await party.enter("carol")
+        party["carol"].connection.sent[:] = party["carol"].connection.sent[-1:]
+        party["carol"].expect(subject("carol", "", "bob"))
         party.forget()
         await party["bob"].send(groupchat(f"<subject>{'x' * 5000}</subject>"))
         assert refusal(party["bob"]) == ("modify", "not-acceptable", "406")
@@ -179,6 +182,25 @@ async def test_history_outlives_the_memory_of_the_room() -> None:
         party.harness.host._memories.clear()
         await party.enter("bob")
         assert _bodies(party) == ["2", "3"]
+
+
+async def test_a_conversation_that_an_owner_brings_along_keeps_its_times() -> None:
+    """§7.9: the room adds no time of its own to what its owner says was said before; others have no say in it."""
+    async with a_party("alice", "bob", "carol") as party:
+        await party.open("alice", "bob")
+        for name, stamp in (
+            ("alice", "2004-09-29T01:54:37Z"),
+            ("alice", "2030-01-01T00:00:00Z"),
+            ("bob", "2004-09-29T01:54:37Z"),
+        ):
+            delay = f"<delay xmlns='urn:xmpp:delay' from='{full(name)}' stamp='{stamp}'/>"
+            await party[name].send(groupchat(f"<body>Thrice</body>{delay}"))
+        assert "2004-09-29" in party["bob"].take()[0]
+        await party.enter("carol")
+        again = [parse(stanza) for stanza in party["carol"].take() if "Thrice" in stanza]
+        seen = [[(d.get("from"), d.get("stamp")) for d in tree.iter("{urn:xmpp:delay}delay")] for tree in again]
+        now = (ROOM, "2024-01-01T00:00:00Z")
+        assert seen == [[(ROOM, "2004-09-29T01:54:37Z")], [now], [(full("bob"), "2004-09-29T01:54:37Z"), now]]
 
 
 async def test_without_archives_there_is_history_and_no_id_of_any() -> None:

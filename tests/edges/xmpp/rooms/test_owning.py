@@ -41,6 +41,7 @@ async def test_the_form_has_what_was_chosen() -> None:
         "pubsub": "xmpp:pubsub.example.org?;node=x",
         "x_reservednick": True,
         "x_registration": False,
+        "x_publicoccupants": True,
         "roomadmins": ["anna@example.org"],
         "roomowners": ["alice@example.org", "bob@example.org"],
     }
@@ -123,6 +124,34 @@ async def test_everybody_is_told_that_the_options_changed(
         party["bob"].expect(told(*back, to="bob"))
 
 
+async def test_nobody_is_told_of_options_that_stay_as_they_are() -> None:
+    async with a_party("alice", "bob") as party:
+        await party.open("alice", "bob", roomname="Cave")
+        await party["alice"].send(config(roomname="Cave", roomowners=["alice@example.org"]))
+        party["alice"].expect(done("alice", request="c"))
+        party["bob"].expect()
+
+
+async def test_the_maker_of_a_room_hears_what_its_first_options_tell_of_people() -> None:
+    """§10.2.1: a MUST for all occupants; the first presence said nothing of it."""
+    async with a_party("alice") as party:
+        await party.enter("alice")
+        party.forget()
+        await party["alice"].send(config(whois="anyone", enablelogging=True, roomname="Cave"))
+        party["alice"].expect(done("alice", request="c"), told(170, 172, to="alice"))
+
+
+async def test_whose_presence_is_broadcast_changes_who_is_seen() -> None:
+    async with a_party("alice", "bob", "carol") as party:
+        await party.open("alice", "bob", "carol", moderatedroom=True)
+        await party["alice"].send(config(presencebroadcast=["moderator"]))
+        party["bob"].expect(shown("carol", to="bob", role="none", gone=True), told(104, to="bob"))
+        party["alice"].expect(done("alice", request="c"), told(104, to="alice"))
+        party.forget()
+        await party["alice"].send(config(presencebroadcast=["moderator", "visitor"]))
+        party["bob"].expect(shown("carol", to="bob", role="visitor"), told(104, to="bob"))
+
+
 async def test_strangers_leave_a_room_that_becomes_members_only() -> None:
     async with a_party("alice", "bob", "carol") as party:
         await party.open("alice", "bob", "carol")
@@ -188,7 +217,9 @@ async def test_what_a_room_says_of_itself() -> None:
         assert found["muc#roominfo_subject"] == ["Spells"]
         assert found["muc#roominfo_occupants"] == ["1"]
         assert found["muc#roominfo_lang"] == ["en"]
-        assert found["muc#roominfo_subjectmod"] == found["muc#roominfo_changesubject"] == ["0"]
+        assert found["muc#roominfo_subjectmod"] == found["muc#roomconfig_changesubject"] == ["0"]
+        # XEP-0424 §5: who keeps tombstones MUST say so.
+        assert '"urn:xmpp:message-retract:1#tombstone"' in answer
         await party["bob"].send(info("http://jabber.org/protocol/muc#traffic"))
         assert refusal(party["bob"]) == ("cancel", "service-unavailable", "503")
 
@@ -211,6 +242,7 @@ async def test_hidden_rooms_are_in_no_list_and_lists_have_pages() -> None:
         (answer,) = party["bob"].take()
         assert [item.get("jid") for item in parse(answer)[0]][:2] == [f"a@{service}", f"b@{service}"]
         assert "<count>3</count>" in answer
+        assert '<first index="0">' in answer
         after = f"<set xmlns='http://jabber.org/protocol/rsm'><max>2</max><after>b@{service}</after></set>"
         await party["bob"].send(items(service, after))
         assert [item.get("jid") for item in parse(party["bob"].take()[0])[0]][:-1] == [f"c@{service}"]
@@ -232,14 +264,42 @@ async def test_the_service_and_new_names() -> None:
         assert len(names) == 2
 
 
-async def test_who_is_inside_is_told_where_everybody_may_look() -> None:
-    async with a_party("alice", "bob") as party:
-        await party.open("alice")
-        await party["bob"].send(items(ROOM))
-        assert f'jid="{ROOM}/alice"' in party["bob"].take()[0]
-        await party.configure("alice", publicroom=False)
-        await party["bob"].send(items(ROOM))
-        assert "alice" not in party["bob"].take()[0]
+async def test_who_is_inside_is_told_to_those_inside_and_to_others_where_the_owner_wants_it() -> None:
+    """§6.5: such information is not shared by default."""
+    async with a_party("alice", "bob", "carol") as party:
+        await party.open("alice", "carol")
+        for name, options, is_shown in (
+            ("bob", {}, False),
+            ("carol", {}, True),
+            ("bob", {"x_publicoccupants": True}, True),
+            ("bob", {"membersonly": True}, False),
+        ):
+            if options:
+                await party.configure("alice", **options)
+                party.forget()
+            await party[name].send(items(ROOM))
+            assert (f'jid="{ROOM}/alice"' in party[name].take()[0]) is is_shown
+        await party["alice"].send(items(ROOM).replace("items'", "items' node='other'"))
+        assert refusal(party["alice"]) == ("cancel", "item-not-found", "404")
+
+
+async def test_what_is_talked_about_is_told_to_those_who_may_enter() -> None:
+    """§13.4: the form of a room does not leak what is for its members."""
+    async with a_party("alice", "bob", "carol") as party:
+        await party.open("alice", "carol", roomdesc="Dark")
+        await party["alice"].send(f"<message type='groupchat' to='{ROOM}'><subject>Spells</subject></message>")
+        await party.affiliate("alice", "carol", "member")
+        for options in (
+            {"membersonly": True},
+            {"membersonly": False, "passwordprotectedroom": True, "roomsecret": "s"},
+        ):
+            await party.configure("alice", **options)
+            for name, knows in (("bob", False), ("carol", True)):
+                party.forget()
+                await party[name].send(info())
+                found = values(party[name].take()[0])
+                assert found["muc#roominfo_description"] == ["Dark"]
+                assert ("muc#roominfo_subject" in found) is ("muc#roominfo_occupants" in found) is knows
 
 
 def invite(*to: str, reason: str = "Come") -> str:

@@ -22,6 +22,7 @@ from parley.edges.xmpp.rooms.names import (
     NS_MUC_CONFIG,
     NS_MUC_OWNER,
 )
+from parley.edges.xmpp.rooms.rendering import EMPTY_PRESENCE, Item
 from parley.protocols.xmpp.dataforms import Field, Form, find_form
 from parley.protocols.xmpp.element import xml
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
@@ -182,6 +183,7 @@ _OPTIONS: Final = (
     _text(f"{_P}pubsub", "XMPP URI of Associated Publish-Subscribe Node", "pubsub"),
     _Option(f"x-{_P}reservednick", "Members Enter under Their Registered Nickname Only?", "is_nick_reserved_only"),
     _Option(f"x-{_P}registration", "Allow Users to Register with the Room?", "is_registration_open"),
+    _Option(f"x-{_P}publicoccupants", "Show Nicknames Inside to Everybody?", "are_occupants_public"),
 )
 
 
@@ -264,20 +266,46 @@ async def _apply(asked: Asked, form: Form) -> None:
     live.tell_removed(events)
     asked.answer()
     live.tell_rest(events)
-    if not was_locked:
-        live.say(*_codes(before, config))
+    _tell_shown(live, before)
+    codes = _codes(before, config)
+    if not was_locked and (changes or _public(config) != _public(before)):
+        codes.append(CONFIG_CHANGED)
+    if codes:
+        live.say(*codes)
     await tell_absentees(live, asked.address, events)
 
 
+def _tell_shown(live: LiveRoom, before: RoomConfig) -> None:
+    """The roles whose presence is broadcast are others: who was seen by all goes for them, who was not appears."""
+    after = live.room.config.presence_of
+    occupants = tuple(live.room.occupants.values())
+    for occupant in occupants:
+        if (occupant.role in before.presence_of) is (occupant.role in after):
+            continue
+        shown = live.present(occupant)
+        if occupant.role not in after:
+            item = Item(live.room.affiliation(occupant.address), Role.NONE)
+            shown = live.show(occupant, item, base=EMPTY_PRESENCE)
+        for other in occupants:
+            # Moderators see everybody in any case.
+            if other is not occupant and other.role is not Role.MODERATOR:
+                for session in tuple(other.sessions):
+                    shown.to_newcomer(session, other.role)
+
+
 def _codes(before: RoomConfig, after: RoomConfig) -> list[int]:
-    """§10.2.1: what concerns privacy has a code of its own."""
+    """§10.2.1: the codes of what concerns privacy. Its maker hears them too when the room is first configured."""
     codes = []
     if after.is_logged != before.is_logged:
         codes.append(LOGGED if after.is_logged else NOT_LOGGED)
     if after.is_anonymous != before.is_anonymous:
         codes.append(NOW_SEMIANONYMOUS if after.is_anonymous else NOW_NONANONYMOUS)
-    aside = replace(after, is_logged=before.is_logged, is_anonymous=before.is_anonymous)
-    return codes if codes and aside == before else [*codes, CONFIG_CHANGED]
+    return codes
+
+
+def _public(config: RoomConfig) -> RoomConfig:
+    """The options but those that have codes of their own."""
+    return replace(config, is_logged=False, is_anonymous=False)
 
 
 def _submitted(config: RoomConfig, form: Form) -> RoomConfig:

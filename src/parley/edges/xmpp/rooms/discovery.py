@@ -57,10 +57,16 @@ _FEATURES: Final = (
     NS_OCCUPANT_ID,
     NS_PING,
     NS_REGISTER,
+    NS_VCARD,
+)
+_OF_ARCHIVES: Final = (
+    NS_MAM,
+    f"{NS_MAM}#extended",
+    NS_STANZA_IDS,
     NS_RETRACT,
+    f"{NS_RETRACT}#tombstone",
     NS_MODERATE,
     NS_MODERATE_0,
-    NS_VCARD,
 )
 _PAGE: Final = 500
 """Rooms in one answer."""
@@ -106,9 +112,8 @@ def _kinds(room: Room) -> tuple[str, ...]:
 
 
 def _archive(asked: Asked) -> tuple[str, ...]:
-    if asked.live.keeps_archive:
-        return (NS_MAM, f"{NS_MAM}#extended", NS_STANZA_IDS)
-    return ()
+    """What is read from an archive, and taken back in it: there is nothing else to take back."""
+    return _OF_ARCHIVES if asked.live.keeps_archive else ()
 
 
 def _form(asked: Asked) -> Form:
@@ -118,19 +123,22 @@ def _form(asked: Asked) -> Form:
     fields = [
         Field("FORM_TYPE", (NS_MUC_INFO,), "hidden"),
         Field("muc#roominfo_description", (config.description,), "text-single", "Description"),
-        Field("muc#roominfo_subject", (room.subject.text,), "text-single", "Subject"),
-        Field("muc#roominfo_occupants", (str(len(room.occupants)),), "text-single", "Number of occupants"),
-        # The registry's name of it, and the older one.
+        # The registry's name of it, the name that it has among the options, and an older one.
         Field("muc#roominfo_subjectmod", subject_open, "boolean", "Whether Participants May Change the Subject"),
+        Field("muc#roomconfig_changesubject", subject_open, "boolean", "Whether Occupants May Change the Subject"),
         Field("muc#roominfo_changesubject", subject_open, "boolean", "Whether Occupants May Change the Subject"),
         Field("muc#roomconfig_roomname", (config.name,), "text-single", "Name"),
         Field("muc#roomconfig_allowinvites", ("1" if config.is_invite_open else "0",), "boolean"),
         Field("muc#maxhistoryfetch", (str(config.history_length),), "text-single"),
     ]
+    if _may_know(asked):
+        fields.append(Field("muc#roominfo_subject", (room.subject.text,), "text-single", "Subject"))
+        count = str(len(room.occupants))
+        fields.append(Field("muc#roominfo_occupants", (count,), "text-single", "Number of occupants"))
     if config.language:
         fields.append(Field("muc#roominfo_lang", (config.language,), "text-single", "Language of discussion"))
     if config.pubsub:
-        fields.append(Field("muc#roominfo_pubsub", (config.pubsub,), "text-single", "Associated pubsub node"))
+        fields.append(Field("muc#roomconfig_pubsub", (config.pubsub,), "text-single", "Associated pubsub node"))
     if not config.is_anonymous:
         owners = tuple(sorted(address for address, _ in room.with_affiliation(Affiliation.OWNER)))
         fields.append(Field("muc#roominfo_contactjid", owners, "jid-multi", "Contact Addresses"))
@@ -140,15 +148,24 @@ def _form(asked: Asked) -> Form:
     return Form("result", tuple(fields))
 
 
+def _may_know(asked: Asked) -> bool:
+    """§13.4: what a room talks about, and how many are in it, is for those who may enter."""
+    room = asked.live.room
+    affiliation = room.affiliation(asked.address)
+    if room.inside(asked.session) is not None or affiliation.rank >= Affiliation.MEMBER.rank:
+        return True
+    return affiliation is Affiliation.NONE and not (room.config.is_members_only or room.config.password)
+
+
 async def room_items(asked: Asked) -> bytes:
-    """disco#items of a room: who is inside, where everybody may know that (§6.5)."""
+    """disco#items of a room: who is inside, for those inside, and for others where the owner lets them know (§6.5)."""
     live, room = asked.live, asked.live.room
     if room.is_locked and room.affiliation(asked.address) is not Affiliation.OWNER:
         raise RoomRefused(Why.NO_SUCH_ROOM)
-    config = room.config
-    is_public = config.is_public and not config.is_members_only and not config.password
-    is_known = is_public or room.inside(asked.session) is not None
-    occupants = [o for o in room.occupants.values() if o.role in config.presence_of] if is_known else []
+    if asked.tree.get("node"):
+        raise StanzaError(StanzaCondition.ITEM_NOT_FOUND)
+    is_known = room.inside(asked.session) is not None or (room.config.are_occupants_public and _may_know(asked))
+    occupants = [o for o in room.occupants.values() if o.role in room.config.presence_of] if is_known else []
     items = [xml("item", {"jid": in_room(live.jid, occupant.nick)}) for occupant in occupants]
     return xml("query", {"xmlns": NS_DISCO_ITEMS}, *items)
 
@@ -167,7 +184,8 @@ async def list_rooms(request: IqRequest) -> bytes:
     items = [xml("item", {"jid": room.address, "name": room.name or room.address.partition("@")[0]}) for room in rooms]
     if asked == type(asked)() and count == len(rooms):
         return xml("query", {"xmlns": NS_DISCO_ITEMS}, *items)
-    page = Page(rooms[0].address, rooms[-1].address, None, count) if rooms else Page(count=count)
+    index = None if asked.after else 0
+    page = Page(rooms[0].address, rooms[-1].address, index, count) if rooms else Page(count=count)
     return xml("query", {"xmlns": NS_DISCO_ITEMS}, *items, page.to_bytes())
 
 

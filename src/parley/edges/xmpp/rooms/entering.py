@@ -56,7 +56,7 @@ def _unavailable(live: LiveRoom, stanza: Inbound) -> None:
     # XEP-0045 §17.3.1: from who is not inside it MUST be ignored.
     if room.inside(session) is None or _is_of_a_predecessor(live, stanza):
         return
-    if room.is_locked:
+    if room.is_locked and len(tuple(room.sessions)) == 1:
         # §10.1.3: an owner who goes before the room was configured takes it along.
         destroyed_presence(live, "", "", "")
         live.rooms.dissolve(live)

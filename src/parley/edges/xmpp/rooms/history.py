@@ -5,19 +5,21 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from parley.domain.rooms.standing import Affiliation
 from parley.edges.xmpp.decoration import with_stanza_id
 from parley.edges.xmpp.rooms.names import NS_MUC
-from parley.edges.xmpp.rooms.rendering import addressed, delay_of
+from parley.edges.xmpp.rooms.rendering import addressed, delay_of, without
 from parley.protocols.xmpp.datetimes import parse_datetime
-from parley.protocols.xmpp.element import insert_children
+from parley.protocols.xmpp.element import Element, insert_children
 from parley.protocols.xmpp.errors import PayloadError
+from parley.protocols.xmpp.namespaces import NS_DELAY
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
     from parley.domain.rooms.ports import RoomMessage
     from parley.edges.xmpp.rooms.live import LiveRoom
-    from parley.protocols.xmpp.element import Element
+    from parley.protocols.xmpp.element import Child
 
 _LONGEST_NUMBER = 10
 _MICROSECONDS = 1_000_000
@@ -41,8 +43,27 @@ def send_history(live: LiveRoom, session: str, element: Element) -> None:
 
 
 def _shown(live: LiveRoom, message: RoomMessage) -> bytes:
-    stanza = insert_children(message.content, delay_of(live.room.address, message.at))
+    content, at = message.content, message.at
+    if NS_DELAY.encode() in content and live.room.affiliation(message.sender) is Affiliation.OWNER:
+        content, at = _as_it_was(message)
+    stanza = insert_children(content, delay_of(live.room.address, at))
     return with_stanza_id(stanza, live.room.address, message.id)
+
+
+def _as_it_was(message: RoomMessage) -> tuple[bytes, int]:
+    """What an owner brought along of an older conversation keeps the time it had, and no second one (§7.9)."""
+    element = Element.from_bytes(message.content)
+    stamps = [element.child_tree(child).get("stamp", "") for child in element.children if _is_delay(child)]
+    try:
+        at = parse_datetime(stamps[0]) if len(stamps) == 1 else message.at
+    except PayloadError:
+        at = message.at
+    # Nobody is told by it that something was said later than it was.
+    return without(element, _is_delay).raw, min(at, message.at)
+
+
+def _is_delay(child: Child) -> bool:
+    return child.namespace == NS_DELAY and child.name == "delay"
 
 
 def _newest_within(stanzas: list[bytes], session: str, characters: int) -> list[bytes]:

@@ -44,10 +44,17 @@ _ERRORS: Final[dict[Why, tuple[Condition, Kind | None]]] = {
 }
 
 
-def refuse_presence(stanza: Inbound, error: StanzaError) -> None:
-    """Answer a presence with an error. §7.2: clients know by the `<x/>` that it is their wish to enter that failed."""
-    element = stanza.element
-    wish = xml("x", {"xmlns": NS_MUC}) if element.has(NS_MUC, "x") else b""
+_OF_NICKNAMES: Final = frozenset({Why.NICK_TAKEN, Why.NICK_LOCKED, Why.NICK_BAD})
+
+
+def refuse_presence(stanza: Inbound, why: RoomRefused | StanzaError) -> None:
+    """Answer a presence with an error.
+
+    §7.2, §7.6: clients know by the `<x/>` that it is their wish to enter, or to have another nickname, that failed.
+    """
+    element, error = stanza.element, refused_by(stanza.to, why)
+    is_wish = element.has(NS_MUC, "x") or (isinstance(why, RoomRefused) and why.why in _OF_NICKNAMES)
+    wish = xml("x", {"xmlns": NS_MUC}) if is_wish else b""
     attrs = {"type": "error", "id": element.id, "from": str(stanza.to), "to": str(stanza.sender)}
     reply = xml("presence", attrs, wish, error.to_bytes())
     stanza.host.metrics.refused(error.code)

@@ -72,7 +72,7 @@ class Rooms:
         try:
             await receive_presence(self, stanza)
         except (RoomRefused, StanzaError) as error:
-            refuse_presence(stanza, refused_by(stanza.to, error))
+            refuse_presence(stanza, error)
 
     async def iq(self, stanza: Inbound) -> bytes | None:
         """A request to a room or an occupant."""

@@ -36,7 +36,8 @@ def check_subject(live: LiveRoom, occupant: Occupant, element: Element) -> None:
 async def set_subject(live: LiveRoom, occupant: Occupant, element: Element) -> None:
     """Make it the subject and store it; to tell everybody is the caller's."""
     text = element.text_of(NS_CLIENT, "subject") or ""
-    content = _content(element) if text else b""
+    # XEP-0421 §4: whose it is goes with it, also when it is shown again.
+    content = (_content(element) if text else xml("subject")) + live.occupant_id(occupant.address)
     subject = Subject(content, text, occupant.nick, live.host.clock.now_us())
     await live.host.stores.rooms.set_subject(live.room.address, subject)
     live.room.subject = subject
@@ -55,5 +56,6 @@ def send_subject(live: LiveRoom, session: str) -> None:
         live.send(room_message(room.address, xml("subject")), session)
         return
     from_ = in_room(live.jid, subject.nick)
+    # A subject that was stored before identities were has none.
     content = subject.content or xml("subject")
     live.send(room_message(from_, content, delay_of(room.address, subject.at)), session)
