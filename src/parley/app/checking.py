@@ -150,7 +150,7 @@ def _check_certificate(settings: Settings, now: datetime) -> Iterator[Finding]:
 
 def _check_for_servers(settings: Settings, certificate: x509.Certificate) -> Iterator[Finding]:
     path, subject = settings.tls.certificate, "tls.certificate"
-    for label in (settings.services.rooms, settings.services.pubsub):
+    for label in (settings.services.rooms, settings.services.pubsub, settings.services.push):
         for domain in settings.domains:
             if label and not covers(certificate, f"{label}.{domain}"):
                 message = f"{path} is not for {label}.{domain}: other servers do not reach it"

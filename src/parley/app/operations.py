@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from parley.domain.ports import AccountStore, DeviceStore, RosterStore, UploadStore
     from parley.domain.pubsub.ports import NodeStore
     from parley.domain.push import PushStore
+    from parley.domain.push_targets import PushTargetStore
     from parley.domain.rooms.ports import RoomStore
     from parley.edges.xmpp.push import Outcome
 
@@ -132,6 +133,11 @@ class Stores(Protocol):
         ...
 
     @property
+    def push_targets(self) -> PushTargetStore:
+        """Devices that the push service of this server wakes."""
+        ...
+
+    @property
     def rooms(self) -> RoomStore:
         """Rooms."""
         ...
@@ -167,6 +173,7 @@ class Operations:
         self._devices = stores.devices
         self._rosters = stores.rosters
         self._nodes = stores.nodes
+        self._push_targets = stores.push_targets
         self._uploads = stores.uploads
         self._clock = clock
         self._domains = domains
@@ -264,6 +271,7 @@ class Operations:
     async def _end_affiliations(self, account: Account) -> None:
         for account_id in await self._nodes.disaffiliate(account.address):
             self._live.nodes_changed(account_id)
+        await self._push_targets.forget(account.address)
         await self._live.leave_rooms(account.address)
 
     async def _list_devices(self, request: requests.ListDevices) -> Document:

@@ -224,6 +224,7 @@ class Server:
             storage.preferences,
             storage.inbox,
             storage.push,
+            storage.push_targets,
         )
         return build_host(
             settings,

@@ -82,6 +82,12 @@ class Metrics:
             ["code"],
             registry=registry,
         )
+        self._pushes = Counter(
+            "parley_pushes",
+            "Times that the push service was to wake a device, by its kind.",
+            ["kind"],
+            registry=registry,
+        )
         self._logins = Counter("parley_logins", "Attempts to sign in.", ["result"], registry=registry)
         self._refusals = Counter("parley_refused", "Requests refused, by error code.", ["code"], registry=registry)
 
@@ -146,6 +152,10 @@ class Metrics:
     def bounced(self, code: str) -> None:
         """A stanza did not reach another server; its sender was told so, with that condition."""
         self._bounces.labels(code).inc()
+
+    def pushed(self, kind: str) -> None:
+        """The push service was to wake a device of that kind, which is one of those that apps can register."""
+        self._pushes.labels(kind).inc()
 
     def login(self, result: str) -> None:
         """Somebody tried to sign in; `result` is accepted, rejected or throttled."""

@@ -172,6 +172,7 @@ class Harness:
                 preferences=self.storage.preferences,
                 inbox=self.storage.inbox,
                 push=self.storage.push,
+                push_targets=self.storage.push_targets,
             ),
             extensions=load(self.settings),
             new_id=lambda: f"00000000-0000-7000-8000-{next(self._numbers):012x}",

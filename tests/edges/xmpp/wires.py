@@ -193,6 +193,7 @@ async def an_edge(
             storage.preferences,
             storage.inbox,
             storage.push,
+            storage.push_targets,
         )
         host = build_host(
             settings,

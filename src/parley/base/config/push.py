@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from parley.base.config.section import Section
 from parley.base.config.section import setting as _setting
 
@@ -26,3 +28,11 @@ class PushSettings(Section):
         ge=1,
         le=600,
     )
+    apps: Literal["accounts", "everyone"] = _setting(
+        "everyone",
+        "Who may register a device at the push service of `[services]`: people with an account here, or also those of"
+        " other servers.",
+        reload=True,
+    )
+    max_devices: int = _setting(100_000, "Most devices registered there.", reload=True, ge=1, le=10_000_000)
+    max_devices_each: int = _setting(20, "Most devices that one person registers there.", reload=True, ge=1, le=1000)

@@ -112,11 +112,18 @@ class ServicesSettings(Section):
     rooms: Label = _setting("conference", "Where rooms are (XEP-0045).")
     pubsub: Label = _setting("pubsub", "Where nodes are that belong to no account (XEP-0060).")
     upload: Label = _setting("upload", "Where clients ask for upload slots (XEP-0363).")
+    push: Label = _setting(
+        "", "Where apps register devices to be woken, and servers ask for it (XEP-0357): for those who publish an app."
+    )
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of those that are switched on."""
+        return tuple(label for label in (self.rooms, self.pubsub, self.upload, self.push) if label)
 
     @model_validator(mode="after")
     def _labels_differ(self) -> Self:
-        labels = [label for label in (self.rooms, self.pubsub, self.upload) if label]
-        if len(labels) != len(set(labels)):
+        if len(self.labels) != len(set(self.labels)):
             raise ValueError("two services have the same name")
         return self
 
@@ -522,8 +529,7 @@ class Settings(Section):
         cls, value: tuple[ComponentSettings, ...], info: ValidationInfo
     ) -> tuple[ComponentSettings, ...]:
         domains, services = info.data.get("domains", ()), info.data.get("services", ServicesSettings())
-        labels = (services.rooms, services.pubsub, services.upload)
-        taken = {*domains, *(f"{label}.{domain}" for label in labels if label for domain in domains)}
+        taken = {*domains, *(f"{label}.{domain}" for label in services.labels for domain in domains)}
         for component in value:
             if component.name in taken:
                 raise ValueError(f"{component.name} is the name of another component, or of ours")

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from parley.domain.pubsub.ports import NodeStore
     from parley.domain.push import PushStore
+    from parley.domain.push_targets import PushSender, PushTargetStore
     from parley.domain.rooms.ports import RoomStore
     from parley.edges.xmpp.acquaintances import Acquaintances
     from parley.edges.xmpp.blocking import Blocking
@@ -69,6 +70,7 @@ class Stores:
     preferences: PreferenceStore
     inbox: InboxStore
     push: PushStore
+    push_targets: PushTargetStore
 
 
 class Host:
@@ -99,6 +101,8 @@ class Host:
     post: Post
     queries: Queries
     push: Push
+    push_sender: PushSender
+    """What wakes the devices that the push service of this server is for."""
     administration: Administration
     federation: Federated | None = None
     """The way to other servers, where there is one."""

@@ -12,6 +12,7 @@ _BY_CODE: Final = MappingProxyType(
     {
         "roster-full": (StanzaCondition.RESOURCE_CONSTRAINT, "the roster is full"),
         "too-many-affiliations": (StanzaCondition.RESOURCE_CONSTRAINT, "too many affiliations"),
+        "too-many-targets": (StanzaCondition.RESOURCE_CONSTRAINT, "too many devices"),
         "too-many-registrations": (StanzaCondition.RESOURCE_CONSTRAINT, "too many push registrations"),
         "too-many-nodes": (StanzaCondition.RESOURCE_CONSTRAINT, "too many nodes"),
         "too-many-blocked": (StanzaCondition.RESOURCE_CONSTRAINT, "too many addresses are blocked"),

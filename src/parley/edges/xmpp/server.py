@@ -36,6 +36,7 @@ from parley.edges.xmpp.router import Router
 from parley.edges.xmpp.services import Services
 from parley.edges.xmpp.session_journal import SessionJournal
 from parley.edges.xmpp.sessions import Sessions
+from parley.ops.push_log import PushLog
 
 if TYPE_CHECKING:
     from parley.base.clock import Clock
@@ -90,6 +91,7 @@ def build_host(
     host.services = Services(host)
     host.post = Post(host)
     host.push = Push(host)
+    host.push_sender = PushLog(metrics)
     host.requests = Requests(host)
     is_lowering_refused = settings.policy.unsealed_in_sealed == "refuse"
     host.conversations = Conversations(stores.conversations, is_lowering_refused=is_lowering_refused)
@@ -114,6 +116,7 @@ def _services(settings: Settings, extensions: Sequence[Extension]) -> dict[str, 
         "rooms": settings.services.rooms,
         "pubsub": settings.services.pubsub,
         "upload": settings.services.upload,
+        "push": settings.services.push,
     }
     declared = [service.name for extension in extensions for service in extension.services]
     return {labels[name]: name for name in declared if labels[name]}

@@ -14,6 +14,7 @@ from parley.storage.memory.partners import MemoryOutgoing, MemoryPartners
 from parley.storage.memory.people import MemoryAccounts, MemoryConversations, MemoryDevices, MemoryRosters
 from parley.storage.memory.personal import MemoryPersonal
 from parley.storage.memory.push import MemoryPush
+from parley.storage.memory.push_targets import MemoryPushTargets
 from parley.storage.memory.rooms import MemoryRooms
 from parley.storage.memory.state import Tables
 from parley.storage.memory.tokens import MemoryTokens
@@ -44,6 +45,7 @@ class MemoryStorage:
         self.personal = MemoryPersonal(tables)
         self.invitations = MemoryInvitations(tables)
         self.push = MemoryPush(tables)
+        self.push_targets = MemoryPushTargets()
         self.partners = MemoryPartners()
         self.outgoing = MemoryOutgoing(tables)
 

@@ -31,6 +31,7 @@ from parley.storage.sqlite.outgoing import SqliteOutgoing
 from parley.storage.sqlite.partners import SqlitePartners
 from parley.storage.sqlite.personal import SqlitePersonal
 from parley.storage.sqlite.push import SqlitePush
+from parley.storage.sqlite.push_targets import SqlitePushTargets
 from parley.storage.sqlite.readers import Readers
 from parley.storage.sqlite.rooms import SqliteRooms
 from parley.storage.sqlite.rosters import SqliteRosters
@@ -111,6 +112,7 @@ class SqliteStorage:
     personal: SqlitePersonal
     invitations: SqliteInvitations
     push: SqlitePush
+    push_targets: SqlitePushTargets
     partners: SqlitePartners
     outgoing: SqliteOutgoing
 
@@ -154,6 +156,7 @@ class SqliteStorage:
         self.personal = SqlitePersonal(self._writer, self._readers)
         self.invitations = SqliteInvitations(self._writer, self._readers)
         self.push = SqlitePush(self._writer, self._readers)
+        self.push_targets = SqlitePushTargets(self._writer, self._readers)
         self.partners = SqlitePartners(self._writer, self._readers)
         self.outgoing = SqliteOutgoing(self._writer, self._readers)
         try:

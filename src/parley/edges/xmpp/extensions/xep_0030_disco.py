@@ -58,7 +58,7 @@ async def _info(request: IqRequest) -> bytes:
     service = _service(request)
     if service is not None:
         _check_no_node(node)
-        return _service_info(request.host, service).to_bytes()
+        return service_info(request.host, service).to_bytes()
     if node and request.host.memory(Commands).has_node(node):
         return request.host.memory(Commands).info(node, request.sender)
     # XEP-0115 §6.2, XEP-0390 §5.2: the nodes that our own capabilities name.
@@ -77,7 +77,8 @@ def _check_no_node(node: str | None) -> None:
         raise StanzaError(StanzaCondition.ITEM_NOT_FOUND)
 
 
-def _service_info(host: Host, service: Service) -> DiscoInfo:
+def service_info(host: Host, service: Service) -> DiscoInfo:
+    """What a service says of itself."""
     forms = () if service.form is None else (service.form(host),)
     return DiscoInfo((_identity(service.identity),), (NS_DISCO_INFO, NS_DISCO_ITEMS, *service.features), forms)
 

@@ -28,7 +28,7 @@ async def _enable(request: IqRequest) -> bytes:
     if not host.router.is_local(service):
         # Better refused now than lost silently later.
         host.abroad(service.domain)
-    elif host.router.is_account(service) or not host.router.service(service.domain):
+    elif host.router.service(service.domain) != "push":
         raise StanzaError(StanzaCondition.ITEM_NOT_FOUND, "there is no push service")
     registration = Registration(str(service), node, _options(asked), session.jid.resource, host.clock.now_us())
     await host.push.enable(session.account.id, registration)
