@@ -187,6 +187,36 @@ async def test_acknowledging_more_than_was_sent_ends_the_stream() -> None:
         assert alice.is_closed
 
 
+async def test_a_resumption_that_cannot_be_read_leaves_the_stream_to_bind() -> None:
+    async with an_edge() as edge:
+        alice, sm_id = await online(edge, "alice")
+        wire, answer = await resume(edge, sm_id, -1)
+        assert answer == f"<failed {SM}><bad-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>".replace(
+            "'", '"'
+        )
+        assert not alice.is_closed
+        assert not wire.is_closed
+        assert "<resumed" in await edge.say(wire, f"<resume {SM} previd='{sm_id}' h='1'/>")
+
+
+async def test_where_nothing_can_be_resumed_that_is_said() -> None:
+    async with an_edge(limits={"sm_resume_timeout_s": 0}) as edge:
+        alice, sm_id = await online(edge, "alice")
+        assert sm_id == ""
+        _wire, answer = await resume(edge, "x", 0)
+        assert "<feature-not-implemented " in answer
+        assert not alice.is_closed
+
+
+async def test_enabling_twice_ends_the_stream() -> None:
+    # XEP-0198 §3
+    async with an_edge() as edge:
+        alice, _ = await online(edge, "alice")
+        answer = await edge.say(alice, f"<enable {SM}/>")
+        assert "<policy-violation " in answer
+        assert alice.is_closed
+
+
 async def test_after_the_time_for_resumption_messages_go_to_the_next_session_once() -> None:
     async with an_edge(limits={"sm_resume_timeout_s": 60}) as edge:
         alice, _ = await online(edge, "alice")

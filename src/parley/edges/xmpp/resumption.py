@@ -24,9 +24,9 @@ def resume(connection: Connection, account: Account, element: Element) -> None:
         # XEP-0198 §3: enabling is for bound streams.
         connection.send(failed(StanzaCondition.UNEXPECTED_REQUEST))
         return
-    session = _find(connection, account, element)
+    session, refusal = _asked(connection, account, element)
     if session is None:
-        connection.send(_refusal(connection, account, element.attrs.get("previd", "")))
+        connection.send(refusal)
     elif _take_over(connection, session, element):
         # What the old stream brought is still on its way to the log: until it is there, nobody can say how far it came.
         session.when_settled(lambda is_settled: _complete(connection, session, is_settled=is_settled))
@@ -38,9 +38,9 @@ async def resume_inline(connection: Connection, account: Account, element: Eleme
     Returns:
         the session and `<resumed/>`; without a session `<failed/>`, or nothing when the stream has ended.
     """
-    session = _find(connection, account, element)
+    session, refusal = _asked(connection, account, element)
     if session is None:
-        return None, _refusal(connection, account, element.attrs.get("previd", ""))
+        return None, refusal
     if not _take_over(connection, session, element):
         return None, b""
     is_settled = await _settled(session)
@@ -65,9 +65,19 @@ async def _settled(session: Session) -> bool:
     return await answer
 
 
-def _find(connection: Connection, account: Account, element: Element) -> Session | None:
-    session = connection.host.sessions.resumable(element.attrs.get("previd", ""), account.id)
-    return session if session is not None and session.sm is not None else None
+def _asked(connection: Connection, account: Account, element: Element) -> tuple[Session | None, bytes]:
+    """The session that `<resume/>` asks for, or the `<failed/>` that answers (XEP-0198 §5, §6)."""
+    host, sm_id = connection.host, element.attrs.get("previd", "")
+    if host.settings.limits.sm_resume_timeout_s <= 0:
+        return None, failed(StanzaCondition.FEATURE_NOT_IMPLEMENTED)
+    try:
+        parse_h(element)
+    except PayloadError:
+        return None, failed(StanzaCondition.BAD_REQUEST)
+    session = host.sessions.resumable(sm_id, account.id)
+    if session is None or session.sm is None:
+        return None, _refusal(connection, account, sm_id)
+    return session, b""
 
 
 def _refusal(connection: Connection, account: Account, sm_id: str) -> bytes:
@@ -79,9 +89,6 @@ def _take_over(connection: Connection, session: Session, element: Element) -> bo
     """Note what the client acknowledges and end the stream that the session was on; False when this one ended."""
     try:
         session.acknowledged(parse_h(element))
-    except PayloadError as error:
-        connection.fail(StreamCondition.BAD_FORMAT, str(error))
-        return False
     except HandledCountTooHigh as error:
         connection.fail(error.condition, error.text, error.application)
         return False

@@ -34,6 +34,10 @@ def _inline_features(_host: Host, _channel_bindings: Mapping[str, bytes]) -> byt
 
 
 def _enable(host: Host, session: Session, element: Element) -> None:
+    if session.sm is not None and session.connection is not None:
+        # §3: a client makes one attempt at most; a second one SHOULD end its stream.
+        session.connection.fail(StreamCondition.POLICY_VIOLATION, "stream management is enabled already")
+        return
     session.send_nonza(_enabled(host, session, element))
 
 
