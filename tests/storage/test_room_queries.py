@@ -21,6 +21,7 @@ VALUES = {
     "start": -(2**62),
     "end": 2**62,
     "limit": 51,
+    "skipped": 0,
     "counted": 5001,
     "first": 1,
 }

@@ -197,8 +197,22 @@ QUERIES = st.builds(
     end=st.none() | st.integers(0, 9),
     after_id=EDGES,
     before_id=EDGES,
+    newer_than=EDGES,
+    older_than=EDGES,
     ids=st.lists(NUMBERS.map(lambda number: message(number).id), max_size=3).map(tuple),
     is_backward=st.booleans(),
+    limit=st.integers(0, 4),
+    counted=st.none() | st.integers(0, 5),
+) | st.builds(
+    # By number: the edge asks so for pages that nothing else narrows, and forward.
+    RoomArchiveQuery,
+    st.sampled_from([ROOM, OTHER]),
+    nick=st.none() | st.sampled_from(["alice", "bob"]),
+    start=st.none() | st.integers(0, 9),
+    newer_than=EDGES,
+    older_than=EDGES,
+    ids=st.lists(NUMBERS.map(lambda number: message(number).id), max_size=3).map(tuple),
+    index=st.integers(0, 5),
     limit=st.integers(0, 4),
     counted=st.none() | st.integers(0, 5),
 )

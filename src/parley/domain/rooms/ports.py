@@ -28,7 +28,11 @@ class RoomMessage:
 
 @dataclass(frozen=True, slots=True)
 class RoomArchiveQuery:
-    """A page of one room's archive; as `ArchiveQuery`, with `nick` for the one whose messages are wanted."""
+    """A page of one room's archive; as `ArchiveQuery`, with `nick` for the one whose messages are wanted.
+
+    Behind `newer_than` and before `older_than` is what matches, which is counted; inside of that the page is behind
+    `after_id` and before `before_id`, or starts with message number `index`.
+    """
 
     room: str
     nick: str | None = None
@@ -40,6 +44,9 @@ class RoomArchiveQuery:
     is_backward: bool = False
     limit: int = 50
     counted: int | None = 5_000
+    newer_than: str | None = None
+    older_than: str | None = None
+    index: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +167,7 @@ class RoomStore(Protocol):
         ...
 
     async def page(self, query: RoomArchiveQuery) -> RoomArchivePage:
-        """One page; raises NotFound("item-not-found") for an unknown after_id, before_id or ids."""
+        """One page; raises NotFound("item-not-found") for an id that the query names and nobody knows."""
         ...
 
     async def bounds(self, room: str) -> tuple[RoomMessage, RoomMessage] | None:

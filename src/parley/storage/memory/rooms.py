@@ -143,16 +143,20 @@ class MemoryRooms:
         found = self._rooms.get(query.room)
         messages = [] if found is None else list(found.messages.values())
         place = {message.id: number for number, message in enumerate(messages)}
-        for named in (*query.ids, query.after_id, query.before_id):
+        ends = (query.newer_than, query.older_than, query.after_id, query.before_id)
+        for named in (*query.ids, *ends):
             if named is not None and named not in place:
                 raise NotFound("item-not-found")
-        after = -1 if query.after_id is None else place[query.after_id]
-        before = len(messages) if query.before_id is None else place[query.before_id]
-        matching = [message for message in messages if _fits(message, query)]
-        inside = [message for message in matching if after < place[message.id] < before]
+        newer, after = (-1 if one is None else place[one] for one in (query.newer_than, query.after_id))
+        older, before = (len(messages) if one is None else place[one] for one in (query.older_than, query.before_id))
+        matching = [message for message in messages[newer + 1 : max(older, 0)] if _fits(message, query)]
+        inside = [message for message in matching[query.index or 0 :] if after < place[message.id] < before]
         shown = inside[max(len(inside) - query.limit, 0) :] if query.is_backward else inside[: query.limit]
-        first = place[shown[0].id] if shown else before if query.is_backward else after + 1
+        behind = min(older, before) if query.is_backward else max(newer, after) + 1
+        first = place[shown[0].id] if shown else behind
         index = sum(place[message.id] < first for message in matching)
+        if query.index is not None and not shown:
+            index = min(query.index, len(matching))
         is_complete = len(inside) <= query.limit
         if query.counted is not None and len(matching) > query.counted:
             return RoomArchivePage(tuple(shown), is_complete, None, None)

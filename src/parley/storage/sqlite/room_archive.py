@@ -134,39 +134,48 @@ class RoomArchive:
 
 def _page(connection: sqlite3.Connection, query: RoomArchiveQuery) -> RoomArchivePage:
     room_id = _room(connection, query.room)
-    edges = _seq_bounds(connection, room_id, query)
+    span = _between(connection, room_id, query.newer_than, query.older_than)
+    edges = _between(connection, room_id, query.after_id, query.before_id)
     if query.ids:
-        return _page_of_ids(connection, room_id, query, edges)
+        return _page_of_ids(connection, room_id, query, span, edges)
+    # What matches lies between these; the page is inside.
     earliest, latest = _bounds_by_time(connection, query.start, query.end)
+    after, before = max(span[0], earliest), min(span[1], latest)
     values: dict[str, Any] = {
         "room": room_id,
         "nick": query.nick,
-        "after": max(edges[0], earliest),
-        "before": min(edges[1], latest),
+        "after": max(after, edges[0]),
+        "before": min(before, edges[1]),
         "start": -END if query.start is None else query.start,
         "end": END if query.end is None else query.end,
         # One more than asked for tells whether the page is the last one.
         "limit": query.limit + 1,
+        "skipped": query.index or 0,
     }
     rows = connection.execute(_PAGE[query.is_backward], values).fetchall()
     shown = rows[: query.limit]
     if query.is_backward:
         shown.reverse()
-    values |= {"after": earliest, "before": latest, "first": _first_seq(shown, query, edges)}
+    values |= {"after": after, "before": before, "first": _first_seq(shown, query, span, edges)}
     values["counted"] = END if query.counted is None else query.counted + 1
     total, index = connection.execute(_COUNT, values).fetchone()
     return _counted(shown, query, is_complete=len(rows) <= query.limit, total=total, index=index)
 
 
 def _page_of_ids(
-    connection: sqlite3.Connection, room_id: int | None, query: RoomArchiveQuery, edges: tuple[int, int]
+    connection: sqlite3.Connection,
+    room_id: int | None,
+    query: RoomArchiveQuery,
+    span: tuple[int, int],
+    edges: tuple[int, int],
 ) -> RoomArchivePage:
     """A page of the messages that the query names: few, so they are read one by one and filtered here."""
     seqs = sorted({_known_seq(connection, room_id, text) for text in query.ids})
-    rows = [row for row in (connection.execute(_MESSAGE, (seq,)).fetchone() for seq in seqs) if _fits(row, query)]
-    inside = [row for row in rows if edges[0] < row[0] < edges[1]]
-    shown = inside[-query.limit :] if query.is_backward and query.limit else inside[: query.limit]
-    first = _first_seq(shown, query, edges)
+    named = (connection.execute(_MESSAGE, (seq,)).fetchone() for seq in seqs if span[0] < seq < span[1])
+    rows = [row for row in named if _fits(row, query)]
+    inside = [row for row in rows[query.index or 0 :] if edges[0] < row[0] < edges[1]]
+    shown = inside[max(len(inside) - query.limit, 0) :] if query.is_backward else inside[: query.limit]
+    first = _first_seq(shown, query, span, edges)
     index = sum(row[0] < first for row in rows)
     return _counted(shown, query, is_complete=len(inside) <= query.limit, total=len(rows), index=index)
 
@@ -177,6 +186,9 @@ def _counted(
     messages = tuple(_message_from(row) for row in rows)
     if query.counted is not None and total > query.counted:
         return RoomArchivePage(messages, is_complete, None, None)
+    if query.index is not None and not rows:
+        # Nothing is there: what would be the first of the page is behind the last one of all.
+        index = min(query.index, total)
     return RoomArchivePage(messages, is_complete, total, index)
 
 
@@ -188,16 +200,19 @@ def _fits(row: Row, query: RoomArchiveQuery) -> bool:
     )
 
 
-def _first_seq(rows: Sequence[Row], query: RoomArchiveQuery, edges: tuple[int, int]) -> int:
+def _first_seq(rows: Sequence[Row], query: RoomArchiveQuery, span: tuple[int, int], edges: tuple[int, int]) -> int:
     """Where the page begins; an empty one begins where its first message would be."""
     if rows:
         return int(rows[0][0])
-    return edges[1] if query.is_backward else edges[0] + 1
+    return min(span[1], edges[1]) if query.is_backward else max(span[0], edges[0]) + 1
 
 
-def _seq_bounds(connection: sqlite3.Connection, room_id: int | None, query: RoomArchiveQuery) -> tuple[int, int]:
-    after = 0 if query.after_id is None else _known_seq(connection, room_id, query.after_id)
-    before = END if query.before_id is None else _known_seq(connection, room_id, query.before_id)
+def _between(
+    connection: sqlite3.Connection, room_id: int | None, after_id: str | None, before_id: str | None
+) -> tuple[int, int]:
+    """Exclusive positions that two ids name; raises NotFound("item-not-found")."""
+    after = 0 if after_id is None else _known_seq(connection, room_id, after_id)
+    before = END if before_id is None else _known_seq(connection, room_id, before_id)
     return after, before
 
 

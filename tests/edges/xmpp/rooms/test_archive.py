@@ -60,6 +60,10 @@ PAGES = [
     ("", "<max>2</max><before>{2}</before>", "12"),
     ("", "<max>0</max>", ""),
     (field("with", f"{ROOM}/bob"), "<max>1</max><before/>", "4"),
+    (field("after-id", "{0}") + field("before-id", "{3}"), "<max>1</max><after>{1}</after>", "3"),
+    ("", "<max>2</max><index>1</index>", "23"),
+    (field("with", f"{ROOM}/alice"), "<max>2</max><index>1</index>", "3"),
+    ("", "<max>2</max><index>6000</index>", ""),
 ]
 
 
@@ -83,7 +87,6 @@ async def test_what_cannot_be_asked_for() -> None:
             (field("start", "noon"), "", ("modify", "bad-request", "400")),
             ("", "<after>unknown</after>", ("cancel", "item-not-found", "404")),
             (field("ids", "unknown"), "", ("cancel", "item-not-found", "404")),
-            ("", "<index>3</index>", ("cancel", "feature-not-implemented", "501")),
         ):
             await party["bob"].send(query(fields, page))
             assert refusal(party["bob"]) == wanted, fields + page
@@ -153,3 +156,14 @@ async def test_there_is_no_archive_where_nobody_wants_one() -> None:
         await party.open("alice", "bob")
         await party["bob"].send(query())
         assert refusal(party["bob"]) == ("cancel", "service-unavailable", "503")
+
+
+async def test_a_page_is_counted_within_what_the_form_asks_for() -> None:
+    """XEP-0059 §2.6: the count is of all that matches; the form narrows that, the page does not."""
+    async with a_party("alice", "bob") as party:
+        ids = await _talk(party)
+        await party["bob"].send(query(field("after-id", ids[0]), f"<max>1</max><after>{ids[1]}</after>"))
+        bodies, fin = _bodies(party)
+        assert bodies == ["3"]
+        assert "<count>3</count>" in fin
+        assert '<first index="1">' in fin

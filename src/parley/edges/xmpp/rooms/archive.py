@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from parley.domain.errors import NotFound
 from parley.domain.rooms.errors import RoomRefused, Why
 from parley.domain.rooms.ports import RoomArchivePage, RoomArchiveQuery, RoomMessage
 from parley.domain.rooms.standing import Affiliation
-from parley.edges.xmpp.decoration import delay, forwarded
+from parley.edges.xmpp import archives
 from parley.edges.xmpp.rooms.rendering import user
 from parley.edges.xmpp.session import Session
-from parley.protocols.xmpp.dataforms import Field, Form, find_form
-from parley.protocols.xmpp.datetimes import format_datetime, parse_datetime
 from parley.protocols.xmpp.element import insert_children, xml
-from parley.protocols.xmpp.errors import PayloadError, StanzaCondition, StanzaError
-from parley.protocols.xmpp.jid import JID
-from parley.protocols.xmpp.namespaces import NS_DATA, NS_MAM
-from parley.protocols.xmpp.rsm import Page, PageRequest, parse_page_request
+from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 
 if TYPE_CHECKING:
     from parley.edges.xmpp.rooms.requests import Asked
-
-_FIELDS: Final = {
-    "with": "jid-single",
-    "start": "text-single",
-    "end": "text-single",
-    "before-id": "text-single",
-    "after-id": "text-single",
-    "ids": "list-multi",
-}
-_COUNTED: Final = 5_000
-_OPEN: Final = xml("validate", {"xmlns": f"{NS_DATA}-validate", "datatype": "xs:string"}, xml("open"))
+    from parley.protocols.xmpp.jid import JID
 
 
 def _check_reader(asked: Asked) -> None:
@@ -49,69 +35,62 @@ def _check_reader(asked: Asked) -> None:
 async def ask_archive(asked: Asked) -> bytes | None:
     """A page of it. Raises RoomRefused, StanzaError, PayloadError, StorageUnavailable."""
     _check_reader(asked)
-    tree = asked.tree
-    form = find_form(tree) or Form("submit")
-    query = _query(asked, form, parse_page_request(tree))
+    query = archives.parse_query(asked.tree, limit=asked.live.host.settings.archive.max_page_items)
+    page = await _page(asked, query)
+    await _send(asked, query, page)
+    ids = [message.id for message in page.messages]
+    told = archives.page_of(ids, query, index=page.index, total=page.total)
+    return archives.fin(told, is_complete=page.is_complete)
+
+
+async def _page(asked: Asked, query: archives.PageQuery) -> RoomArchivePage:
+    wanted = RoomArchiveQuery(
+        room=asked.live.room.address,
+        nick=_nick(asked, query.peer),
+        start=query.start,
+        end=query.end,
+        newer_than=query.newer_than,
+        older_than=query.older_than,
+        after_id=query.after_id,
+        before_id=query.before_id,
+        ids=query.ids or (),
+        is_backward=query.is_backward,
+        index=query.index,
+        limit=query.limit,
+        counted=query.counted,
+    )
+    rooms = asked.live.host.stores.rooms
     try:
-        page = await asked.live.host.stores.rooms.page(query)
+        if query.index is not None and query.index > archives.COUNTED:
+            # XEP-0059 §2.5: pages are found by number where the count is told, and beyond it there is nothing.
+            page = await rooms.page(replace(wanted, index=None, limit=0, counted=archives.COUNTED))
+            if page.total is None:
+                raise StanzaError(StanzaCondition.FEATURE_NOT_IMPLEMENTED, "too many messages to find one by number")
+            return replace(page, is_complete=True)
+        return await rooms.page(wanted)
     except NotFound as error:
         raise StanzaError(StanzaCondition.ITEM_NOT_FOUND) from error
-    is_flipped = tree.find(f"{{{NS_MAM}}}flip-page") is not None
-    await _send(asked, page, tree.get("queryid"), is_flipped=is_flipped)
-    return _fin(page, None if query.is_backward else page.index)
 
 
-def _query(asked: Asked, form: Form, page: PageRequest) -> RoomArchiveQuery:
-    if form.type != "submit" or form.form_type not in ("", NS_MAM):
-        raise PayloadError("not a form for the archive")
-    for field in form.fields:
-        if field.var != "FORM_TYPE" and field.var not in _FIELDS:
-            # XEP-0313 §4.1.5: an unknown field MUST be refused.
-            raise StanzaError(StanzaCondition.FEATURE_NOT_IMPLEMENTED, f"unknown field {field.var}")
-    if page.index is not None:
-        raise StanzaError(StanzaCondition.FEATURE_NOT_IMPLEMENTED, "pages are not found by number")
-    limit = asked.live.host.settings.archive.max_page_items
-    ids = form.field("ids")
-    if ids is not None and len(ids.values) > limit:
-        raise StanzaError(StanzaCondition.RESOURCE_CONSTRAINT, f"at most {limit} messages are asked for at once")
-    start, end = form.value("start"), form.value("end")
-    return RoomArchiveQuery(
-        room=asked.live.room.address,
-        nick=_nick(asked, form.value("with")),
-        start=parse_datetime(start) if start else None,
-        end=parse_datetime(end) if end else None,
-        # A page is inside the range that the form gives, so its own edges are the narrower ones.
-        after_id=page.after or form.value("after-id") or None,
-        before_id=page.before or form.value("before-id") or None,
-        ids=() if ids is None else tuple(dict.fromkeys(ids.values)),
-        is_backward=page.before is not None,
-        limit=limit if page.max is None else min(page.max, limit),
-        counted=None if page.max == 0 else _COUNTED,
-    )
-
-
-def _nick(asked: Asked, text: str | None) -> str | None:
+def _nick(asked: Asked, peer: JID | None) -> str | None:
     """`with` names an occupant by the address in the room; the room itself means everybody."""
-    if not text:
+    if peer is None:
         return None
-    jid = JID.parse(text)
-    if jid.bare != asked.live.jid:
+    if peer.bare != asked.live.jid:
         # Real addresses are not asked for: who may not see them must not find out by this.
         raise StanzaError(StanzaCondition.BAD_REQUEST, "name an occupant by the address in the room")
-    return jid.resource or None
+    return peer.resource or None
 
 
-async def _send(asked: Asked, page: RoomArchivePage, query_id: str | None, *, is_flipped: bool) -> None:
+async def _send(asked: Asked, query: archives.PageQuery, page: RoomArchivePage) -> None:
     live, origin = asked.live, asked.stanza.origin
     sees = live.room.shows_addresses_to(live.room.role(asked.session))
-    for message in reversed(page.messages) if is_flipped else page.messages:
+    for message in query.in_order(page.messages):
         if isinstance(origin, Session):
             await origin.room()
         content = _as_seen(message) if sees else message.content
-        stamp = delay(live.room.address, message.at)
-        attrs = {"xmlns": NS_MAM, "queryid": query_id, "id": message.id}
-        result = xml("result", attrs, forwarded(content, stamp))
-        stanza = xml("message", {"from": live.room.address, "to": asked.session}, result)
+        found = archives.archived(query.query_id, message.id, message.at, live.room.address, content)
+        stanza = archives.result(live.room.address, asked.session, found)
         if origin is None:
             live.host.post.send(stanza, asked.stanza.sender)
         else:
@@ -125,19 +104,10 @@ def _as_seen(message: RoomMessage) -> bytes:
     return insert_children(message.content, user(xml("item", {"jid": message.sender})))
 
 
-def _fin(page: RoomArchivePage, index: int | None) -> bytes:
-    shown = page.messages
-    answer = Page(shown[0].id, shown[-1].id, index, page.total) if shown else Page(count=page.total)
-    return xml("fin", {"xmlns": NS_MAM, "complete": "true" if page.is_complete else None}, answer.to_bytes())
-
-
 async def ask_archive_form(asked: Asked) -> bytes:
     """XEP-0313 §4.1.5: the fields that a query may have."""
     _check_reader(asked)
-    fields = [Field("FORM_TYPE", (NS_MAM,), "hidden").to_bytes()]
-    for var, kind in _FIELDS.items():
-        fields.append(xml("field", {"var": var, "type": kind}, _OPEN if var == "ids" else b""))
-    return xml("query", {"xmlns": NS_MAM}, xml("x", {"xmlns": NS_DATA, "type": "form"}, *fields))
+    return archives.query_form()
 
 
 async def ask_archive_metadata(asked: Asked) -> bytes:
@@ -145,9 +115,6 @@ async def ask_archive_metadata(asked: Asked) -> bytes:
     _check_reader(asked)
     bounds = await asked.live.host.stores.rooms.bounds(asked.live.room.address)
     if bounds is None:
-        return xml("metadata", {"xmlns": NS_MAM})
-    edges = [
-        xml(name, {"id": message.id, "timestamp": format_datetime(message.at)})
-        for name, message in zip(("start", "end"), bounds, strict=True)
-    ]
-    return xml("metadata", {"xmlns": NS_MAM}, *edges)
+        return archives.metadata(None)
+    first, last = bounds
+    return archives.metadata(((first.id, first.at), (last.id, last.at)))

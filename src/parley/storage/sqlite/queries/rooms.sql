@@ -115,7 +115,7 @@ FROM room_message AS b INDEXED BY room_message_by_room
 CROSS JOIN room_message AS m ON m.seq = b.seq
 WHERE b.room_id = :room AND b.seq > :after AND b.seq < :before
     AND b.at BETWEEN :start AND :end AND (:nick IS NULL OR b.nick = :nick)
-ORDER BY b.seq LIMIT :limit;
+ORDER BY b.seq LIMIT :limit OFFSET :skipped;
 
 -- name: page_backward
 SELECT m.seq, m.id, m.at, m.sender, m.nick, m.content, m.in_history
