@@ -79,7 +79,9 @@ async def test_services() -> None:
             "<query xmlns='http://jabber.org/protocol/disco#info'>"
             "<identity category='store' type='file' name='Upload of files'/>"
             "<feature var='http://jabber.org/protocol/disco#info'/>"
-            "<feature var='http://jabber.org/protocol/disco#items'/><feature var='urn:xmpp:http:upload:0'/>"
+            # XEP-0199 §5: who answers pings says so.
+            "<feature var='http://jabber.org/protocol/disco#items'/><feature var='urn:xmpp:ping'/>"
+            "<feature var='urn:xmpp:http:upload:0'/>"
             "<x xmlns='jabber:x:data' type='result'><field var='FORM_TYPE' type='hidden'>"
             "<value>urn:xmpp:http:upload:0</value></field><field var='max-file-size'><value>2048</value></field></x>"
             "</query></iq>",

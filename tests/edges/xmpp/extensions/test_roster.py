@@ -148,7 +148,7 @@ async def test_removal_ends_the_subscriptions() -> None:
         ("", error("bad-request", "modify", "400")),
         ("<item jid='a@example.org'/><item jid='b@example.org'/>", error("bad-request", "modify", "400")),
         ("<item jid='a@b@c'/>", error("jid-malformed", "modify", "400")),
-        ("<item/>", error("jid-malformed", "modify", "400")),
+        ("<item/>", error("bad-request", "modify", "400")),
         ("<item jid='a@example.org'><group/></item>", error("not-acceptable", "modify", "406")),
         (f"<item jid='a@example.org' name='{'x' * 1024}'/>", error("not-acceptable", "modify", "406")),
         (f"<item jid='a@example.org'><group>{'x' * 1024}</group></item>", error("not-acceptable", "modify", "406")),

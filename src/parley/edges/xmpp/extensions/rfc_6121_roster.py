@@ -107,7 +107,11 @@ def _read(query: _Element, max_groups: int) -> _Wish:
         # §2.3.3: a roster set holds exactly one item.
         raise StanzaError(StanzaCondition.BAD_REQUEST, "a roster set has one item")
     item = items[0]
-    contact = JID.parse(item.get("jid") or "").bare
+    jid = item.get("jid")
+    if not jid:
+        # §2.1.2.3: it is REQUIRED.
+        raise StanzaError(StanzaCondition.BAD_REQUEST, "an item has an address")
+    contact = JID.parse(jid).bare
     name = item.get("name", "")
     _check_handle(name)
     groups = tuple(group.text or "" for group in item.iterchildren(f"{{{NS_ROSTER}}}group"))

@@ -15,7 +15,7 @@ from parley.protocols.xmpp.caps import Caps, DiscoInfo, Identity, verification_s
 from parley.protocols.xmpp.caps2 import hash_of
 from parley.protocols.xmpp.element import xml
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
-from parley.protocols.xmpp.namespaces import NS_DISCO_INFO, NS_DISCO_ITEMS
+from parley.protocols.xmpp.namespaces import NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PING
 
 if TYPE_CHECKING:
     from parley.domain.accounts import Account
@@ -80,7 +80,8 @@ def _check_no_node(node: str | None) -> None:
 def service_info(host: Host, service: Service) -> DiscoInfo:
     """What a service says of itself."""
     forms = () if service.form is None else (service.form(host),)
-    return DiscoInfo((_identity(service.identity),), (NS_DISCO_INFO, NS_DISCO_ITEMS, *service.features), forms)
+    features = dict.fromkeys((NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PING, *service.features))
+    return DiscoInfo((_identity(service.identity),), tuple(features), forms)
 
 
 async def _account_info(request: IqRequest, account: Account, name: str | None) -> bytes:
