@@ -31,6 +31,10 @@ TABLE = {
         "a m c n",
     ),
     "invitation": ("<x xmlns='jabber:x:conference' jid='room@x'/>", "m c n"),
+    "invitation of a room": (
+        "<x xmlns='http://jabber.org/protocol/muc#user'><invite from='b@x'/></x>",
+        "m c n",
+    ),
     "receipt": ("<received xmlns='urn:xmpp:receipts' id='1'/>", "a m c n"),
     "marker": ("<displayed xmlns='urn:xmpp:chat-markers:0' id='1'/>", "a m c n"),
     "call": ("<propose xmlns='urn:xmpp:jingle-message:0' id='1'/>", "a m c n"),

@@ -56,12 +56,13 @@ _FLAGS: Final = MappingProxyType(
             for name in ("propose", "ringing", "proceed", "reject", "retract", "finish")
         },
         **{(ns.NS_CHAT_STATES, name): _COPIED for name in ("active", "composing", "paused", "inactive", "gone")},
-        # XEP-0444, 0422 (retraction as it was before), 0447: what people say or do without a body. XEP-0249: an offer.
+        # XEP-0444, 0422 (retraction as it was before), 0447: what people say or do without a body.
         (NS_REACTIONS, "reactions"): _CONTENT | _COPIED,
         (NS_FASTEN, "apply-to"): _CONTENT | _COPIED,
         (NS_FILE_SHARING, "file-sharing"): _CONTENT | _COPIED | _WORDS,
+        # Invitations: XEP-0249, XEP-0045 §7.8.2.
         (NS_CONFERENCE, "x"): _PAYLOAD | _COPIED,
-        (NS_MUC_USER, "x"): _PAYLOAD | _ROOM,
+        (NS_MUC_USER, "x"): _PAYLOAD | _COPIED | _ROOM,
         (NS_DISPLAYED_SYNC, "displayed"): _ASSISTS,
         (ns.NS_HINTS, "store"): _STORE,
         (ns.NS_HINTS, "no-store"): _NO_STORE,
