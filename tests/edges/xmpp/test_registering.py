@@ -60,7 +60,22 @@ async def test_closed_nothing_is_offered_or_taken() -> None:
         wire, features = await opened(edge)
         assert IBR not in features
         assert TOKEN not in features
-        assert "<not-authorized" in await edge.say(wire, GET)
+        # XEP-0077 §3.1
+        for asked in (GET, SET.format("dave", "secret"), PREAUTH.format("guess")):
+            answer = await edge.say(wire, asked)
+            assert answer.startswith('<iq type="error" id="')
+            assert 'from="example.org"><error type="cancel" code="503"><service-unavailable ' in answer
+        assert not wire.is_closed
+        assert await edge.storage.accounts.find("dave@example.org") is None
+        assert "<not-authorized" in await edge.say(wire, "<iq type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>")
+
+
+async def test_closed_nobody_asks_without_end() -> None:
+    async with registering("closed") as edge:
+        wire, _ = await opened(edge)
+        for _ in range(19):
+            await edge.say(wire, GET)
+        assert "<policy-violation" in await edge.say(wire, GET)
 
 
 async def test_open_anybody_registers_and_signs_in_on_the_same_stream() -> None:
@@ -226,7 +241,8 @@ async def test_who_is_signed_in_is_registered() -> None:
         for to in (" to='example.org'", "", " to='alice@example.org'"):
             await alice.send(f"<iq type='get' id='1'{to}><query xmlns='jabber:iq:register'/></iq>")
             (answer,) = alice.take()
-            assert "<registered/><username>alice</username>" in answer
+            assert "<registered/><instructions>" in answer
+            assert "<username>alice</username><password/>" in answer
 
 
 async def test_a_new_password_of_ones_own() -> None:

@@ -85,7 +85,9 @@ class Registration:
     async def _answer(self, element: Element) -> bytes:
         if not element.id:
             raise StanzaError(StanzaCondition.BAD_REQUEST, "a request has an id")
-        if element.to and element.to != self._domain:
+        is_closed = self._host.settings.xmpp.registration == "closed"
+        if is_closed or (element.to and element.to != self._domain):
+            # XEP-0077 §3.1: nobody registers here.
             raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
         child = element.children[0]
         tree = element.child_tree(child)

@@ -489,8 +489,8 @@ class ClientStream:
         return self._refused(SASLCondition.MALFORMED_REQUEST, "nothing was asked")
 
     def _early_stanza(self, element: Element) -> list[Event]:
-        is_open = bool(self._config.registration and self.offered)
-        if is_open and element.namespace == ns.NS_CLIENT and is_registration(element):
+        # Also where nobody may: XEP-0077 §3.1 has an answer for that.
+        if self.offered and element.namespace == ns.NS_CLIENT and is_registration(element):
             return self._ask(RegistrationRequested(element))
         # RFC 6120 §4.9.3.12: nothing else before authentication.
         return self.fail(StreamCondition.NOT_AUTHORIZED, "sign in first")

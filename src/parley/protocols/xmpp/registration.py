@@ -26,6 +26,7 @@ OFFER: Final = xml("register", {"xmlns": NS_REGISTER_FEATURE})
 INVITED_OFFER: Final = xml("register", {"xmlns": NS_IBR_TOKEN}) + xml("register", {"xmlns": NS_INVITE})
 """The stream feature of a server that takes invitations, by its two names."""
 
+_REGISTERED: Final = "You have an account here. Send its name and a new password to change the password."
 _Q: Final = f"{{{NS_REGISTER}}}"
 
 
@@ -87,8 +88,9 @@ def fields(instructions: str, username: str = "") -> bytes:
 
 
 def registered(username: str) -> bytes:
-    """The `<query/>` for who is registered already (§3.1.1)."""
-    return xml("query", {"xmlns": NS_REGISTER}, xml("registered"), xml("username", None, username), xml("password"))
+    """The `<query/>` for who is registered already (§3.1)."""
+    said = xml("instructions", None, _REGISTERED), xml("username", None, username), xml("password")
+    return xml("query", {"xmlns": NS_REGISTER}, xml("registered"), *said)
 
 
 def token_of(preauth: _Element) -> str:
