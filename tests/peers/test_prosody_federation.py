@@ -1,43 +1,30 @@
-"""Prosody (Debian) as a partner, each scene in a network of its own with real DNS and a private authority."""
+"""Prosody (Debian) as a partner, in a network of its own with real DNS and a private authority."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 from tests.peers.federation_scenes import SCENES
+from tests.peers.federation_theatre import may_unshare, theatre
 
-ROOT = Path(__file__).parent.parent.parent
-MISSING = [program for program in ("prosody", "unshare", "ip") if shutil.which(program) is None]
-
-
-def _may_unshare() -> bool:
-    if MISSING:
-        return False
-    return subprocess.run(["unshare", "-n", "-m", "true"], check=False, capture_output=True).returncode == 0
-
+HAS_PROSODY = shutil.which("prosody") is not None
 
 pytestmark = [
     pytest.mark.peer,
-    pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}"),
-    pytest.mark.skipif(not MISSING and not _may_unshare(), reason="not allowed: network namespaces"),
+    pytest.mark.skipif(not HAS_PROSODY, reason="not installed: prosody"),
+    pytest.mark.skipif(HAS_PROSODY and not may_unshare(), reason="not allowed: network namespaces"),
     pytest.mark.xdist_group("prosody"),
 ]
 
 
+@pytest.fixture(scope="module")
+def play(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], None]]:
+    with theatre("prosody", tmp_path_factory.mktemp("prosody")) as play:
+        yield play
+
+
 @pytest.mark.parametrize("name", SCENES)
-def test_scene(name: str, tmp_path: Path) -> None:
-    done = subprocess.run(
-        ["unshare", "-n", "-m", sys.executable, "-m", "tests.peers.federation_scenes", name, str(tmp_path)],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tools'}"},
-        timeout=180,
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+def test_scene(name: str, play: Callable[[str], None]) -> None:
+    play(name)

@@ -19,7 +19,8 @@ class NameServer:
     """Answers over UDP. A context manager.
 
     Args:
-        records: by name without its final dot, lines such as `SRV 0 0 5269 xmpp.alpha.example.` or `A 127.0.0.1`.
+        records: by name without its final dot, lines such as `SRV 0 0 5269 xmpp.alpha.example.` or `A 127.0.0.1`;
+            the line `REFUSED` to answer nothing about the name.
         address: where to listen.
     """
 
@@ -51,6 +52,8 @@ class NameServer:
         lines = self.records.get(question.name.to_text(omit_final_dot=True).lower())
         if lines is None:
             answer.set_rcode(dns.rcode.NXDOMAIN)
+        elif "REFUSED" in lines:
+            answer.set_rcode(dns.rcode.REFUSED)
         kind = dns.rdatatype.to_text(question.rdtype)
         found = [rest for name, _, rest in (line.partition(" ") for line in lines or ()) if name == kind]
         if found:

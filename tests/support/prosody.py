@@ -9,9 +9,12 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from tests.support.partner import C2S_PORT, HTTP_PORT, PASSWORD, S2S_PORT, ServedDomain
 
 _START_S = 30.0
 
@@ -24,11 +27,12 @@ admin_socket = "{folder}/prosody.sock"
 interfaces = {{ "127.0.0.1" }}
 c2s_ports = {{ {c2s_port} }}
 s2s_ports = {{ {s2s_port} }}
+http_ports = {{ {http_port} }}
+https_ports = {{ }}
 log = {{ debug = "{folder}/prosody.log" }}
 limits = {{ }}
 c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
-s2s_secure_auth = {is_secure}
 authentication = "internal_hashed"
 password_hash = "SHA-256"
 archive_expires_after = "never"
@@ -36,43 +40,56 @@ modules_enabled = {{
     "roster"; "saslauth"; "tls"; "dialback"; "disco"; "carbons"; "smacks"; "mam"; "pep"; "ping"; "version";
     "presence"; "message"; "iq"; "offline"; "s2s_bidi";
 }}
-ssl = {{ certificate = "{certificate}"; key = "{key}"; cafile = "{ca_file}" }}
+"""
+HOST = """
 VirtualHost "{domain}"
+    s2s_secure_auth = {is_secure}
+    ssl = {{ certificate = "{certificate}"; key = "{key}"; cafile = "{ca_file}" }}
+"""
+SERVICES = """
 Component "conference.{domain}" "muc"
+    ssl = {{ certificate = "{certificate}"; key = "{key}"; cafile = "{ca_file}" }}
+    s2s_secure_auth = {is_secure}
     modules_enabled = {{ "muc_mam" }}
     restrict_room_creation = false
     muc_room_default_public = true
+Component "upload.{domain}" "http_file_share"
+    http_host = "127.0.0.1"
+    http_external_url = "http://127.0.0.1:{http_port}/"
 """
 
 
 class Prosody:
-    """A context manager: entered, it takes connections. Accounts are made by `add`."""
+    """A context manager: entered, it takes connections."""
 
-    def __init__(
-        self, folder: Path, domain: str, files: tuple[Path, Path], ca_file: Path, *, is_secure: bool = True
-    ) -> None:
-        self.folder = folder / f"prosody-{domain}"
-        self.domain = domain
-        self.c2s_port, self.s2s_port = 15222, 15269
+    program = "prosody"
+    acknowledges = True
+
+    def __init__(self, folder: Path, domains: Sequence[ServedDomain], ca_file: Path) -> None:
+        self.folder = folder / "prosody"
+        self.domain = domains[0].domain
+        self.c2s_port, self.s2s_port = C2S_PORT, S2S_PORT
         self._process: subprocess.Popen[bytes] | None = None
         self.folder.mkdir()
-        self.config = self.folder / "prosody.cfg.lua"
-        self.config.write_text(
-            CONFIG.format(
-                folder=self.folder,
-                domain=domain,
-                certificate=files[0],
-                key=files[1],
+        text = CONFIG.format(folder=self.folder, c2s_port=C2S_PORT, s2s_port=S2S_PORT, http_port=HTTP_PORT)
+        for each in domains:
+            template = HOST + SERVICES if each.has_services else HOST
+            text += template.format(
+                domain=each.domain,
+                is_secure=str(not each.is_dialback).lower(),
+                certificate=each.files[0],
+                key=each.files[1],
                 ca_file=ca_file,
-                c2s_port=self.c2s_port,
-                s2s_port=self.s2s_port,
-                is_secure=str(is_secure).lower(),
+                http_port=HTTP_PORT,
             )
-        )
+            for name in each.people:
+                self.add(name, PASSWORD, each.domain)
+        self.config = self.folder / "prosody.cfg.lua"
+        self.config.write_text(text)
 
-    def add(self, name: str, password: str) -> None:
-        """Make an account."""
-        accounts = self.folder / self.domain.replace(".", "%2e").replace("-", "%2d") / "accounts"
+    def add(self, name: str, password: str, domain: str = "") -> None:
+        """Make an account, at the first domain unless told."""
+        accounts = self.folder / (domain or self.domain).replace(".", "%2e").replace("-", "%2d") / "accounts"
         accounts.mkdir(parents=True, exist_ok=True)
         # Prosody turns the password into keys at the first sign-in.
         (accounts / f"{name}.dat").write_text(f'return {{ ["password"] = "{password}"; }};\n')

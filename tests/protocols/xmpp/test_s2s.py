@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -177,9 +178,12 @@ def test_a_stream_that_is_not_the_domains_own_carries_nothing(verdict: str) -> N
     play.tls()
     asked = play.of_receiver[-1]
     assert isinstance(asked, s2s.DialbackAsked)
-    assert play.receiver.dialback_answered(asked.question, verdict, "remote-server-timeout") == []
+    play.of_receiver += play.receiver.dialback_answered(asked.question, verdict, "remote-server-timeout")
+    # XEP-0220 §2.2.1: a stream that is not the domain's MUST be closed; an error is no reason for that.
+    assert (play.of_receiver[-1] == s2s.ServerStreamEnded(is_clean=True)) == (verdict == "invalid")
     play.run()
-    assert isinstance(play.of_initiator[-1], s2s.AuthenticationFailed)
+    failed = next(event for event in play.of_initiator if isinstance(event, s2s.AuthenticationFailed))
+    assert failed.verdict == verdict
     assert play.of_receiver[-1] == s2s.ServerStreamEnded(is_clean=True)
     assert say(play.receiver, MESSAGE) == []
 
@@ -191,6 +195,117 @@ def test_dialback_is_refused_where_it_is_not_allowed() -> None:
     assert say(stream, f"<db:result from='{HERE}' to='{THERE}'>key</db:result>") == []
     assert "<not-allowed" in sent(stream)
     assert "not-authorized" in str(say(stream, MESSAGE))
+
+
+def test_elements_of_dialback_have_the_prefix_of_the_header_and_errors_the_streams_namespace() -> None:
+    # XEP-0220 §2, §2.5
+    assert Dialback("verify", THERE, HERE, id="i", key="k").to_bytes() == (
+        b'<db:verify from="beta.example" to="alpha.example" id="i">k</db:verify>'
+    )
+    assert Dialback("result", THERE, HERE, type="error", condition="remote-connection-failed").to_bytes() == (
+        b'<db:result from="beta.example" to="alpha.example" type="error"><error type="cancel">'
+        b'<remote-connection-failed xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/></error></db:result>'
+    )
+
+
+def test_dialback_before_tls_is_an_error_of_its_own_and_tls_may_follow() -> None:
+    stream = incoming()
+    assert say(stream, header(), f"<db:result from='{HERE}' to='{THERE}'>key</db:result>") == []
+    assert "<policy-violation" in sent(stream)
+    assert say(stream, f"<db:verify id='i' from='{HERE}' to='{THERE}'>key</db:verify>") == []
+    assert "<policy-violation" in sent(stream)
+    assert say(stream, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>") == [s2s.TlsWanted()]
+
+
+def piggybacked(offers: Callable[[str, str], Offers] | Offers = ALL) -> tuple[IncomingStream, s2s.DialbackAsked]:
+    """A stream on which one domain is proven and another one asks to be."""
+    stream = incoming(offers, is_secure=True)
+    say(stream, header(), AUTH.format("="), header())
+    (asked,) = say(stream, f"<db:result from='rooms.{HERE}' to='{THERE}'>key</db:result>")
+    assert isinstance(asked, s2s.DialbackAsked)
+    stream.output()
+    return stream, asked
+
+
+def test_a_further_domain_joins_the_stream() -> None:
+    stream, asked = piggybacked()
+    assert stream.dialback_answered(asked.question, "valid") == [s2s.Authenticated(f"rooms.{HERE}", "dialback")]
+    both = (MESSAGE, MESSAGE.replace(b"a@alpha", b"r@rooms.alpha"))
+    assert [type(event) for event in say(stream, *both)] == [s2s.StanzaArrived, s2s.StanzaArrived]
+
+
+def test_who_lies_about_a_further_domain_does_not_end_the_stream_of_the_first() -> None:
+    stream, asked = piggybacked()
+    assert stream.dialback_answered(asked.question, "invalid") == []
+    assert "<forbidden" in sent(stream)
+    assert isinstance(say(stream, MESSAGE)[-1], s2s.StanzaArrived)
+    ended = say(stream, MESSAGE.replace(b"a@alpha", b"r@rooms.alpha"))[-1]
+    assert isinstance(ended, s2s.ServerStreamEnded)
+    assert ended.condition is StreamCondition.INVALID_FROM
+
+
+def test_a_further_domain_that_is_not_welcome_does_not_end_the_stream_of_the_first() -> None:
+    def offers(_to: str, remote: str) -> Offers:
+        if remote == HERE:
+            return ALL
+        raise StreamError(StreamCondition.POLICY_VIOLATION, "not welcome")
+
+    stream = incoming(offers, is_secure=True)
+    say(stream, header(), AUTH.format("="), header())
+    assert say(stream, f"<db:result from='gamma.example' to='{THERE}'>key</db:result>") == []
+    assert "<not-allowed" in sent(stream)
+    assert isinstance(say(stream, MESSAGE)[-1], s2s.StanzaArrived)
+
+
+def test_dialback_for_a_host_that_is_not_here_leaves_the_stream_be() -> None:
+    stream = signed_in()
+    assert say(stream, f"<db:result from='gamma.example' to='nowhere.{THERE}'>key</db:result>") == []
+    assert f'from="nowhere.{THERE}" to="gamma.example" type="error"' in sent(stream)
+    assert say(stream, f"<db:verify id='i' from='gamma.example' to='nowhere.{THERE}'>key</db:verify>") == []
+    assert "<item-not-found" in sent(stream)
+    assert isinstance(say(stream, MESSAGE)[-1], s2s.StanzaArrived)
+
+
+def test_who_was_called_may_ask_to_speak_for_further_domains_and_is_answered() -> None:
+    play = Play(outgoing(is_bidi=True), incoming())
+    play.tls()
+    assert say(play.initiator, f"<db:result from='rooms.{THERE}' to='{HERE}'>key</db:result>") == []
+    assert "<not-acceptable" in sent(play.initiator)
+    key = dialback_key(b"secret of alpha.example", THERE, HERE, "i")
+    assert say(play.initiator, f"<db:verify id='i' from='{THERE}' to='{HERE}'>{key}</db:verify>") == []
+    assert 'type="valid"' in sent(play.initiator)
+    ended = say(play.initiator, f"<db:result from='rooms.{THERE}' to='{HERE}' type='valid'/>")[-1]
+    assert isinstance(ended, s2s.ServerStreamEnded)
+
+
+def test_both_directions_are_offered_before_and_behind_tls_and_taken_only_there() -> None:
+    # XEP-0288 §2
+    stream = incoming()
+    say(stream, header())
+    assert "urn:xmpp:features:bidi" in sent(stream)
+    ended = say(stream, "<bidi xmlns='urn:xmpp:bidi'/>")[-1]
+    assert isinstance(ended, s2s.ServerStreamEnded)
+    assert not stream.is_bidi
+    stream = incoming(is_secure=True)
+    say(stream, header())
+    assert "urn:xmpp:features:bidi" in sent(stream)
+    say(stream, AUTH.format("="), header())
+    assert "urn:xmpp:features:bidi" not in sent(stream).partition("<success")[2]
+
+
+def test_a_proof_by_dialback_names_the_domain_that_it_was_given_to() -> None:
+    """Where it is another than the stream's, stanzas may go back from it alone."""
+    stream = IncomingStream(
+        replace(config(THERE), domains=lambda name: name.endswith(THERE)),
+        lambda: "id",
+        lambda _to, _from: ALL,
+        is_secure=True,
+    )
+    (asked,) = say(stream, header(), f"<db:result from='{HERE}' to='rooms.{THERE}'>key</db:result>")
+    assert isinstance(asked, s2s.DialbackAsked)
+    assert stream.dialback_answered(asked.question, "valid") == [
+        s2s.Authenticated(HERE, "dialback", local=f"rooms.{THERE}")
+    ]
 
 
 def test_who_offers_no_way_in_is_told_to_the_caller() -> None:
@@ -258,7 +373,13 @@ def test_a_policy_refuses_a_stream_with_its_own_condition() -> None:
 
 @pytest.mark.parametrize(
     ("identity", "outcome"),
-    [("", "success"), ("=", "success"), ("YWxwaGEuZXhhbXBsZQ==", "success"), ("Z2FtbWE=", "invalid-authzid")],
+    [
+        ("", "success"),
+        ("=", "success"),
+        ("YWxwaGEuZXhhbXBsZQ==", "success"),
+        ("Z2FtbWE=", "not-authorized"),
+        ("QA==", "invalid-authzid"),
+    ],
 )
 def test_identities_of_sasl(identity: str, outcome: str) -> None:
     stream = incoming(is_secure=True)
@@ -289,6 +410,18 @@ def test_stanzas_wait_for_authentication() -> None:
     events = say(stream, MESSAGE)
     assert isinstance(events[-1], s2s.ServerStreamEnded)
     assert events[-1].condition is StreamCondition.NOT_AUTHORIZED
+
+
+def test_another_host_that_answers_may_say_no_more_than_that_it_does_not_know_the_one_that_was_called() -> None:
+    # RFC 6120 §4.9.1.2
+    stream = outgoing(is_secure=True)
+    assert say(stream, header(HERE, "gamma.example")) == []
+    unknown = "<stream:error><host-unknown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>"
+    assert say(stream, unknown) == [s2s.ServerStreamEnded(False, StreamCondition.HOST_UNKNOWN, "", is_remote=True)]
+    stream = outgoing(is_secure=True)
+    ended = say(stream, header(HERE, "gamma.example"), "<stream:features/>")[-1]
+    assert isinstance(ended, s2s.ServerStreamEnded)
+    assert ended.condition is StreamCondition.INVALID_FROM
 
 
 def test_an_error_of_the_peer_is_told() -> None:

@@ -22,6 +22,7 @@ from parley.base.errors import ParleyError
 from parley.base.net.service_records import ServiceRecord, in_order
 
 _DEFAULT_PORT: Final = 5269
+_MOST_RECORDS: Final = 64
 _MOST_TARGETS: Final = 8
 _MOST_ADDRESSES: Final = 8
 
@@ -42,11 +43,12 @@ class NoSuchServiceError(ResolveError):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A server to try. `is_tls`: TLS from the first byte."""
+    """A server to try. `is_tls`: TLS from the first byte; `is_guessed`: no record names it (RFC 6120 §3.2.2)."""
 
     host: str
     port: int
     is_tls: bool = False
+    is_guessed: bool = False
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -98,16 +100,21 @@ class DnsResolver:
         """See `Resolver.servers`."""
         literal = _literal(domain)
         if literal:
-            return (Target(literal, _DEFAULT_PORT),)
+            return (Target(literal, _DEFAULT_PORT, is_guessed=True),)
         name = _ascii(domain)
-        tls, plain = await asyncio.gather(self._records("_xmpps-server", name), self._records("_xmpp-server", name))
-        if tls is None and plain is None:
+        answers = await asyncio.gather(self._records("_xmpps-server", name), self._records("_xmpp-server", name))
+        found = [answer for answer in answers if isinstance(answer, list)]
+        ordered = in_order([record for answer in found for record in answer], self._chance)[:_MOST_TARGETS]
+        for answer in answers:
+            # One kind of records is enough to come there; without any, what was not answered may have been it.
+            if isinstance(answer, ResolveError) and not ordered:
+                raise answer
+        if not found:
             # RFC 6120 §3.2.2: without records the domain is the host.
-            return (Target(name, _DEFAULT_PORT),)
-        records = [*(tls or ()), *(plain or ())]
-        ordered = in_order(records, self._chance)[:_MOST_TARGETS]
+            return (Target(name, _DEFAULT_PORT, is_guessed=True),)
         if not ordered:
-            # RFC 6120 §3.2.1: the one target "." says that there is no such service.
+            # RFC 6120 §3.2.1: the one target "." says that there is no such service; XEP-0368 §4: also in one of the
+            # two kinds, so that the domain itself MUST NOT be tried.
             raise NoSuchServiceError(f"{domain} offers no service to other servers")
         return [Target(record.target, record.port, record.is_tls) for record in ordered]
 
@@ -140,8 +147,12 @@ class DnsResolver:
             raise ResolveError(f"{host} cannot be resolved: {error.strerror}") from error
         return interleaved(list(dict.fromkeys(str(info[4][0]) for info in infos)))
 
-    async def _records(self, service: str, name: str) -> list[ServiceRecord] | None:
-        answer = await self._query(f"{service}._tcp.{name}", "SRV")
+    async def _records(self, service: str, name: str) -> list[ServiceRecord] | ResolveError | None:
+        """The records, or None when there are none, or why nobody knows."""
+        try:
+            answer = await self._query(f"{service}._tcp.{name}", "SRV")
+        except ResolveError as error:
+            return error
         if answer is None:
             return None
         is_tls = service == "_xmpps-server"
@@ -163,7 +174,7 @@ class DnsResolver:
             return None
         except (dns.exception.DNSException, OSError, ValueError) as error:
             raise ResolveError(f"{name} {kind} cannot be resolved: {type(error).__name__}") from error
-        records = list(answer.rrset or ())[:_MOST_TARGETS]
+        records = list(answer.rrset or ())[:_MOST_RECORDS]
         return records or None
 
     def _configured(self) -> dns.asyncresolver.Resolver:

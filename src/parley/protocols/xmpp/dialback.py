@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Final
 from parley.protocols.xmpp.builder import xml
 from parley.protocols.xmpp.errors import JIDError, PayloadError, StanzaCondition
 from parley.protocols.xmpp.jid import JID
-from parley.protocols.xmpp.namespaces import NS_DIALBACK, NS_STANZAS
+from parley.protocols.xmpp.namespaces import NS_STANZAS
 
 if TYPE_CHECKING:
     from parley.protocols.xmpp.element import Element
 
 _LONGEST_KEY: Final = 1024
+
+REMOTE_CONNECTION_FAILED: Final = "remote-connection-failed"
+"""A condition that errors of dialback have and those of stanzas have not (XEP-0220 §2.5)."""
+_CONDITIONS: Final = frozenset({REMOTE_CONNECTION_FAILED, *StanzaCondition})
 
 
 def dialback_key(secret: bytes, receiving: str, originating: str, stream_id: str) -> str:
@@ -52,13 +56,15 @@ class Dialback:
     condition: str = ""
 
     def to_bytes(self) -> bytes:
-        """The element, which declares its namespace itself."""
-        attrs = {"xmlns": NS_DIALBACK, "from": self.sender, "to": self.to, "id": self.id or None}
-        attrs["type"] = self.type or None
+        """The element, for a stream whose header declares the prefix `db`."""
+        # XEP-0220 §2: elements MUST have the prefix that the stream header declares; some servers know no other.
+        name = f"db:{self.name}"
+        attrs = {"from": self.sender, "to": self.to, "id": self.id or None, "type": self.type or None}
         if self.type != "error":
-            return xml(self.name, attrs, self.key)
+            return xml(name, attrs, self.key)
+        # §2.5: the error is of jabber:server, as stanzas are.
         condition = self.condition or StanzaCondition.UNDEFINED_CONDITION.value
-        return xml(self.name, attrs, xml("error", {"type": "cancel"}, xml(condition, {"xmlns": NS_STANZAS})))
+        return xml(name, attrs, xml("error", {"type": "cancel"}, xml(condition, {"xmlns": NS_STANZAS})))
 
 
 def parse_dialback(element: Element) -> Dialback:
@@ -80,7 +86,7 @@ def parse_dialback(element: Element) -> Dialback:
     if kind == "error":
         found = tree.find(f".//{{{NS_STANZAS}}}*")
         name = "" if found is None else str(found.tag).rpartition("}")[2]
-        condition = name if name in set(StanzaCondition) else ""
+        condition = name if name in _CONDITIONS else ""
     return Dialback(element.name, sender, to, kind, element.id or "", key, condition)
 
 

@@ -12,18 +12,26 @@ and return events; what is to be sent back collects in `output()`. Stanzas come 
 
 from __future__ import annotations
 
+import hmac
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
 from parley.protocols.xmpp import namespaces as ns
 from parley.protocols.xmpp.builder import attribute
-from parley.protocols.xmpp.dialback import Dialback, parse_dialback
+from parley.protocols.xmpp.dialback import Dialback, dialback_key, parse_dialback
 from parley.protocols.xmpp.element import Element, to_server
-from parley.protocols.xmpp.errors import JIDError, PayloadError, StreamCondition, StreamError, stream_error
+from parley.protocols.xmpp.errors import (
+    JIDError,
+    PayloadError,
+    StanzaCondition,
+    StreamCondition,
+    StreamError,
+    stream_error,
+)
 from parley.protocols.xmpp.framing import (
     ElementReceived,
     Framer,
@@ -55,18 +63,24 @@ class TlsWanted:
 class Authenticated:
     """One end has proven to the other that it is `domain`: by `external` (its certificate) or `dialback`.
 
-    On an incoming stream it is the peer, on an outgoing one it is us; from now on its stanzas may flow.
+    On an incoming stream it is the peer, on an outgoing one it is us; from now on its stanzas may flow. `local` is the
+    domain of ours that the peer proved it to, where that is another than the stream's.
     """
 
     domain: str
     by: str
+    local: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class AuthenticationFailed:
-    """The peer did not take us for who we are, and says `reason` where it does."""
+    """The peer did not take us for who we are, and says `reason` where it does.
+
+    `verdict` is what dialback came to, `invalid` or `error`, "" where it was not tried.
+    """
 
     reason: str
+    verdict: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +138,7 @@ Event = (
 )
 
 _STANZAS: Final = frozenset({"message", "presence", "iq"})
+_LONGEST_ID: Final = 1023
 _OPEN: Final = (
     b"<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' "
     b"xmlns:db='jabber:server:dialback' version='1.0'"
@@ -337,6 +352,23 @@ class ServerStream(ABC):
 
     @abstractmethod
     def _dialback(self, dialback: Dialback) -> list[Event]: ...
+
+    # Dialback, as the server that is asked.
+
+    def _vouch(self, question: Dialback) -> None:
+        """Another server asks whether a stream is ours: the key tells (XEP-0185)."""
+        if len(question.id) > _LONGEST_ID:
+            raise StreamError(StreamCondition.POLICY_VIOLATION, "an id is not that long")
+        if not self._config.domains(question.to):
+            self._answer(question, "error", StanzaCondition.ITEM_NOT_FOUND)
+            return
+        expected = dialback_key(self._config.secret, question.sender, question.to, question.id)
+        is_ours = hmac.compare_digest(expected.encode(), question.key.encode())
+        self._answer(question, "valid" if is_ours else "invalid")
+
+    def _answer(self, question: Dialback, verdict: str, condition: str = "") -> None:
+        answer = replace(question, sender=question.to, to=question.sender, type=verdict, key="", condition=condition)
+        self._out.append(answer.to_bytes())
 
 
 def is_supported_version(version: str) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from parley.protocols.xmpp import namespaces as ns
-from parley.protocols.xmpp.dialback import Dialback, dialback_key
+from parley.protocols.xmpp.dialback import Dialback
 from parley.protocols.xmpp.element import xml
 from parley.protocols.xmpp.errors import (
     SASLCondition,
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from parley.protocols.xmpp.element import Element
     from parley.protocols.xmpp.framing import StreamOpened
 
-_LONGEST_ID: Final = 1023
 # What waits for an answer of another server at a time; XEP-0220 §2.6: many domains may share a stream.
 _MOST_DIALBACKS: Final = 32
 
@@ -88,17 +86,27 @@ class IncomingStream(ServerStream):
         if self.state is ServerStreamState.CLOSED or key not in self._asked:
             return []
         self._asked.discard(key)
+        if verdict == "invalid":
+            return self._spoofed(question)
         self._answer(question, verdict, condition)
         if verdict != "valid":
             return []
         self._is_authenticated = True
         self.remotes.add(question.sender)
         self.state = ServerStreamState.ESTABLISHED
-        return [Authenticated(question.sender, "dialback")]
+        local = "" if question.to == self.local else question.to
+        return [Authenticated(question.sender, "dialback", local)]
 
-    def _answer(self, question: Dialback, verdict: str, condition: str = "") -> None:
-        answer = replace(question, sender=question.to, to=question.sender, type=verdict, key="", condition=condition)
-        self._out.append(answer.to_bytes())
+    def _spoofed(self, question: Dialback) -> list[Event]:
+        """The peer is not the domain that it says it is."""
+        if self.remotes:
+            # XEP-0220 §2.1.2: an error in its place spares the domains that the stream has proven already.
+            self._answer(question, "error", StanzaCondition.FORBIDDEN)
+            return []
+        # §2.2.1: otherwise the stream MUST be closed.
+        self._answer(question, "invalid")
+        self.close()
+        return [ServerStreamEnded(is_clean=True)]
 
     # The header.
 
@@ -142,10 +150,11 @@ class IncomingStream(ServerStream):
         if not self.is_secure:
             required = [xml("required", None)] if self._config.is_tls_required else []
             parts.append(xml("starttls", {"xmlns": ns.NS_TLS}, *required))
-        if self._is_negotiable and not self._is_authenticated:
-            if self._offers.external:
-                mechanism = xml("mechanism", None, "EXTERNAL")
-                parts.append(xml("mechanisms", {"xmlns": ns.NS_SASL}, mechanism))
+        if self._is_negotiable and not self._is_authenticated and self._offers.external:
+            mechanism = xml("mechanism", None, "EXTERNAL")
+            parts.append(xml("mechanisms", {"xmlns": ns.NS_SASL}, mechanism))
+        if not self._is_authenticated:
+            # XEP-0288 §2.1: both before and after TLS; taken only behind it.
             parts.append(xml("bidi", {"xmlns": ns.NS_BIDI_FEATURE}))
         if self._is_negotiable and self._offers.dialback:
             # Also behind SASL: further domains may join the stream (XEP-0220 §2.6).
@@ -192,8 +201,11 @@ class IncomingStream(ServerStream):
             return self._refuse(SASLCondition.INCORRECT_ENCODING)
         # XEP-0178 §3: without an identity the one of the header holds.
         domain = domain_of(identity) if identity else self.remote
-        if not domain or domain != self.remote:
+        if not domain:
             return self._refuse(SASLCondition.INVALID_AUTHZID)
+        if domain != self.remote:
+            # XEP-0178 §3, step 11: not a name that the certificate was offered EXTERNAL for.
+            return self._refuse(SASLCondition.NOT_AUTHORIZED)
         self._out.append(xml("success", {"xmlns": ns.NS_SASL}))
         self._is_authenticated = True
         self.remotes.add(domain)
@@ -208,10 +220,12 @@ class IncomingStream(ServerStream):
         return [ServerStreamEnded(is_clean=False, text=f"SASL: {condition.value}")]
 
     def _dialback(self, dialback: Dialback) -> list[Event]:
-        if not self._is_negotiable:
-            raise StreamError(StreamCondition.POLICY_VIOLATION, "TLS first")
         if dialback.type:
             raise StreamError(StreamCondition.BAD_FORMAT, "an answer to what was not asked")
+        if not self._is_negotiable:
+            # XEP-0220 §2.5: TLS first; the stream goes on, so that it may come.
+            self._answer(dialback, "error", StanzaCondition.POLICY_VIOLATION)
+            return []
         if dialback.name == "verify":
             self._vouch(dialback)
             return []
@@ -226,17 +240,11 @@ class IncomingStream(ServerStream):
     def _dialback_refusal(self, question: Dialback) -> StanzaCondition | None:
         if not self._config.domains(question.to):
             return StanzaCondition.ITEM_NOT_FOUND
-        if not self._offers_for(question.to, question.sender).dialback:
+        try:
+            is_welcome = self._offers_for(question.to, question.sender).dialback
+        except StreamError:
+            # The domains that share the stream are not to suffer for one that is not welcome.
+            is_welcome = False
+        if not is_welcome:
             return StanzaCondition.NOT_ALLOWED
         return StanzaCondition.RESOURCE_CONSTRAINT if len(self._asked) >= _MOST_DIALBACKS else None
-
-    def _vouch(self, question: Dialback) -> None:
-        """Another server asks whether a stream is ours: the key tells (XEP-0185)."""
-        if len(question.id) > _LONGEST_ID:
-            raise StreamError(StreamCondition.POLICY_VIOLATION, "an id is not that long")
-        if not self._config.domains(question.to):
-            self._answer(question, "error", StanzaCondition.ITEM_NOT_FOUND)
-            return
-        expected = dialback_key(self._config.secret, question.sender, question.to, question.id)
-        is_ours = hmac.compare_digest(expected.encode(), question.key.encode())
-        self._answer(question, "valid" if is_ours else "invalid")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from parley.protocols.xmpp import namespaces as ns
 from parley.protocols.xmpp.dialback import Dialback, dialback_key
 from parley.protocols.xmpp.element import xml
-from parley.protocols.xmpp.errors import StreamCondition
+from parley.protocols.xmpp.errors import StanzaCondition, StreamCondition, StreamError
 from parley.protocols.xmpp.s2s import (
     Authenticated,
     AuthenticationFailed,
@@ -66,6 +66,7 @@ class OutgoingStream(ServerStream):
         self.id = ""
         self.is_sm_offered = False
         self._is_bidi_offered = False
+        self._is_another = False
         self.is_bidi = False
         """The peer's stanzas come on this stream as well."""
         self._send_open()
@@ -97,14 +98,19 @@ class OutgoingStream(ServerStream):
     def _opened(self, event: StreamOpened) -> list[Event]:
         self.id = event.attrs.get("id", "")
         answering = domain_of(event.attrs.get("from"))
-        if answering not in {"", self.remote}:
-            return self.fail(StreamCondition.INVALID_FROM, "another host answers")
+        self._is_another = answering not in {"", self.remote}
         if not is_supported_version(event.attrs.get("version", "")):
             return self.fail(StreamCondition.UNSUPPORTED_VERSION, "version 1.0 is required")
         self.state = ServerStreamState.NEGOTIATING
         return []
 
     # Elements.
+
+    def _taken(self, element: Element) -> list[Event]:
+        # RFC 6120 §4.9.1.2: who does not know the host that was called says so from another one; nothing else counts.
+        if self._is_another and (element.namespace, element.name) != (ns.NS_STREAMS, "error"):
+            raise StreamError(StreamCondition.INVALID_FROM, "another host answers")
+        return super()._taken(element)
 
     def _negotiation(self, element: Element) -> list[Event]:
         key = (element.namespace, element.name)
@@ -177,7 +183,7 @@ class OutgoingStream(ServerStream):
 
     def _dialback(self, dialback: Dialback) -> list[Event]:
         if not dialback.type:
-            return self.fail(StreamCondition.UNSUPPORTED_STANZA_TYPE, "questions go the other way")
+            return self._asked(dialback)
         if dialback.name == "verify":
             key = (dialback.to, dialback.sender, dialback.id)
             if key not in self._open_questions:
@@ -188,4 +194,15 @@ class OutgoingStream(ServerStream):
             return self.fail(StreamCondition.INVALID_FROM, "an answer to what was not asked")
         if dialback.type == "valid" and self._may_dialback:
             return self._established("dialback")
-        return self._failed_to_authenticate(f"dialback: {dialback.type} {dialback.condition}".strip())
+        self.close()
+        return [AuthenticationFailed(f"dialback: {dialback.type} {dialback.condition}".strip(), dialback.type)]
+
+    def _asked(self, question: Dialback) -> list[Event]:
+        if not self.is_bidi:
+            return self.fail(StreamCondition.UNSUPPORTED_STANZA_TYPE, "questions go the other way")
+        # XEP-0288 §2.2: who was called may ask to speak for further domains; those open streams of their own here.
+        if question.name == "verify":
+            self._vouch(question)
+        else:
+            self._answer(question, "error", StanzaCondition.NOT_ACCEPTABLE)
+        return []

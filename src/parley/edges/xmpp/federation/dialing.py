@@ -121,15 +121,18 @@ class Dialer:
                 self._federation.forget(connection)
 
     async def _connected(self, target: Target, timeout_s: float) -> socket.socket:
+        # RFC 6120 §8.3.3.16: nobody at the address that is tried for want of SRV records means no such server.
+        not_found, timeout = StanzaCondition.REMOTE_SERVER_NOT_FOUND, StanzaCondition.REMOTE_SERVER_TIMEOUT
+        condition = not_found if target.is_guessed else timeout
         try:
             addresses = await self._resolver.addresses(target.host)
             return await connect(addresses, target.port, timeout_s)
         except ResolveError as error:
             raise _unresolved(error) from error
         except TimeoutError as error:
-            raise Unreachable("connection-failed", "no answer in time") from error
+            raise Unreachable("connection-failed", "no answer in time", condition) from error
         except OSError as error:
-            raise Unreachable("connection-failed", error.strerror or str(error)) from error
+            raise Unreachable("connection-failed", error.strerror or str(error), condition) from error
 
 
 def _unresolved(error: ResolveError) -> Unreachable:

@@ -362,7 +362,7 @@ class Federation:
 
     def _mistrust(self, code: str, message: str) -> Unreachable:
         text = "the other server's certificate is not valid"
-        return Unreachable(code, message, StanzaCondition.REMOTE_SERVER_NOT_FOUND, is_final=True, text=text)
+        return Unreachable(code, message, is_final=True, text=text)
 
     def accepting_context(self, peer: str) -> ssl.SSLContext:
         """How to shake hands with who calls: a certificate that was refused a while ago is not asked for again."""

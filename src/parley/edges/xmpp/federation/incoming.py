@@ -10,7 +10,7 @@ from parley.edges.xmpp.federation.connection import ServerConnection
 from parley.edges.xmpp.federation.errors import Unreachable
 from parley.edges.xmpp.federation.ports import Pair, Refusal
 from parley.protocols.xmpp import s2s
-from parley.protocols.xmpp.errors import StreamCondition, StreamError
+from parley.protocols.xmpp.errors import StanzaCondition, StreamCondition, StreamError
 from parley.protocols.xmpp.s2s_incoming import IncomingStream, Offers
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class IncomingConnection(ServerConnection):
             self.host.supervisor.spawn("tls", self._start_tls())
         elif isinstance(event, s2s.Authenticated):
             log.info("partner connected", partner=event.domain, by=event.by, pii={"peer": self.peer})
-            self.federation.heard_from(Pair(self.stream.local, event.domain), self)
+            self.federation.heard_from(Pair(event.local or self.stream.local, event.domain), self)
         elif isinstance(event, s2s.DialbackAsked):
             self.host.supervisor.spawn("dialback", self._verify(event.question))
 
@@ -105,16 +105,19 @@ class IncomingConnection(ServerConnection):
         self.flush()
 
     async def _verify(self, question: Dialback) -> None:
-        """XEP-0220 §2.4: ask the server that answers for the domain whether this stream is its own."""
+        """XEP-0220 §2.1.2: ask the server that answers for the domain whether this stream is its own."""
         try:
             verdict = await self.federation.verify(question, self.stream.id)
-            condition = ""
+            # §2.5: whatever its error is.
+            condition = StanzaCondition.REMOTE_SERVER_NOT_FOUND.value if verdict == "error" else ""
         except Unreachable as error:
-            verdict, condition = "error", error.condition.value
+            verdict, condition = "error", error.told_by_dialback()
             log.info("dialback failed", partner=question.sender, code=error.code, reason=error.message)
-        self.handle(self.stream.dialback_answered(question, verdict, condition))
+        if verdict == "invalid":
+            log.warning("a server is not who it says it is", partner=question.sender, pii={"peer": self.peer})
         if verdict != "valid":
             self.host.metrics.refused("dialback-failed")
+        self.handle(self.stream.dialback_answered(question, verdict, condition))
 
     def ended(self, event: s2s.ServerStreamEnded | None) -> None:
         """Nobody waits for it."""

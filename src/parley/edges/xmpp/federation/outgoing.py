@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import idna
 
@@ -13,7 +13,7 @@ from parley.edges.xmpp.federation.connection import ServerConnection
 from parley.edges.xmpp.federation.errors import Unreachable
 from parley.edges.xmpp.federation.ports import Pair, Refusal
 from parley.protocols.xmpp import s2s
-from parley.protocols.xmpp.errors import StanzaCondition
+from parley.protocols.xmpp.errors import StanzaCondition, StreamCondition
 from parley.protocols.xmpp.s2s_outgoing import OutgoingStream
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from parley.protocols.xmpp.dialback import Dialback
 
 log = logs.get(__name__)
+
+_NO_SUCH_HOST: Final = frozenset({StreamCondition.HOST_UNKNOWN, StreamCondition.HOST_GONE})
 
 
 class OutgoingConnection(ServerConnection):
@@ -98,9 +100,7 @@ class OutgoingConnection(ServerConnection):
                 self.ask_to_manage()
             self._settle(event.by)
         elif isinstance(event, s2s.AuthenticationFailed):
-            self._settle(
-                Unreachable("not-authenticated", event.reason, StanzaCondition.REMOTE_SERVER_NOT_FOUND, is_final=False)
-            )
+            self._settle(_not_authenticated(event))
             self.close()
         elif isinstance(event, s2s.DialbackVerified):
             self._settle(event.answer.type)
@@ -130,8 +130,14 @@ class OutgoingConnection(ServerConnection):
     def ended(self, event: s2s.ServerStreamEnded | None) -> None:
         """See `ServerConnection.ended`."""
         reason = "the connection broke" if event is None else event.text
-        condition = event.condition.value if event is not None and event.condition is not None else ""
-        self._settle(Unreachable("stream-failed", f"{condition} {reason}".strip()))
+        condition = event.condition if event is not None else None
+        message = f"{condition or ''} {reason}".strip()
+        if event is not None and event.is_remote and condition in _NO_SUCH_HOST:
+            # RFC 6120 §4.9.3.5, §4.9.3.6: there is a server, and it knows no such domain.
+            not_found = StanzaCondition.REMOTE_SERVER_NOT_FOUND
+            self._settle(Unreachable("host-unknown", message, not_found, is_final=True))
+        else:
+            self._settle(Unreachable("stream-failed", message))
 
     def _settle(self, outcome: str | Unreachable) -> None:
         if self.outcome.done():
@@ -142,6 +148,16 @@ class OutgoingConnection(ServerConnection):
             self.outcome.exception()
         else:
             self.outcome.set_result(outcome)
+
+
+def _not_authenticated(failure: s2s.AuthenticationFailed) -> Unreachable:
+    """What follows from it that the partner does not take us for who we are."""
+    if failure.verdict:
+        # XEP-0220 §2.1.1: what waits MUST go back, by this error where the domain's own server called the key bogus.
+        is_bogus = failure.verdict == "invalid"
+        condition = StanzaCondition.INTERNAL_SERVER_ERROR if is_bogus else StanzaCondition.REMOTE_SERVER_TIMEOUT
+        return Unreachable("dialback-refused", failure.reason, condition, is_final=True)
+    return Unreachable("not-authenticated", failure.reason)
 
 
 def server_name(domain: str) -> str:
@@ -158,7 +174,8 @@ def tls_problem(error: OSError) -> Unreachable:
         return Unreachable(
             "certificate-untrusted",
             error.verify_message,
-            StanzaCondition.REMOTE_SERVER_NOT_FOUND,
+            # RFC 6120 §8.3.3.17: so are problems with TLS, SASL and dialback called.
+            StanzaCondition.REMOTE_SERVER_TIMEOUT,
             is_final=True,
             text="the other server's certificate is not valid",
         )
