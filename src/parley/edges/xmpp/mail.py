@@ -179,5 +179,8 @@ class Mail:
         stanza = delayed(stanza, account.domain, message.received_at)
         # RFC 6121 §8.5.3.1: what is for a device goes there and nowhere else; the others had copies when it came.
         exact = self._host.router.of(account.address).get(message.recipient.partition("/")[2])
-        for session in self._host.router.mail_ready(account.address) if exact is None else (exact,):
+        targets = self._host.router.mail_ready(account.address) if exact is None else (exact,)
+        for session in targets:
             session.send(stanza, message.seq)
+        if self._host.journal.is_uncopied(message.seq):
+            self._host.messages.copy_received(account, stanza, targets, message.seq)

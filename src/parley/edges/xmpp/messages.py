@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from parley.domain.errors import StorageUnavailable
-from parley.domain.messages import Appended, Outgoing, Retraction, Submission
+from parley.domain.messages import Appended, ArchiveQuery, Direction, Outgoing, Retraction, Submission
 from parley.edges.xmpp.acquaintances import marked
 from parley.edges.xmpp.blocking import check_inbound
 from parley.edges.xmpp.decoration import carbon, with_stanza_id
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from parley.edges.xmpp.session import Session
 
 _NEVER_MAILED: Final = frozenset({"headline", "groupchat", "error"})
+_COPIED_LATE: Final = 1000
 _ID: Final = re.compile(rb"""\sid\s*=\s*("[^"]*"|'[^']*')""")
 
 
@@ -299,6 +300,7 @@ class Messages:
             if copies:
                 stanza = self._identified(submission, submission.sender, appended, is_kept=submission.is_kept_by_sender)
                 _send_copies("sent", stanza, copies, 0)
+        host.journal.routed(appended.seq)
 
     def _leave(self, submission: Submission, appended: Appended) -> None:
         """Send a committed message of ours abroad; it does not carry an id of our archive."""
@@ -369,6 +371,29 @@ class Messages:
         except JIDError:
             return True
 
+    # What a crash kept from being copied.
+
+    async def copy_sent(self, after: int) -> None:
+        """Copy what is behind a place of the log to the other devices of its authors. Raises StorageUnavailable."""
+        host = self._host
+        senders = {sender.partition("/")[0] for sender, _ in await host.stores.messages.sent_since(after, _COPIED_LATE)}
+        for address in sorted(senders):
+            account = await host.stores.directory.find(address) if self._carbon_sessions(address, ()) else None
+            if account is None:
+                continue
+            query = ArchiveQuery(account.id, is_backward=True, limit=_COPIED_LATE, counted=0)
+            for message in (await host.stores.messages.page(query)).messages:
+                if message.seq > after and message.direction is Direction.OUT and _is_copied(message.content):
+                    own = host.router.find(JID.parse(message.sender))
+                    copies = self._carbon_sessions(address, () if own is None else (own,))
+                    _send_copies("sent", with_stanza_id(message.content, address, message.id), copies, 0)
+
+    def copy_received(self, account: Account, stanza: bytes, without: Sequence[Session], seq: int) -> None:
+        """Copy a message that goes to some devices of an account only now to its others."""
+        copies = self._carbon_sessions(account.address, without)
+        if copies and _is_copied(stanza):
+            _send_copies("received", stanza, copies, seq)
+
     # What is not kept: typing, headlines, errors.
 
     def _pass_on(self, letter: Letter, recipient: Account) -> None:
@@ -404,6 +429,11 @@ class Messages:
 def _send_copies(direction: str, stanza: bytes, sessions: Sequence[Session], seq: int) -> None:
     for session in sessions:
         session.send(carbon(direction, stanza, session.account.address, str(session.jid)), seq)
+
+
+def _is_copied(stanza: bytes) -> bool:
+    element = Element.from_bytes(stanza)
+    return traits_of(element, kind_of(element)).is_copied
 
 
 def _takes_mail(session: Session) -> bool:

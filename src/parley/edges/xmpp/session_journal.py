@@ -6,7 +6,8 @@ written before any bytes of that turn leave, so that the client never knows of m
 
 The log is synced and the journal is not, so after a crash the log may know of messages that the journal does not count
 as handled yet. Their clients will send them again: what is to be recognised then (`Origin.expect_again`) is kept until
-they have.
+they have. Others may know of them: what a crash kept from them is made up for at the start (`is_uncopied`,
+`unsaid`).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 log = logs.get(__name__)
 
-_OPENED, _SENT, _ACKED, _HANDLED, _STATE, _ENDED, _AGAIN, _AGAIN_LEFT = range(1, 9)
+_OPENED, _SENT, _ACKED, _HANDLED, _STATE, _ENDED, _AGAIN, _AGAIN_LEFT, _ROUTED, _SAYING, _SAID = range(1, 12)
 _RECORD: Final = struct.Struct(">BII")  # kind, number of the session, length of what follows
 _NUMBER: Final = struct.Struct(">Q")
 _TWO_NUMBERS: Final = struct.Struct(">QQ")
@@ -68,6 +69,10 @@ class SessionJournal:
         self._buffer: list[bytes] = []
         self._touched: dict[Session, None] = {}
         self._seq = 0
+        self._routed = self._routed_written = 0
+        self._saying: dict[str, list[str]] = {}
+        self._behind = self._restored_to = 0
+        """What the log had between these places at the start went to nobody before the crash."""
 
     # What happens to sessions.
 
@@ -98,6 +103,26 @@ class SessionJournal:
         """A message was committed, and the count of the session that sent it will be written with this turn."""
         self._seq = max(self._seq, seq)
 
+    def routed(self, seq: int) -> None:
+        """A message of the log has gone to whom it is for; what went to sessions is written with this turn."""
+        self._routed = max(self._routed, seq)
+
+    def saying(self, message_id: str, *about: str) -> None:
+        """A message is about to be written to a room's archive; `said` follows when those inside have it."""
+        if self._kept:
+            self._saying[message_id] = list(about)
+            self._put(_SAYING, 0, _json({message_id: about}))
+            self.flush()
+
+    def unsaid(self) -> dict[str, list[str]]:
+        """What was told `saying` before a crash and not `said`, by the message's id."""
+        return dict(self._saying)
+
+    def said(self, message_id: str) -> None:
+        """Those inside have it, or nobody will: it was refused."""
+        if self._saying.pop(message_id, None) is not None:
+            self._put(_SAID, 0, message_id.encode())
+
     def ended(self, session: Session) -> None:
         """The session can be resumed no more."""
         session.is_journaled = False
@@ -115,6 +140,9 @@ class SessionJournal:
         for session in self._touched:
             self._write_counts(session, self._kept[session])
         self._touched.clear()
+        if self._routed != self._routed_written:
+            self._routed_written = self._routed
+            self._buffer.append(_record(_ROUTED, 0, _NUMBER.pack(self._routed)))
         payload = b"".join(self._buffer)
         self._buffer.clear()
         if self._journal is None or not payload:
@@ -174,7 +202,9 @@ class SessionJournal:
             self._buffer.append(_record(_STATE, number, _json(_state(session))))
 
     def _snapshot(self) -> list[bytes]:
-        return [b"".join(self._whole(session, kept)) for session, kept in self._kept.items()]
+        self._routed_written = self._routed
+        general = _record(_ROUTED, 0, _NUMBER.pack(self._routed)) + _record(_SAYING, 0, _json(self._saying))
+        return [general, *(b"".join(self._whole(session, kept)) for session, kept in self._kept.items())]
 
     def _whole(self, session: Session, kept: Kept) -> Iterator[bytes]:
         sm, number = session.sm, kept.number
@@ -216,15 +246,26 @@ class SessionJournal:
             self._journal.begin(self._snapshot())
         except OSError as error:
             self._give_up(error)
+        # Only now: what goes to sessions from here on is written behind the beginning.
+        await host.messages.copy_sent(self._behind)
+        self.routed(self._restored_to)
         return len(self._kept)
+
+    def is_uncopied(self, seq: int) -> bool:
+        """Whether a crash came between the commit of a message that waits and its going to whom it is for."""
+        return self._behind < seq <= self._restored_to
 
     async def _revive(self, replay: Replay) -> None:
         host = self._host
-        if replay.seq > await host.stores.messages.last_seq():
+        last_seq = await host.stores.messages.last_seq()
+        self._routed = self._behind = self._restored_to = last_seq
+        if max(replay.seq, replay.routed or 0) > last_seq:
             # The database is an older one than the journal's: a backup was restored.
             log.warning("the journal of sessions is newer than the database; none is resumed")
             return
-        self._seq = replay.seq
+        self._seq, self._saying = replay.seq, replay.saying
+        if replay.routed is not None:
+            self._routed = self._behind = replay.routed
         senders: dict[str, Session] = {}
         for kept in replay.sessions.values():
             account = await self._owner(kept)
@@ -266,6 +307,8 @@ class Replay:
     def __init__(self) -> None:
         self.sessions: dict[int, Kept] = {}
         self.seq = 0
+        self.routed: int | None = None
+        self.saying: dict[str, list[str]] = {}
 
     def add(self, payload: bytes) -> None:
         """Take what one turn wrote."""
@@ -299,6 +342,16 @@ class Replay:
                 again.popleft()
         elif kind == _STATE:
             self.sessions[number].state = json.loads(content)
+        else:
+            self._take_general(kind, content)
+
+    def _take_general(self, kind: int, content: bytes) -> None:
+        if kind == _ROUTED:
+            (self.routed,) = _NUMBER.unpack(content)
+        elif kind == _SAYING:
+            self.saying.update(json.loads(content))
+        elif kind == _SAID:
+            self.saying.pop(content.decode(), None)
         else:
             raise ValueError(f"unknown record {kind}")
 

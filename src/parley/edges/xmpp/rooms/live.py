@@ -53,6 +53,8 @@ class LiveRoom:
         """Whether anybody has been inside since it was opened, or before a restart."""
         self.mourned: list[tuple[str, str, Role]] = []
         """Who was inside before a restart and is not any more: full address, nickname and role."""
+        self.expected_again: dict[str, str] = {}
+        """By full address, what a client will say again although the archive has it (`reflect_late`)."""
         self.waking = Waking(self)
         self._present: dict[str, tuple[object, Presences]] = {}
 

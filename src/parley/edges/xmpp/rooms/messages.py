@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from parley.domain.errors import NotFound
+from parley.domain.errors import NotFound, StorageUnavailable
 from parley.domain.rooms.errors import RoomRefused, Why
 from parley.domain.rooms.events import Occupant, Removal
 from parley.domain.rooms.ports import RoomMessage
@@ -85,6 +85,9 @@ def _private(live: LiveRoom, stanza: Inbound, kind: str) -> None:
 
 async def _to_all(live: LiveRoom, stanza: Inbound) -> None:
     occupant, element = _sender(live, stanza), stanza.element
+    if live.expected_again and live.expected_again.pop(str(stanza.sender), "") == _key(unstamped(element)):
+        # Before a crash it was kept, and its sender did not hear of it.
+        return
     is_subject = is_subject_change(element)
     if is_subject:
         check_subject(live, occupant, element)
@@ -96,7 +99,7 @@ async def _to_all(live: LiveRoom, stanza: Inbound) -> None:
     traits = traits_of(element, "chat")
     said = _said(live, stanza, occupant, traits)
     is_kept = live.keeps_archive and (is_subject or traits.is_archived)
-    if is_kept and not await _keep(live, said, _dedup_key(occupant, element), str(stanza.sender)):
+    if is_kept and not await _keep(live, said, occupant, stanza):
         return
     if is_subject:
         await set_subject(live, occupant, element)
@@ -119,15 +122,22 @@ def _said(live: LiveRoom, stanza: Inbound, occupant: Occupant, traits: Traits) -
     return RoomMessage(live.host.new_id(), now, occupant.address, occupant.nick, content, is_shown_again)
 
 
-async def _keep(live: LiveRoom, said: RoomMessage, dedup_key: bytes | None, session: str) -> bool:
+async def _keep(live: LiveRoom, said: RoomMessage, occupant: Occupant, stanza: Inbound) -> bool:
     """Store it; False when it was said before. Raises RoomRefused, StorageUnavailable."""
+    journal, session, element = live.host.journal, str(stanza.sender), stanza.element
+    journal.saying(said.id, live.room.address, session, _key(unstamped(element)))
     try:
-        known = await live.host.stores.rooms.append(live.room.address, said, dedup_key)
+        known = await live.host.stores.rooms.append(live.room.address, said, _dedup_key(occupant, element))
     except NotFound as error:
+        journal.said(said.id)
         raise RoomRefused(Why.NO_SUCH_ROOM) from error
+    except StorageUnavailable:
+        journal.said(said.id)
+        raise
     if known is not None:
         # The sender did not hear that it had arrived, and sends it again: the others have it.
         live.send(with_stanza_id(said.content, live.room.address, known), session)
+        journal.said(said.id)
     return known is None
 
 
@@ -137,6 +147,27 @@ def reflect(live: LiveRoom, said: RoomMessage, *, is_kept: bool) -> None:
         live.history.add(said)
         live.waking.said(said.sender)
     live.broadcast(with_stanza_id(said.content, live.room.address, said.id) if is_kept else said.content)
+    live.host.journal.said(said.id)
+
+
+async def reflect_late(live: LiveRoom, message_id: str, session: str, key: str) -> None:
+    """After a crash: those inside get what was kept, if it was, and its sender may send it again.
+
+    Raises:
+        StorageUnavailable: it cannot be read.
+    """
+    room = live.room.address
+    message = await live.host.stores.rooms.message(room, message_id)
+    if message is not None:
+        live.expected_again[session] = key
+        element, occupant = Element.from_bytes(message.content), live.room.occupants.get(message.nick)
+        child = element.child(NS_RETRACT, "retract")
+        if child is not None:
+            await retract(live, element.child_tree(child).get("id", ""), message_id)
+        if is_subject_change(element) and occupant is not None:
+            await set_subject(live, occupant, element)
+        live.broadcast(with_stanza_id(message.content, room, message_id))
+    live.host.journal.said(message_id)
 
 
 def _stamped(stanza: Inbound, element: Element, from_: str) -> bytes:
@@ -160,3 +191,7 @@ def _dedup_key(occupant: Occupant, element: Element) -> bytes | None:
         return None
     said = b"\0".join((occupant.address.encode(), sent_as.encode(), unstamped(element)))
     return hashlib.sha256(said).digest()[:_KEY_BYTES]
+
+
+def _key(said: bytes) -> str:
+    return hashlib.sha256(said).hexdigest()[: 2 * _KEY_BYTES]

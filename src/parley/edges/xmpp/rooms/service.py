@@ -19,7 +19,7 @@ from parley.domain.rooms.standing import Affiliation, Standing
 from parley.edges.xmpp.rooms.destroying import destroyed_presence
 from parley.edges.xmpp.rooms.entering import receive_presence
 from parley.edges.xmpp.rooms.live import LiveRoom
-from parley.edges.xmpp.rooms.messages import receive_message
+from parley.edges.xmpp.rooms.messages import receive_message, reflect_late
 from parley.edges.xmpp.rooms.passing import Passing
 from parley.edges.xmpp.rooms.refusals import refuse_presence, refused_by
 from parley.edges.xmpp.rooms.requests import receive_iq
@@ -327,6 +327,10 @@ class Rooms:
                 live.mourned.append((stored.session, stored.nick, stored.role))
         for live in list(self._live.values()):
             live.bury()
+        for message_id, (room, session, key) in self.host.journal.unsaid().items():
+            found = await self.find(JID.parse(room))
+            if found is not None:
+                await reflect_late(found, message_id, session, key)
         return count
 
     def _is_living(self, jid: JID) -> bool:
