@@ -9,6 +9,7 @@ import pytest
 from parley.base.config.admission import ComponentSettings
 from parley.edges.xmpp.components import Components
 from parley.protocols.xmpp.components import digest
+from parley.protocols.xmpp.jid import JID
 
 from .harness import Harness
 
@@ -56,23 +57,24 @@ class FakeWire:
 
 
 class Bridged(Harness):
-    """An edge with one component."""
+    """An edge with two components, of which one matters most."""
 
     def __init__(self) -> None:
-        super().__init__(components=(ComponentSettings(name="bridge.example.org", secret=SECRET),))
+        names = ("bridge.example.org", "ferry.example.org")
+        super().__init__(components=tuple(ComponentSettings(name=name, secret=SECRET) for name in names))
         self.components = Components(self.host)
 
-    def connection(self) -> tuple[FakeWire, object]:
+    def connection(self, name: str = "bridge.example.org") -> tuple[FakeWire, object]:
         """A connection before its handshake."""
         wire, receiver = FakeWire(), self.components.receiver("127.0.0.1")
         assert receiver is not None
         receiver.connected(wire)  # type: ignore[arg-type]
-        receiver.received(HEADER.encode())
+        receiver.received(HEADER.replace("bridge.example.org", name).encode())
         return wire, receiver
 
-    def join(self, secret: str = SECRET) -> tuple[FakeWire, object]:
+    def join(self, secret: str = SECRET, name: str = "bridge.example.org") -> tuple[FakeWire, object]:
         """A component that has shaken hands."""
-        wire, receiver = self.connection()
+        wire, receiver = self.connection(name)
         stream_id = wire.take().partition('id="')[2].partition('"')[0]
         receiver.received(f"<handshake>{digest(stream_id, secret)}</handshake>".encode())  # type: ignore[attr-defined]
         return wire, receiver
@@ -214,13 +216,16 @@ async def test_a_gateway_itself_is_subscribed_to() -> None:
         await host.add("alice")
         wire, component = host.join()
         alice = await host.connect("alice/phone", presence="")
+        await alice.send("<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>")
         wire.take()
         alice.take()
         # XEP-0100 §4.1: it asks for a subscription, and is asked for one, at its bare domain.
         await alice.send("<presence to='bridge.example.org' type='subscribe'/>")
         assert '<presence type="subscribe" from="alice@example.org" to="bridge.example.org"/>' in wire.take()
         await host.say(component, "<presence from='bridge.example.org' to='alice@example.org' type='subscribed'/>")
-        alice.expect("<presence from='bridge.example.org' to='alice@example.org' type='subscribed'/>")
+        came = alice.take()
+        assert came[0].startswith("<iq "), "the request was pushed"
+        assert came[1] == '<presence from="bridge.example.org" to="alice@example.org" type="subscribed"/>'
 
 
 async def test_presence_goes_both_ways() -> None:
@@ -235,3 +240,38 @@ async def test_presence_goes_both_ways() -> None:
         assert any("<presence" in each for each in alice.take())
         await host.say(component, "<presence from='x@bridge.example.org' to='alice@example.org' type='subscribe'/>")
         assert any('type="subscribe"' in each or "type='subscribe'" in each for each in alice.take())
+
+
+@pytest.mark.parametrize("kind", ["message", "presence", "iq"])
+async def test_from_one_component_to_another(kind: str) -> None:
+    async with Bridged() as host:
+        wire, _ = host.join()
+        _, ferry = host.join(name="ferry.example.org")
+        wire.take()
+        kinds = {"message": "", "presence": " type='subscribe'", "iq": " type='get'"}
+        attrs = f"id='1' from='y@ferry.example.org' to='x@bridge.example.org'{kinds[kind]}"
+        stanza = f"<{kind} {attrs}><a xmlns='urn:a'/></{kind}>"
+        await host.say(ferry, stanza)
+        came = wire.take()
+        assert came.startswith(f"<{kind} ")
+        assert "y@ferry.example.org" in came
+
+
+class Partners:
+    """Takes what would go to other servers."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str]] = []
+
+    def send(self, stanza: bytes, sender: JID, to: JID) -> None:
+        self.sent.append((stanza.decode().partition(" ")[0], str(to)))
+
+
+@pytest.mark.parametrize("kind", ["message", "presence", "iq"])
+async def test_from_a_component_to_another_server(kind: str) -> None:
+    async with Bridged() as host:
+        partners = host.host.federation = Partners()  # type: ignore[assignment]
+        _, component = host.join()
+        attrs = "id='1' from='x@bridge.example.org' to='romeo@elsewhere.example'" + " type='get'" * (kind == "iq")
+        await host.say(component, f"<{kind} {attrs}><a xmlns='urn:a'/></{kind}>")
+        assert partners.sent == [(f"<{kind}", "romeo@elsewhere.example")]

@@ -60,6 +60,10 @@ class Presences:
             origin.run(self._to_service(origin, element, to), element, token)
         elif isinstance(origin, Session):
             self._from_client(origin, element, to, token)
+        elif to is not None and not self._host.router.is_local(to):
+            # Between components and other servers this one stands in the middle.
+            self._host.abroad(to.domain).send(origin.stamped(element, to=str(to)), origin.sender(element), to)
+            origin.handled(token)
         elif to is None or not self._host.router.is_account(to):
             origin.handled(token)  # RFC 6121 §8.5.1: presence for nobody is silently ignored
         else:
