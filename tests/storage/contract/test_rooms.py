@@ -117,6 +117,27 @@ async def test_a_person_who_goes_is_forgotten_everywhere(storage: AnyStorage) ->
     assert await rooms.forget_person(BOB) == []
 
 
+async def test_voices_last_until_they_are_forgotten_or_their_people_are(storage: AnyStorage) -> None:
+    rooms = storage.rooms
+    await rooms.set_voices(ROOM, {BOB: Role.VISITOR})
+    await rooms.save(a_room())
+    assert (await rooms.find(ROOM)) == a_room()
+    await rooms.set_voices(ROOM, {BOB: Role.VISITOR, CAROL: Role.PARTICIPANT, ALICE: Role.VISITOR})
+    await rooms.set_voices(ROOM, {BOB: Role.PARTICIPANT, ALICE: None})
+    # What is saved otherwise of the room does not touch them.
+    await rooms.save(a_room())
+    found = await rooms.find(ROOM)
+    assert found is not None
+    assert found.voices == {BOB: Role.PARTICIPANT, CAROL: Role.PARTICIPANT}
+    assert await rooms.forget_person(CAROL) == []
+    found = await rooms.find(ROOM)
+    assert found is not None
+    assert found.voices == {BOB: Role.PARTICIPANT}
+    await rooms.delete(ROOM)
+    await rooms.save(a_room())
+    assert (await rooms.find(ROOM)) == a_room()
+
+
 async def test_a_message_sent_again_is_kept_once(storage: AnyStorage) -> None:
     rooms = storage.rooms
     await rooms.save(a_room())

@@ -93,11 +93,18 @@ class RoomStore(Protocol):
         ...
 
     async def save(self, state: RoomState) -> None:
-        """Write a room, its affiliations included; one of that address is replaced, its archive stays."""
+        """Write a room, its affiliations included; of one of that address its archive and voices stay."""
         ...
 
     async def set_standings(self, address: str, standings: Mapping[str, Standing]) -> None:
         """Change what addresses are to a room; NONE forgets them. Does nothing for a room that is gone."""
+        ...
+
+    async def set_voices(self, address: str, voices: Mapping[str, Role | None]) -> None:
+        """Change who finds themselves with voice (PARTICIPANT) or without it (VISITOR); None forgets an address.
+
+        Does nothing for a room that is gone.
+        """
         ...
 
     async def set_subject(self, address: str, subject: Subject) -> None:
@@ -136,7 +143,11 @@ class RoomStore(Protocol):
         ...
 
     async def forget_person(self, address: str) -> list[str]:
-        """Forget what a bare address is to any room; returns the rooms' addresses. For an account that goes."""
+        """Forget what a bare address is to any room, and its voice; for an account that goes.
+
+        Returns:
+            The addresses of the rooms that it was anything to.
+        """
         ...
 
     # Who is inside, so that a restart can put them back.

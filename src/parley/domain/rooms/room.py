@@ -14,6 +14,7 @@ from parley.domain.rooms.errors import RoomRefused, Why
 from parley.domain.rooms.events import Absent, Changed, Entered, Left, Occupant, Removal, Removed, Renamed
 from parley.domain.rooms.privileges import check_affiliation_change, check_role_change
 from parley.domain.rooms.standing import Affiliation, Role, Standing, initial_role, role_after
+from parley.domain.rooms.voices import Voices
 
 _NOBODY = Standing(Affiliation.NONE)
 _SPARE = 20
@@ -52,6 +53,7 @@ class RoomState:
     standings: Mapping[str, Standing] = field(default_factory=dict)
     subject: Subject = field(default_factory=Subject)
     avatar: bytes = b""
+    voices: Mapping[str, Role] = field(default_factory=dict)
 
 
 class Room:
@@ -77,6 +79,7 @@ class Room:
         self.occupants: dict[str, Occupant] = {}
         self._limits = limits
         self._by_session: dict[str, Occupant] = {}
+        self.voices = Voices(state.voices, limits.max_standings)
         self._reserved = {standing.nick: address for address, standing in self.standings.items() if standing.nick}
 
     def state(self) -> RoomState:
@@ -90,6 +93,7 @@ class Room:
             dict(self.standings),
             self.subject,
             self.avatar,
+            self.voices.known,
         )
 
     # Who is who.
@@ -192,7 +196,11 @@ class Room:
         occupant = self.occupants.get(nick)
         is_joined = occupant is not None
         if occupant is None:
-            role = initial_role(self.affiliation(address), is_moderated=self.config.is_moderated)
+            affiliation, is_moderated = self.affiliation(address), self.config.is_moderated
+            role = initial_role(affiliation, is_moderated=is_moderated)
+            if is_moderated and affiliation.rank < Affiliation.ADMIN.rank:
+                # §5.1: who has a voice is what moderation is about, so it lasts.
+                role = self.voices.known.get(address, role)
             occupant = self.occupants[nick] = Occupant(nick, address, role)
         self._say(occupant, session, presence)
         self._by_session[session] = occupant
@@ -280,6 +288,11 @@ class Room:
         if role is Role.NONE:
             return self._put_out(target, Removal.KICKED, by, reason)
         was, target.role = target.role, role
+        affiliation = self.affiliation(target.address)
+        if self.config.is_moderated and affiliation.rank < Affiliation.ADMIN.rank:
+            voice = Role.VISITOR if role is Role.VISITOR else Role.PARTICIPANT
+            is_usual = voice is initial_role(affiliation, is_moderated=True)
+            self.voices.set(target.address, None if is_usual else voice)
         return Changed(target, was, by, reason)
 
     # Affiliations.
@@ -328,6 +341,8 @@ class Room:
         ]
         before = self.affiliation(address)
         self._set_standing(address, self.standing_after(change))
+        if before is not change.affiliation:
+            self.voices.set(address, None)
         events: list[Changed | Removed | Absent] = []
         for occupant, was in affected:
             event = self._moved(occupant, was, by, change.reason)
@@ -396,6 +411,8 @@ class Room:
         """Other options from now on; returns what that does to those inside (§10.2)."""
         before, self.config = self.config, config
         self.is_locked = False
+        if not config.is_moderated:
+            self.voices.clear()
         events: list[Changed | Removed] = []
         for occupant in list(self.occupants.values()):
             affiliation = self.affiliation(occupant.address)

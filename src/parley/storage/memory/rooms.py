@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from parley.domain.errors import NotFound
 from parley.domain.rooms.ports import RoomArchivePage, RoomArchiveQuery, RoomMessage, RoomSummary, StoredOccupant
 from parley.domain.rooms.room import RoomState, Subject
-from parley.domain.rooms.standing import Affiliation, Standing
+from parley.domain.rooms.standing import Affiliation, Role, Standing
 
 
 @dataclass(slots=True)
@@ -36,8 +36,8 @@ class MemoryRooms:
     async def save(self, state: RoomState) -> None:
         """Write a room, its affiliations included."""
         standings = {a: one for a, one in state.standings.items() if one.affiliation is not Affiliation.NONE}
-        state = replace(state, standings=standings)
         found = self._rooms.get(state.address)
+        state = replace(state, standings=standings, voices={} if found is None else found.state.voices)
         if found is None:
             self._rooms[state.address] = _Table(state)
         else:
@@ -50,6 +50,13 @@ class MemoryRooms:
             known = {**found.state.standings, **standings}
             kept = {a: one for a, one in known.items() if one.affiliation is not Affiliation.NONE}
             found.state = replace(found.state, standings=kept)
+
+    async def set_voices(self, address: str, voices: Mapping[str, Role | None]) -> None:
+        """Change who has a voice."""
+        found = self._rooms.get(address)
+        if found is not None:
+            known = {**found.state.voices, **voices}
+            found.state = replace(found.state, voices={one: role for one, role in known.items() if role is not None})
 
     async def set_subject(self, address: str, subject: Subject) -> None:
         """Change the subject."""
@@ -98,6 +105,8 @@ class MemoryRooms:
         found = sorted(name for name, room in self._rooms.items() if address in room.state.standings)
         for name in found:
             await self.set_standings(name, {address: Standing(Affiliation.NONE)})
+        for name in self._rooms:
+            await self.set_voices(name, {address: None})
         return found
 
     async def put_occupant(self, occupant: StoredOccupant) -> None:

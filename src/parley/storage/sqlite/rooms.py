@@ -26,6 +26,11 @@ _STANDINGS = sql("rooms.standings")
 _PUT_STANDING = sql("rooms.put_standing")
 _DROP_STANDING = sql("rooms.drop_standing")
 _DROP_STANDINGS = sql("rooms.drop_standings")
+_VOICES = sql("rooms.voices")
+_PUT_VOICE = sql("rooms.put_voice")
+_DROP_VOICE = sql("rooms.drop_voice")
+_DROP_VOICES = sql("rooms.drop_voices")
+_DROP_VOICE_OF = sql("rooms.drop_voice_of")
 _ROOMS_NAMING = sql("rooms.rooms_naming")
 _DROP_PERSON = sql("rooms.drop_person")
 _SET_SUBJECT = sql("rooms.set_subject")
@@ -67,7 +72,10 @@ class SqliteRooms(RoomArchive):
 
         def query(connection: sqlite3.Connection) -> RoomState | None:
             row = connection.execute(_FIND, (address,)).fetchone()
-            return None if row is None else _state(row, connection.execute(_STANDINGS, (row[0],)).fetchall())
+            if row is None:
+                return None
+            standings, voices = (connection.execute(which, (row[0],)).fetchall() for which in (_STANDINGS, _VOICES))
+            return _state(row, standings, voices)
 
         return await self._readers.run(query)
 
@@ -92,6 +100,19 @@ class SqliteRooms(RoomArchive):
 
         await self._writer.run(change)
 
+    async def set_voices(self, address: str, voices: Mapping[str, Role | None]) -> None:
+        """Change who has a voice."""
+
+        def change(connection: sqlite3.Connection) -> None:
+            row = connection.execute(_ID, (address,)).fetchone()
+            for person, role in voices.items() if row is not None else ():
+                if role is None:
+                    connection.execute(_DROP_VOICE, (row[0], person))
+                else:
+                    connection.execute(_PUT_VOICE, (row[0], person, _ROLE_CODE[role]))
+
+        await self._writer.run(change)
+
     async def set_subject(self, address: str, subject: Subject) -> None:
         """Change the subject."""
         values = (subject.content, subject.text, subject.nick, subject.at, address)
@@ -104,8 +125,8 @@ class SqliteRooms(RoomArchive):
             row = connection.execute(_ID, (address,)).fetchone()
             if row is None:
                 return False
-            connection.execute(_DROP_STANDINGS, row)
-            connection.execute(_DROP_OCCUPANTS, row)
+            for each in (_DROP_STANDINGS, _DROP_OCCUPANTS, _DROP_VOICES):
+                connection.execute(each, row)
             if not _delete_piece(connection, row[0]):
                 # Nobody finds it any more; `sweep` deletes the rest, so that messages need not wait behind it.
                 connection.execute(_GIVE_UP, row)
@@ -149,6 +170,7 @@ class SqliteRooms(RoomArchive):
         def change(connection: sqlite3.Connection) -> list[str]:
             found = [row[0] for row in connection.execute(_ROOMS_NAMING, (address,))]
             connection.execute(_DROP_PERSON, (address,))
+            connection.execute(_DROP_VOICE_OF, (address,))
             return found
 
         return await self._writer.run(change)
@@ -229,7 +251,7 @@ def _row(state: RoomState) -> Row:
     )
 
 
-def _state(row: Row, standings: Sequence[Row]) -> RoomState:
+def _state(row: Row, standings: Sequence[Row], voices: Sequence[Row]) -> RoomState:
     return RoomState(
         address=row[1],
         creator=row[2],
@@ -239,6 +261,7 @@ def _state(row: Row, standings: Sequence[Row]) -> RoomState:
         standings={one[0]: Standing(_AFFILIATION_OF[one[1]], one[2], one[3]) for one in standings},
         subject=Subject(row[6], row[7], row[8], row[9]),
         avatar=row[10],
+        voices={address: _ROLE_OF[role] for address, role in voices},
     )
 
 

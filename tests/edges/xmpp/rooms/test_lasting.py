@@ -14,7 +14,7 @@ from ..harness import Harness, is_same
 from ..test_restart import MemoryJournal, after
 from ..test_stream_management import online, resume
 from ..wires import an_edge
-from .guests import ROOM, WISH, Party, a_party, config, said, shown
+from .guests import ROOM, WISH, Party, a_party, admin, config, said, shown
 
 DAVE = "dave@elsewhere.example/home"
 
@@ -174,6 +174,29 @@ async def test_a_room_that_nobody_came_back_to_goes_unless_it_is_to_stay() -> No
             await party.harness.settle()
             assert (await party.harness.storage.rooms.find(ROOM) is not None) is is_persistent
             assert await party.harness.storage.rooms.occupants() == []
+
+
+async def test_who_has_a_voice_in_a_moderated_room_has_it_again_also_after_a_restart() -> None:
+    """§5.1: a SHOULD for moderated rooms. Who lost a voice does not get it back by leaving."""
+    async with a_party("alice", "bob", "carol") as party:
+        await party.open("alice", moderatedroom=True, persistentroom=True)
+        await party.affiliate("alice", "carol", "member")
+        for name, voice in (("bob", "participant"), ("carol", "visitor")):
+            await party.enter(name)
+            await party["alice"].send(admin(f"<item nick='{name}' role='{voice}'/>"))
+        for name in ("alice", "bob", "carol"):
+            await party[name].send(f"<presence type='unavailable' to='{ROOM}/{name}'/>")
+        party.harness.host._memories.clear()
+        for name, voice in (("bob", "participant"), ("carol", "visitor")):
+            party.forget()
+            await party.enter(name)
+            (own,) = [stanza for stanza in party[name].take() if 'code="110"' in stanza]
+            assert f'role="{voice}"' in own
+        await party.harness.host.memory(Rooms).forget_person("bob@example.org")
+        party.harness.host._memories.clear()
+        stored = await party.harness.storage.rooms.find(ROOM)
+        assert stored is not None
+        assert list(stored.voices) == ["carol@example.org"]
 
 
 async def test_a_room_whose_owner_is_lost_before_it_was_configured_is_not_left_behind() -> None:

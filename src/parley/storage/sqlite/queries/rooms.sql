@@ -30,6 +30,22 @@ DELETE FROM room_standing WHERE room_id = ? AND address = ?;
 -- name: drop_standings
 DELETE FROM room_standing WHERE room_id = ?;
 
+-- name: voices
+SELECT address, role FROM room_voice WHERE room_id = ?;
+
+-- name: put_voice
+INSERT INTO room_voice (room_id, address, role) VALUES (?, ?, ?)
+ON CONFLICT (room_id, address) DO UPDATE SET role = excluded.role;
+
+-- name: drop_voice
+DELETE FROM room_voice WHERE room_id = ? AND address = ?;
+
+-- name: drop_voices
+DELETE FROM room_voice WHERE room_id = ?;
+
+-- name: drop_voice_of
+DELETE FROM room_voice WHERE address = ?;
+
 -- name: rooms_naming
 SELECT r.address FROM room_standing AS s JOIN room AS r ON r.id = s.room_id WHERE s.address = ? ORDER BY r.address;
 
