@@ -122,6 +122,12 @@ class LiveRoom:
             stored = StoredOccupant(self.room.address, session, occupant.nick, occupant.role, said)
             self.keep(self.host.stores.rooms.put_occupant, stored)
 
+    def keep_voices(self) -> None:
+        """Remember who was given a voice, or lost it."""
+        changed = self.room.voices.unsaved()
+        if changed:
+            self.keep(self.host.stores.rooms.set_voices, self.room.address, changed)
+
     # Presence of occupants.
 
     def occupant_id(self, address: str) -> bytes:
@@ -264,6 +270,7 @@ class LiveRoom:
                 self.tell_changed(event)
             else:
                 self.tell_absent(event)
+        self.keep_voices()
         self.rooms.settle(self)
 
     # After a restart, and when an account goes.
@@ -280,6 +287,7 @@ class LiveRoom:
 
     def forget_standing(self, address: str) -> None:
         """An account is gone, and with it what it was to the room."""
+        self.room.voices.set(address, None)
         self.tell(self.room.change_standing(StandingChange(address, Affiliation.NONE)))
 
     def say(self, *codes: int) -> None:

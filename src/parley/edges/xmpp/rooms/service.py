@@ -339,9 +339,9 @@ class Rooms:
 
     async def forget_person(self, address: str) -> None:
         """An account goes: who gets its address later is somebody else, with no place in any room."""
-        for name in await self.host.stores.rooms.forget_person(address):
-            live = self._live.get(name)
-            if live is not None:
+        known = frozenset(await self.host.stores.rooms.forget_person(address))
+        for name, live in tuple(self._live.items()):
+            if name in known or address in live.room.voices.known:
                 live.forget_standing(address)
 
 
