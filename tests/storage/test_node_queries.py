@@ -32,6 +32,8 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Con
         ("subscriptions", "SEARCH node_subscription USING PRIMARY KEY (node_id=?)"),
         ("subscriptions_of", "SEARCH node_subscription USING INDEX node_subscription_by_address (address=?)"),
         ("affiliations_of", "SEARCH node_affiliation USING INDEX node_affiliation_by_address (address=?)"),
+        ("temporary_subscriptions", "SEARCH node_subscription USING INDEX node_subscription_temporary (address=?)"),
+        ("purged_offline", "SEARCH node USING INDEX node_purged_offline (service=?)"),
         ("marks", "SEARCH node_item USING INDEX node_item_by_position (node_id=?)"),
     ],
 )

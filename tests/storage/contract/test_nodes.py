@@ -8,6 +8,7 @@ from parley.domain.errors import Conflict, LimitReached, NotFound
 from parley.domain.pubsub.nodes import (
     AccessModel,
     Affiliation,
+    ItemReply,
     Node,
     NodeConfig,
     NodeItem,
@@ -17,6 +18,7 @@ from parley.domain.pubsub.nodes import (
     Subscription,
     SubscriptionOptions,
     SubscriptionWord,
+    WhenFull,
 )
 from parley.domain.pubsub.pages import ItemPage, ItemQuery
 
@@ -35,6 +37,9 @@ configs = st.builds(
     access_model=st.sampled_from(AccessModel),
     publish_model=st.sampled_from(PublishModel),
     send_last_published_item=st.sampled_from(SendLast),
+    item_reply=st.sampled_from(ItemReply),
+    when_full=st.sampled_from(WhenFull),
+    purge_offline=st.booleans(),
     persist_items=st.booleans(),
     max_items=st.integers(0, 3),
     item_expire_s=st.integers(0, 3),
@@ -287,6 +292,37 @@ async def test_with_its_last_owner_a_node_of_a_service_goes(storage: AnyStorage)
     assert await storage.nodes.node(alice, "urn:x") is not None
 
 
+async def test_what_ends_when_somebody_goes(storage: AnyStorage) -> None:
+    alice, _ = await alices(storage)
+    nodes = storage.nodes
+    assert not await nodes.has_passing()
+    for service in (NEWS, alice):
+        await nodes.create(Node(service, "a", NodeConfig(max_items=9), {}, ALICE, 7), 9)
+        await nodes.subscribe(service, "a", [Subscription(BOB)], 9, 9)
+    assert not await nodes.has_passing()
+    passing = Subscription(f"{BOB}/x", options=SubscriptionOptions(is_temporary=True))
+    for service in (NEWS, alice):
+        await nodes.subscribe(service, "a", [passing], 9, 9)
+    assert await nodes.has_passing()
+    found = await nodes.temporary_subscriptions(BOB)
+    assert sorted(found, key=lambda each: each[0].address) == [(alice, "a", passing), (NEWS, "a", passing)]
+    assert await nodes.temporary_subscriptions(CAROL) == []
+
+
+async def test_items_of_who_goes(storage: AnyStorage) -> None:
+    alice, _ = await alices(storage)
+    for service in (NEWS, alice):
+        for name, is_purged in (("a", True), ("b", False)):
+            config = NodeConfig(max_items=9, purge_offline=is_purged)
+            await storage.nodes.create(Node(service, name, config, {}, ALICE, 7), 9)
+            for number, publisher in enumerate((BOB, f"{BOB}/x", f"{BOB}x", CAROL)):
+                await storage.nodes.publish(service, name, NodeItem(str(number), publisher, 1, b"<x/>"))
+    assert await storage.nodes.has_passing()
+    for service in (NEWS, alice):
+        assert await storage.nodes.purged_offline(service, BOB) == [("a", "0"), ("a", "1")]
+    assert await storage.nodes.purged_offline(OTHER, BOB) == []
+
+
 class NodeMachine(StorageMachine):
     """Against dictionaries in the order of publication."""
 
@@ -326,13 +362,21 @@ class NodeMachine(StorageMachine):
     @rule(name=names, item=items)
     def publish(self, name: str, item: NodeItem) -> None:
         try:
-            self.run(self.storage.nodes.publish(self.service, name, item))
+            gone = self.run(self.storage.nodes.publish(self.service, name, item))
         except NotFound:
             assert name not in self.configs
+        except Conflict:
+            config, mine = self.configs[name], self.items[name]
+            assert config.when_full is WhenFull.REJECT
+            assert item.id not in mine
+            assert len(mine) >= config.max_items
         else:
+            before = {**self.items[name], item.id: item}
             self.items[name].pop(item.id, None)
             self.items[name][item.id] = item
             self._trim(name)
+            is_kept = self.configs[name].persist_items
+            assert set(gone) == (before.keys() - self.items[name].keys() if is_kept else set())
 
     @rule(name=names, ids=st.lists(item_ids, max_size=3))
     def retract(self, name: str, ids: list[str]) -> None:

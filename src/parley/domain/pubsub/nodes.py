@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 
 class AccessModel(StrEnum):
@@ -33,6 +34,22 @@ class SendLast(StrEnum):
     ON_SUB_AND_PRESENCE = "on_sub_and_presence"
 
 
+class ItemReply(StrEnum):
+    """Whose address stands in an item as its publisher (XEP-0060 §12.16)."""
+
+    OWNER = "owner"
+    PUBLISHER = "publisher"
+    NONE = "none"
+
+
+class WhenFull(StrEnum):
+    """What becomes of one item too many (XEP-0060 §7.1.2.5): the oldest goes, and subscribers hear of it or not."""
+
+    RETRACT_OLDEST = "retract-oldest"
+    DISCARD_OLDEST = "discard-oldest"
+    REJECT = "reject"
+
+
 class Affiliation(StrEnum):
     """What a bare address is to a node (XEP-0060 §4.1)."""
 
@@ -50,6 +67,9 @@ class SubscriptionWord(StrEnum):
     NONE = "none"
     PENDING = "pending"
     SUBSCRIBED = "subscribed"
+
+
+_PUBLISHERS: Final = frozenset({Affiliation.OWNER, Affiliation.PUBLISHER, Affiliation.PUBLISH_ONLY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +96,8 @@ class NodeConfig:
 
     `max_items` counts items kept when `persist_items` is set, `item_expire_s` seconds that one is kept (0: for ever),
     `max_payload_bytes` what an item may have (0: what the service allows). `type` is the namespace of payloads,
-    `language` a language tag, `contact` addresses of people to ask.
+    `language` a language tag, `contact` addresses of people to ask. `purge_offline`: the items of who goes offline are
+    deleted; `is_temporary`: subscriptions last as long as who subscribes is there.
     """
 
     access_model: AccessModel = AccessModel.PRESENCE
@@ -101,6 +122,10 @@ class NodeConfig:
     type: str = ""
     language: str = ""
     contact: tuple[str, ...] = ()
+    item_reply: ItemReply = ItemReply.NONE
+    when_full: WhenFull = WhenFull.RETRACT_OLDEST
+    purge_offline: bool = False
+    is_temporary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +148,18 @@ class Node:
         if self.service.is_personal and address == self.service.address:
             return Affiliation.OWNER
         return self.affiliations.get(address, Affiliation.NONE)
+
+    def publisher_of(self, item: NodeItem) -> str | None:
+        """Whose address an item shows; None for nobody's.
+
+        §7.1.2.3: the bare address of who is on the list of publishers, the full one of others.
+        """
+        if self.config.item_reply is ItemReply.OWNER:
+            return next(iter(self.owners), None)
+        if self.config.item_reply is ItemReply.NONE:
+            return None
+        address = item.publisher.partition("/")[0]
+        return address if self.affiliation(address) in _PUBLISHERS else item.publisher
 
     @property
     def owners(self) -> list[str]:
@@ -147,13 +184,15 @@ class SubscriptionOptions:
     """What a subscriber wants (XEP-0060 §16.4.2).
 
     `shows` are the presence states in which to be told ("online" for available without more), empty for any and none.
-    `expires_at` is in microseconds since the epoch, 0 for never.
+    `expires_at` is in microseconds since the epoch, 0 for never. `is_temporary`: it ends when the subscriber goes
+    offline (§12.5).
     """
 
     deliver: bool = True
     include_body: bool = False
     shows: tuple[str, ...] = ()
     expires_at: int = 0
+    is_temporary: bool = False
 
     def is_over(self, now_us: int) -> bool:
         """Whether the subscription has ended (XEP-0060 §12.18)."""

@@ -100,8 +100,19 @@ class NodeStore(Protocol):
         """The subscriptions of a bare address and of its full addresses, by the names of the nodes."""
         ...
 
-    async def publish(self, service: PubsubService, name: str, item: NodeItem) -> None:
-        """Add or replace an item and drop the oldest over max_items; raises NotFound("node-not-found")."""
+    async def temporary_subscriptions(self, address: str) -> list[tuple[PubsubService, str, Subscription]]:
+        """The subscriptions of a bare address that last as long as it is there, with their services and nodes."""
+        ...
+
+    async def has_passing(self) -> bool:
+        """Whether anything anywhere ends when somebody goes offline: a subscription, or an item."""
+        ...
+
+    async def publish(self, service: PubsubService, name: str, item: NodeItem) -> list[str]:
+        """Add or replace an item and drop the oldest over max_items; returns the ids of those.
+
+        Raises NotFound("node-not-found"), Conflict("node-full"): the node takes no new item when it has max_items.
+        """
         ...
 
     async def items(self, service: PubsubService, name: str, query: ItemQuery, since: int = 0) -> ItemPage:
@@ -109,6 +120,10 @@ class NodeStore(Protocol):
 
         Raises NotFound("item-not-found") when the item that the page starts from is not there.
         """
+        ...
+
+    async def purged_offline(self, service: PubsubService, address: str) -> list[tuple[str, str]]:
+        """What a bare address published to nodes that are to forget it when who published is gone: nodes and ids."""
         ...
 
     async def retract(self, service: PubsubService, name: str, ids: Sequence[str]) -> list[str]:

@@ -15,6 +15,7 @@ from parley.domain.pubsub.nodes import (
     PubsubService,
     Subscription,
     SubscriptionWord,
+    WhenFull,
 )
 from parley.domain.pubsub.pages import ItemMark, ItemPage, ItemQuery, choose
 from parley.domain.pubsub.ports import ListedNode
@@ -141,15 +142,44 @@ class MemoryNodes:
             if subscription.address == address
         ]
 
-    async def publish(self, service: PubsubService, name: str, item: NodeItem) -> None:
+    async def temporary_subscriptions(self, address: str) -> list[tuple[PubsubService, str, Subscription]]:
+        """The subscriptions of an address for the time being."""
+        return [
+            (service, name, known)
+            for service, nodes in self._services()
+            for name, node in nodes.items()
+            for known in node.subscriptions.values()
+            if known.address == address and known.options.is_temporary
+        ]
+
+    async def has_passing(self) -> bool:
+        """Whether anything ends when somebody goes offline."""
+        nodes = [node for _, known in self._services() for node in known.values()]
+        is_temporary = any(known.options.is_temporary for node in nodes for known in node.subscriptions.values())
+        return is_temporary or any(node.config.purge_offline for node in nodes)
+
+    async def publish(self, service: PubsubService, name: str, item: NodeItem) -> list[str]:
         """Add or replace an item and drop the oldest over max_items."""
         node = self._existing(service, name)
-        if node.config.persist_items:
-            node.items.pop(item.id, None)
-            node.items[item.id] = item
-            node.publications += 1
-            node.created.setdefault(item.id, node.publications)
-            _trim(node)
+        if not node.config.persist_items:
+            return []
+        is_full = item.id not in node.items and len(node.items) >= node.config.max_items
+        if is_full and node.config.when_full is WhenFull.REJECT:
+            raise Conflict("node-full")
+        node.items.pop(item.id, None)
+        node.items[item.id] = item
+        node.publications += 1
+        node.created.setdefault(item.id, node.publications)
+        return _trim(node)
+
+    async def purged_offline(self, service: PubsubService, address: str) -> list[tuple[str, str]]:
+        """What an address published for as long as it is there."""
+        return [
+            (name, item.id)
+            for name, node in sorted(self._of(service).items())
+            for item in node.items.values()
+            if node.config.purge_offline and item.publisher.partition("/")[0] == address
+        ]
 
     async def items(self, service: PubsubService, name: str, query: ItemQuery, since: int = 0) -> ItemPage:
         """A page of items."""
@@ -183,11 +213,15 @@ class MemoryNodes:
                 count += sum(_drop(node, item.id) for item in list(node.items.values()) if item.published_at < oldest)
         return count
 
-    def _all(self) -> Iterator[tuple[int, dict[str, NodeTable]]]:
+    def _services(self) -> Iterator[tuple[PubsubService, dict[str, NodeTable]]]:
         for account_id, table in self._tables.accounts.items():
-            yield account_id, table.nodes
-        for nodes in self._tables.service_nodes.values():
-            yield 0, nodes
+            yield PubsubService(table.account.address, account_id), table.nodes
+        for domain, nodes in self._tables.service_nodes.items():
+            yield PubsubService(domain), nodes
+
+    def _all(self) -> Iterator[tuple[int, dict[str, NodeTable]]]:
+        for service, nodes in self._services():
+            yield service.account_id, nodes
 
     def _of(self, service: PubsubService) -> dict[str, NodeTable]:
         if not service.is_personal:
@@ -224,7 +258,9 @@ def _drop(node: NodeTable, item_id: str) -> bool:
     return node.items.pop(item_id, None) is not None
 
 
-def _trim(node: NodeTable) -> None:
+def _trim(node: NodeTable) -> list[str]:
     keep = node.config.max_items if node.config.persist_items else 0
-    for item in list(node.items)[: max(len(node.items) - keep, 0)]:
+    gone = list(node.items)[: max(len(node.items) - keep, 0)]
+    for item in gone:
         _drop(node, item)
+    return gone

@@ -12,12 +12,14 @@ from parley.domain.errors import Conflict, LimitReached, NotFound
 from parley.domain.pubsub.nodes import (
     AccessModel,
     Affiliation,
+    ItemReply,
     Node,
     NodeConfig,
     NodeItem,
     PublishModel,
     PubsubService,
     SendLast,
+    WhenFull,
 )
 from parley.domain.pubsub.pages import ItemMark, ItemPage, ItemQuery, choose
 from parley.domain.pubsub.ports import ListedNode
@@ -54,6 +56,8 @@ _DELETE_ITEM = sql("nodes.delete_item")
 _TRIM = sql("nodes.trim")
 _MARKS = sql("nodes.marks")
 _ITEM = sql("nodes.item")
+_COUNT_ITEMS = sql("nodes.count_items")
+_PURGED_OFFLINE = sql("nodes.purged_offline")
 _PURGE = sql("nodes.purge")
 _EXPIRING = sql("nodes.expiring")
 _EXPIRE = sql("nodes.expire")
@@ -176,23 +180,31 @@ class SqliteNodes(SqliteSubscriptions):
 
         return await self._writer.run(change)
 
-    async def publish(self, service: PubsubService, name: str, item: NodeItem) -> None:
+    async def publish(self, service: PubsubService, name: str, item: NodeItem) -> list[str]:
         """Add or replace an item; see the port."""
 
-        def change(connection: sqlite3.Connection) -> None:
+        def change(connection: sqlite3.Connection) -> list[str]:
             node_id, config = _existing(connection, service, name)
             if not config.persist_items:
-                return
+                return []
             known = connection.execute(_CREATED, (node_id, item.id)).fetchone()
+            if known is None and config.when_full is WhenFull.REJECT and _is_full(connection, node_id, config):
+                raise Conflict("node-full")
             connection.execute(_DELETE_ITEM, (node_id, item.id))
             created = 0 if known is None else known[0]
             row = (node_id, item.id, created, item.publisher, item.published_at, item.payload)
             position = connection.execute(_ADD_ITEM, row).lastrowid
             if known is None:
                 connection.execute(_STAMP_ITEM, (position,))
-            _trim(connection, node_id, config)
+            return _trim(connection, node_id, config)
 
-        await self._writer.run(change)
+        return await self._writer.run(change)
+
+    async def purged_offline(self, service: PubsubService, address: str) -> list[tuple[str, str]]:
+        """What an address published for as long as it is there; see the port."""
+        values = {**_place(service), "address": address}
+        rows = await self._readers.run(lambda connection: connection.execute(_PURGED_OFFLINE, values).fetchall())
+        return [(name, item_id) for name, item_id in rows]
 
     async def items(self, service: PubsubService, name: str, query: ItemQuery, since: int = 0) -> ItemPage:
         """A page of items; see the port."""
@@ -284,9 +296,14 @@ def _put_affiliations(connection: sqlite3.Connection, node_id: int, changes: Map
             connection.execute(_PUT_AFFILIATION, (node_id, address, word.value))
 
 
-def _trim(connection: sqlite3.Connection, node_id: int, config: NodeConfig) -> None:
+def _trim(connection: sqlite3.Connection, node_id: int, config: NodeConfig) -> list[str]:
     keep = config.max_items if config.persist_items else 0
-    connection.execute(_TRIM, {"node": node_id, "keep": keep})
+    return [item_id for (item_id,) in connection.execute(_TRIM, {"node": node_id, "keep": keep})]
+
+
+def _is_full(connection: sqlite3.Connection, node_id: int, config: NodeConfig) -> bool:
+    (count,) = connection.execute(_COUNT_ITEMS, (node_id,)).fetchone()
+    return int(count) >= config.max_items
 
 
 def _text(config: NodeConfig) -> str:
@@ -299,6 +316,9 @@ def _config(text: str) -> NodeConfig:
     # Nodes from before there were services lack some of the options.
     if "publish_model" in values:
         values["publish_model"] = PublishModel(values["publish_model"])
+    if "item_reply" in values:
+        values["item_reply"] = ItemReply(values["item_reply"])
+        values["when_full"] = WhenFull(values["when_full"])
     values["send_last_published_item"] = SendLast(values["send_last_published_item"])
     for name in ("roster_groups_allowed", "contact"):
         values[name] = tuple(values.get(name, ()))

@@ -19,6 +19,8 @@ _SUBSCRIPTIONS = sql("nodes.subscriptions")
 _PUT = sql("nodes.put_subscription")
 _DELETE = sql("nodes.delete_subscription")
 _OF = sql("nodes.subscriptions_of")
+_TEMPORARY = sql("nodes.temporary_subscriptions")
+_PASSING = sql("nodes.has_passing")
 _ANY = sql("nodes.has_subscriptions")
 
 
@@ -71,6 +73,15 @@ class SqliteSubscriptions:
         rows = await self._readers.run(lambda connection: connection.execute(_OF, values).fetchall())
         return [(row[0], _subscription(row[1:])) for row in rows]
 
+    async def temporary_subscriptions(self, address: str) -> list[tuple[PubsubService, str, Subscription]]:
+        """The subscriptions of an address for the time being; see the port."""
+        rows = await self._readers.run(lambda connection: connection.execute(_TEMPORARY, (address,)).fetchall())
+        return [(PubsubService(at, account_id), name, _subscription(rest)) for account_id, at, name, *rest in rows]
+
+    async def has_passing(self) -> bool:
+        """Whether anything ends when somebody goes offline; see the port."""
+        return await self._readers.run(lambda connection: connection.execute(_PASSING).fetchone()[0] == 1)
+
 
 def _node_id(connection: sqlite3.Connection, service: PubsubService, name: str) -> int | None:
     account_id, domain = service.key
@@ -82,7 +93,7 @@ def _all(connection: sqlite3.Connection, node_id: int) -> list[Subscription]:
     return [_subscription(row) for row in connection.execute(_SUBSCRIPTIONS, (node_id,))]
 
 
-def _subscription(row: tuple[str, str, str]) -> Subscription:
+def _subscription(row: Sequence[str]) -> Subscription:
     jid, state, text = row
     options = json.loads(text)
     options["shows"] = tuple(options["shows"])

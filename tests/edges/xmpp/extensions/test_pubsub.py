@@ -141,7 +141,7 @@ async def test_options_are_preconditions() -> None:
         await phone.ask(publish("urn:n", LIST, options(access_model="open")), PRECONDITION)
         assert (await config_of(phone, "urn:n"))["pubsub#max_items"] == ["256"]
         # What cannot be had is not met, and no node comes to be by it.
-        for values in ({"access_model": "nobody"}, {"itemreply": "publisher"}, {"max_items": "0"}):
+        for values in ({"access_model": "nobody"}, {"dance": "wild"}, {"max_items": "0"}):
             await phone.ask(
                 publish("urn:m", LIST, options(**values)),
                 error("conflict", "cancel", "409", "precondition-not-met", text=True),

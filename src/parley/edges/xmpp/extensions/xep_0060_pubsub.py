@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from parley.edges.xmpp.extension import Extension, Identity, IqHandle, IqHandler, IqRequest, Service, Target
 from parley.edges.xmpp.extensions.pubsub import affiliations, creating, items, managing, pending, subscriptions
-from parley.edges.xmpp.extensions.pubsub.asked import Asked, asked
+from parley.edges.xmpp.extensions.pubsub.asked import Asked, asked, service_of
 from parley.edges.xmpp.extensions.pubsub.last import send_last_to_arrived
+from parley.edges.xmpp.extensions.pubsub.leaving import end_subscriptions, session_left
 from parley.edges.xmpp.extensions.pubsub.nodes import Nodes
 from parley.edges.xmpp.extensions.pubsub.paging import NS_ORDER_BY
 from parley.edges.xmpp.extensions.pubsub.receiver import PubsubReceiver
@@ -31,8 +32,11 @@ from parley.protocols.xmpp.namespaces import (
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
+    from parley.domain.accounts import Account
     from parley.edges.xmpp.host import Host
     from parley.edges.xmpp.session import Session
+    from parley.protocols.xmpp.element import Element
+    from parley.protocols.xmpp.jid import JID
 
 _KEY: Final = "pubsub"
 
@@ -130,6 +134,7 @@ _FEATURES: Final = (
             "persistent-items",
             "presence-notifications",
             "publish",
+            "publish-node-full",
             "publish-only-affiliation",
             "publish-options",
             "publisher-affiliation",
@@ -178,6 +183,15 @@ async def _available(host: Host, session: Session) -> None:
             host.supervisor.spawn("last items", send_last_to_arrived(host, session, service))
 
 
+async def _unavailable(host: Host, session: Session, _stanza: bytes) -> None:
+    host.supervisor.spawn("what ends with presence", session_left(host, session))
+
+
+async def _stranger(host: Host, account: Account, sender: JID, element: Element) -> None:
+    if element.type == "unavailable" and await host.memory(Nodes).has_passing():
+        await end_subscriptions(host, sender, is_last=False, at=service_of(account))
+
+
 EXTENSION = Extension(
     spec="XEP-0060",
     name="Publish-Subscribe",
@@ -195,4 +209,6 @@ EXTENSION = Extension(
         IqHandler("set", pending.NS_COMMANDS, "command", _SERVER, _command, service=_KEY, for_strangers=True),
     ),
     on_available=_available,
+    on_unavailable=_unavailable,
+    on_stranger=_stranger,
 )

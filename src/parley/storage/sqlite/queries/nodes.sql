@@ -95,6 +95,15 @@ WHERE ifnull(account_id, 0) = :account AND service = :service LIMIT 1;
 SELECT name, jid, state, options FROM node_subscription CROSS JOIN node ON node.id = node_id
 WHERE address = :address AND ifnull(account_id, 0) = :account AND service = :service ORDER BY name, jid;
 
+-- name: temporary_subscriptions
+SELECT ifnull(account_id, 0), ifnull(account.address, service), name, jid, state, options FROM node_subscription
+CROSS JOIN node ON node.id = node_id LEFT JOIN account ON account.id = account_id
+WHERE node_subscription.address = ? AND json_extract(options, '$.is_temporary') = 1 ORDER BY node_id, jid;
+
+-- name: has_passing
+SELECT EXISTS (SELECT 1 FROM node WHERE json_extract(config, '$.purge_offline') = 1)
+    OR EXISTS (SELECT 1 FROM node_subscription WHERE json_extract(options, '$.is_temporary') = 1);
+
 -- name: add_item
 INSERT INTO node_item (node_id, id, created, publisher, published_at, payload) VALUES (?, ?, ?, ?, ?, ?);
 
@@ -110,7 +119,17 @@ DELETE FROM node_item WHERE node_id = ? AND id = ?;
 -- name: trim
 DELETE FROM node_item WHERE node_id = :node AND position <= (
     SELECT position FROM node_item WHERE node_id = :node ORDER BY position DESC LIMIT 1 OFFSET :keep
-);
+) RETURNING id;
+
+-- name: count_items
+SELECT count(*) FROM node_item WHERE node_id = ?;
+
+-- name: purged_offline
+-- From the few nodes of this kind, however many there are.
+SELECT node.name, node_item.id FROM node INDEXED BY node_purged_offline JOIN node_item ON node_id = node.id
+WHERE json_extract(config, '$.purge_offline') = 1 AND ifnull(account_id, 0) = :account AND service = :service
+    AND (publisher = :address OR substr(publisher, 1, length(:address) + 1) = :address || '/')
+ORDER BY node.name, position;
 
 -- name: marks
 SELECT id, position, created, length(payload) FROM node_item

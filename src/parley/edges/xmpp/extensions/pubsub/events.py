@@ -27,14 +27,15 @@ class Event:
         return xml("body", None, text) if text else b""
 
 
-def item_xml(item: NodeItem, *, is_bare: bool = False) -> bytes:
+def item_xml(node: Node, item: NodeItem, *, is_bare: bool = False) -> bytes:
     """An item, for an event or for the answer to a query; `is_bare` leaves the payload out."""
-    return xml("item", {"id": item.id}, b"" if is_bare else item.payload)
+    attrs = {"id": item.id, "publisher": node.publisher_of(item)}
+    return xml("item", attrs, b"" if is_bare else item.payload)
 
 
 def published(node: Node, item: NodeItem | None) -> Event:
     """The event of a new item; None where items are only announced (§7.1.2.2)."""
-    content = b"" if item is None else item_xml(item, is_bare=not node.config.deliver_payloads)
+    content = b"" if item is None else item_xml(node, item, is_bare=not node.config.deliver_payloads)
     return Event(_event(xml("items", {"node": node.name}, content)), item)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from parley.domain.errors import Conflict
-from parley.domain.pubsub.nodes import Node, NodeConfig, NodeItem
+from parley.domain.pubsub.nodes import Node, NodeConfig, NodeItem, WhenFull
 from parley.domain.pubsub.pages import ItemQuery
 from parley.domain.pubsub.rules import may_publish, may_retract, why_not_item, why_not_read
 from parley.edges.xmpp.extensions.pubsub import delivery, events, last
@@ -43,7 +43,7 @@ async def get_items(asked: Asked, element: _Element) -> bytes:
     _check_persists(node)
     query = query_of(element, asked.request.tree, asked.limits.max_answer_bytes)
     page = await host.stores.nodes.items(asked.service, node.name, query, last.since_of(host, node))
-    return xml("pubsub", {"xmlns": NS_PUBSUB}, *answer(node.name, page, is_asked_for=query.is_paged))
+    return xml("pubsub", {"xmlns": NS_PUBSUB}, *answer(node, page, is_asked_for=query.is_paged))
 
 
 async def _has_subscription(asked: Asked, node: Node) -> bool:
@@ -63,15 +63,29 @@ async def publish(asked: Asked, element: _Element) -> bytes:
     async with asked.nodes.lock(asked.service, name):
         node = await _node_to_publish(asked, element, name)
         item = _new_item(asked, node, element)
-        if item is not None:
-            await asked.nodes.publish(node, item)
+        dropped = [] if item is None else await _stored(asked, node, item)
         told = await delivery.notify(host, node, events.published(node, item))
+        for item_id in dropped:
+            told += await delivery.notify(host, node, events.retracted(node, item_id))
     await _pace(asked, item, told)
     if item is None:
         return xml("pubsub", {"xmlns": NS_PUBSUB}, xml("publish", {"node": name}))
     if asked.request.account is not None:
         await published(host, asked.request.account, node, item)
     return xml("pubsub", {"xmlns": NS_PUBSUB}, xml("publish", {"node": name}, xml("item", {"id": item.id})))
+
+
+async def _stored(asked: Asked, node: Node, item: NodeItem) -> list[str]:
+    """Keep an item; returns the ids of those that went for it, as far as subscribers hear of them (§7.1.2.5)."""
+    try:
+        dropped = await asked.nodes.publish(node, item)
+    except Conflict as error:
+        # §7.1.3.4
+        raise refusal(StanzaCondition.CONFLICT, "node-full") from error
+    config = node.config
+    # Where there is but one item, the new one says it all.
+    is_told = config.when_full is WhenFull.RETRACT_OLDEST and config.notify_retract and config.max_items > 1
+    return dropped if is_told else []
 
 
 async def _pace(asked: Asked, item: NodeItem | None, told: int) -> None:

@@ -88,6 +88,7 @@ class Nodes:
         self._nodes: _Latest[tuple[_Key, str], Node] = _Latest()
         self._subscriptions: _Latest[tuple[_Key, str], Sequence[Subscription]] = _Latest()
         self._quiet: set[_Key] = set()
+        self._passing: bool | None = None
         self._changes = 0
         self._swept_at = 0
         self._locks: WeakValueDictionary[tuple[_Key, str], asyncio.Lock] = WeakValueDictionary()
@@ -164,10 +165,18 @@ class Nodes:
         found = (known for known in await self.subscriptions(node) if known.jid == jid)
         return next((known for known in found if not known.options.is_over(now)), None)
 
+    async def has_passing(self) -> bool:
+        """Whether anything ends when somebody goes offline: where nothing does, nobody who goes costs a look."""
+        if self._passing is None:
+            found = await self._host.stores.nodes.has_passing()
+            self._passing = self._passing or found
+        return self._passing
+
     # Changing.
 
     async def create(self, node: Node) -> Node:
         """Raises Conflict("node-exists"), LimitReached("too-many-nodes")."""
+        self._passing = node.config.purge_offline or self._passing
         try:
             return await self._host.stores.nodes.create(node, limits_of(self._host, node.service).max_nodes)
         finally:
@@ -175,6 +184,7 @@ class Nodes:
 
     async def configure(self, node: Node, config: NodeConfig) -> None:
         """Raises NotFound("node-not-found")."""
+        self._passing = config.purge_offline or self._passing
         try:
             await self._host.stores.nodes.configure(node.service, node.name, config)
         finally:
@@ -192,6 +202,7 @@ class Nodes:
         """Put and remove subscriptions. Raises NotFound("node-not-found"), StanzaError (too-many-subscriptions)."""
         limits = limits_of(self._host, node.service)
         self._quiet.discard(node.service.key)
+        self._passing = any(change.options.is_temporary for change in changes) or self._passing
         try:
             await self._host.stores.nodes.subscribe(
                 node.service, node.name, changes, limits.max_subscriptions, limits.max_subscriptions_each
@@ -208,14 +219,18 @@ class Nodes:
         finally:
             self._forget(node.service, node.name)
 
-    async def publish(self, node: Node, item: NodeItem) -> None:
-        """Raises NotFound("node-not-found"). Now and then, items of any node that are too old go."""
+    async def publish(self, node: Node, item: NodeItem) -> list[str]:
+        """Keep an item; returns the ids of those that went for it. Now and then, items that are too old go everywhere.
+
+        Raises NotFound("node-not-found"), Conflict("node-full").
+        """
         if not node.config.persist_items:
-            return
-        await self._host.stores.nodes.publish(node.service, node.name, item)
+            return []
+        dropped = await self._host.stores.nodes.publish(node.service, node.name, item)
         if self._swept_at + _SWEEP_US <= item.published_at:
             self._swept_at = item.published_at
             self._host.supervisor.spawn("old items", self._sweep(item.published_at))
+        return dropped
 
     async def _sweep(self, now: int) -> None:
         try:

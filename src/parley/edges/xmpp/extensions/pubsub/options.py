@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from parley.domain.pubsub.nodes import AccessModel, NodeConfig, PublishModel, SendLast
+from parley.domain.pubsub.nodes import AccessModel, ItemReply, NodeConfig, PublishModel, SendLast, WhenFull
 from parley.edges.xmpp.extensions.pubsub.refusals import refusal, unsupported
 from parley.protocols.xmpp.dataforms import Field, Form
 from parley.protocols.xmpp.errors import RemoteProtocolError, StanzaCondition, StanzaError
@@ -16,6 +17,8 @@ from parley.protocols.xmpp.namespaces import NS_PUBSUB_NODE_CONFIG
 
 if TYPE_CHECKING:
     from parley.edges.xmpp.extensions.pubsub.nodes import Limits
+
+W = TypeVar("W", bound=StrEnum)
 
 _MAX_TEXT: Final = 1000
 _MAX_LIST: Final = 100
@@ -33,8 +36,6 @@ _FIXED: Final = MappingProxyType(
     {
         "pubsub#node_type": frozenset({"leaf"}),
         "pubsub#collection": frozenset({""}),
-        "pubsub#purge_offline": _FALSE,
-        "pubsub#tempsub": _FALSE,
     }
 )
 
@@ -115,15 +116,24 @@ def _read_access_model(field: Field, _limits: Limits) -> AccessModel:
 
 
 def _read_publish_model(field: Field, _limits: Limits) -> PublishModel:
-    try:
-        return PublishModel(_single(field))
-    except ValueError as error:
-        raise _not_offered(field) from error
+    return _one_of(PublishModel, field)
 
 
 def _read_send_last(field: Field, _limits: Limits) -> SendLast:
+    return _one_of(SendLast, field)
+
+
+def _read_when_full(field: Field, _limits: Limits) -> WhenFull:
+    return _one_of(WhenFull, field)
+
+
+def _read_item_reply(field: Field, _limits: Limits) -> ItemReply:
+    return _one_of(ItemReply, field)
+
+
+def _one_of(words: type[W], field: Field) -> W:
     try:
-        return SendLast(_single(field))
+        return words(_single(field))
     except ValueError as error:
         raise _not_offered(field) from error
 
@@ -219,6 +229,11 @@ _OPTIONS: Final = MappingProxyType[str, _Option](
         "pubsub#max_items": _text("max_items", "How many items are kept", _read_max_items),
         "pubsub#item_expire": _text("item_expire_s", "Seconds that an item is kept", _read_item_expire),
         "pubsub#max_payload_size": _text("max_payload_bytes", "Largest payload in bytes", _read_max_payload),
+        "pubsub#publish_node_full": _choice(
+            "when_full", "What becomes of one item too many", _read_when_full, *WhenFull
+        ),
+        "pubsub#purge_offline": _flag("purge_offline", "Delete the items of who goes offline"),
+        "pubsub#itemreply": _choice("item_reply", "Whose address items show", _read_item_reply, *ItemReply),
         "pubsub#send_last_published_item": _choice(
             "send_last_published_item", "When the last item is sent", _read_send_last, *SendLast
         ),
@@ -228,6 +243,7 @@ _OPTIONS: Final = MappingProxyType[str, _Option](
             "notification_type", "Type of the notifications", _read_notification_type, *_NOTIFICATION_TYPES
         ),
         "pubsub#presence_based_delivery": _flag("presence_based_delivery", "Tell only who is there"),
+        "pubsub#tempsub": _flag("is_temporary", "Subscriptions end when who subscribed goes offline"),
         "pubsub#notify_config": _flag("notify_config", "Tell when the configuration changes"),
         "pubsub#notify_delete": _flag("notify_delete", "Tell when the node is deleted"),
         "pubsub#notify_retract": _flag("notify_retract", "Tell of items that are deleted"),

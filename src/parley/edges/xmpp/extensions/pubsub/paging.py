@@ -14,6 +14,8 @@ from parley.protocols.xmpp.rsm import Page, PageRequest, parse_page_request
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
+    from parley.domain.pubsub.nodes import Node
+
 NS_ORDER_BY: Final = "urn:xmpp:order-by:1"
 
 _MAX_DIGITS: Final = 9
@@ -66,9 +68,9 @@ def _order(pubsub: _Element) -> tuple[bool, bool]:
     return by == "creation", order.get("desc") in ("1", "true")
 
 
-def answer(name: str, page: ItemPage, *, is_asked_for: bool) -> list[bytes]:
+def answer(node: Node, page: ItemPage, *, is_asked_for: bool) -> list[bytes]:
     """`<items/>`, and behind it which page it is, if that was asked for or something is missing (§6.5.4)."""
-    parts = [xml("items", {"node": name}, *(item_xml(item) for item in page.items))]
+    parts = [xml("items", {"node": node.name}, *(item_xml(node, item) for item in page.items))]
     if is_asked_for or not page.is_all:
         parts.append(_described(page).to_bytes())
     return parts

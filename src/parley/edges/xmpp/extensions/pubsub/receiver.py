@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from parley.domain.pubsub.nodes import PubsubService, SubscriptionWord
 from parley.edges.xmpp.extensions.pubsub import approval
+from parley.edges.xmpp.extensions.pubsub.leaving import end_subscriptions
 from parley.edges.xmpp.extensions.pubsub.nodes import Nodes
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 from parley.protocols.xmpp.namespaces import NS_STANZAS
@@ -37,7 +38,10 @@ class PubsubReceiver:
         await approval.answered(self._host, service, str(stanza.sender.bare), form)
 
     async def presence(self, stanza: Inbound) -> None:
-        """Presence is of no interest here."""
+        """That somebody of another server is gone ends what they subscribed to for the time being (§12.5)."""
+        is_abroad = not self._host.router.is_local(stanza.sender)
+        if is_abroad and stanza.element.type == "unavailable" and await self._host.memory(Nodes).has_passing():
+            await end_subscriptions(self._host, stanza.sender, is_last=False, at=PubsubService(stanza.to.domain))
 
     async def iq(self, stanza: Inbound) -> bytes | None:
         """Nobody is asked anything by the service, and it knows nothing else."""

@@ -22,6 +22,7 @@ _WITHOUT_EFFECT: Final = frozenset(
 _OPTIONS: Final = frozenset(
     {"pubsub#deliver", "pubsub#digest", "pubsub#include_body", "pubsub#show-values", "pubsub#expire"}
 )
+_WHILE_THERE: Final = "presence"
 _SHOWS: Final = ("chat", "online", "away", "xa", "dnd")
 _FLAG: Final = ("0", "1")
 
@@ -64,7 +65,9 @@ def _changes(form: Form, now_us: int) -> dict[str, Any]:
         changes["shows"] = tuple(dict.fromkeys(shows.values))
     expire = form.value("pubsub#expire")
     if expire is not None:
-        changes["expires_at"] = _expiry(expire.strip(), now_us)
+        # §12.5: a word instead of a time.
+        changes["is_temporary"] = expire.strip() == _WHILE_THERE
+        changes["expires_at"] = 0 if expire.strip() == _WHILE_THERE else _expiry(expire.strip(), now_us)
     return changes
 
 
@@ -84,7 +87,9 @@ def _invalid(text: str) -> StanzaError:
 def subscribe_options_form(options: SubscriptionOptions, config: NodeConfig | None, kind: str) -> Form:
     """The form that shows `options`, for a node with `config` (None: any), of type "form" or "result"."""
     choices = tuple(("", show) for show in _SHOWS) if kind == "form" else ()
-    expire = (format_datetime(options.expires_at),) if options.expires_at else ()
+    expire: tuple[str, ...] = (_WHILE_THERE,) if options.is_temporary else ()
+    if options.expires_at:
+        expire = (format_datetime(options.expires_at),)
     fields = [
         Field("FORM_TYPE", (NS_SUBSCRIBE_OPTIONS,), "hidden"),
         Field("pubsub#deliver", (_FLAG[options.deliver],), "boolean", "Send notifications"),

@@ -48,7 +48,7 @@ async def subscribe(asked: Asked, element: _Element) -> bytes | None:
         if known is not None and not known.is_subscribed:
             # §6.1.3.7
             raise refusal(StanzaCondition.NOT_AUTHORIZED, "pending-subscription")
-        options = SubscriptionOptions() if known is None else known.options
+        options = SubscriptionOptions(is_temporary=node.config.is_temporary) if known is None else known.options
         form = form_in(beside, NS_SUBSCRIBE_OPTIONS)
         options = read_subscribe_options(form, options, asked.host.clock.now_us())
         is_pending = known is None and needs_approval(node.config, standing)
@@ -148,7 +148,8 @@ async def get_default(asked: Asked, element: _Element) -> bytes:
     """The options of a subscription that was made without any (§6.4)."""
     name = element.get("node")
     config = (await _node(asked, element)).config if name else None
-    form = subscribe_options_form(SubscriptionOptions(), config, "result")
+    options = SubscriptionOptions(is_temporary=config is not None and config.is_temporary)
+    form = subscribe_options_form(options, config, "result")
     return xml("pubsub", {"xmlns": NS_PUBSUB}, xml("default", {"node": name}, form.to_bytes()))
 
 
