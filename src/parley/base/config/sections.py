@@ -404,7 +404,14 @@ class LoginSettings(Section):
         reload=True,
         min_length=1,
     )
-    attempts_per_stream: int = _setting(4, "Failed attempts after which a stream is closed.", reload=True, ge=1, le=20)
+    attempts_per_stream: int = _setting(
+        4,
+        "Failed attempts after which a stream is closed; RFC 6120 wants 3 to 6. A mechanism that is refused as such, "
+        "whatever the password, is none.",
+        reload=True,
+        ge=1,
+        le=20,
+    )
     failures_per_account: int = _setting(
         10, "Failures within the window after which an account's sign-ins are refused for a while.", reload=True, ge=1
     )
