@@ -6,12 +6,15 @@ Each program runs as nobody, in namespaces of its own for files and processes: w
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import shutil
 import subprocess
 import tempfile
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -85,36 +88,56 @@ class DesktopServer(ParleyServer):
 
 
 class Desktop:
-    """One program with its own screen and its own home."""
+    """One program with its own screen, its own session bus and its own home."""
 
     def __init__(self, server: DesktopServer, name: str) -> None:
         self.home = Path(tempfile.mkdtemp(prefix=f"parley-{name}-"))
         self.log = self.home / "program.log"
         self._server = server
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._environment: dict[str, str] = {}
 
-    def run(self, program: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
-        """Start the program on a screen of its own, with that environment and little else."""
-        display = self._open_screen()
-        settings = {
+    def open(self, environment: Mapping[str, str] | None = None) -> None:
+        """Open the screen. What programs find in their environment is this and little else."""
+        self._environment = {
             "HOME": str(self.home),
             "PATH": os.environ["PATH"],
             "LANG": "C.UTF-8",
-            "DISPLAY": display,
+            "DISPLAY": self._open_screen(),
             "GDK_BACKEND": "x11",
             "GSETTINGS_BACKEND": "memory",
             "GIO_USE_VFS": "local",
+            "GTK_A11Y": "none",
+            "NO_AT_BRIDGE": "1",
             "XDG_RUNTIME_DIR": str(self.home / "run"),
             **(environment or {}),
         }
-        mounts = self._own_etc()
         (self.home / "run").mkdir(mode=0o700)
-        for path in (self.home, *self.home.rglob("*")):
-            os.chown(path, NOBODY, NOBODY)
-        script = " && ".join([*(f"mount --bind {ours} {theirs}" for theirs, ours in mounts.items()), 'exec "$@"'])
-        self._start([*_NAMESPACES, "sh", "-c", script, "sh", *_AS_NOBODY, "dbus-run-session", "--", *program], settings)
 
-    def stop(self) -> None:
+    def run(self, *program: str) -> None:
+        """Start the program, with a name server, an authority and a session bus of its own."""
+        mounts = [f"mount --bind {ours} {theirs}" for theirs, ours in self._own_etc().items()]
+        self._hand_over()
+        tell = f'echo "$DBUS_SESSION_BUS_ADDRESS" >{self._bus} && exec "$@"'
+        self._start(
+            (
+                *(*_NAMESPACES, "sh", "-c", " && ".join([*mounts, 'exec "$@"']), "sh"),
+                *(*_AS_NOBODY, "dbus-run-session", "--", "sh", "-c", tell, "sh", *program),
+            )
+        )
+
+    async def call(self, *program: str) -> str:
+        """Run a program beside it to its end, and return what it said. Raises AssertionError when it failed."""
+        self._hand_over()
+        bus = {"DBUS_SESSION_BUS_ADDRESS": self._bus.read_text().strip()} if self._bus.exists() else {}
+        process = await asyncio.create_subprocess_exec(
+            *_AS_NOBODY, *program, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, env={**self._environment, **bus}
+        )
+        said, _ = await process.communicate()
+        assert process.returncode == 0, f"{program}: status {process.returncode}\n{said.decode()}"
+        return said.decode()
+
+    def close(self) -> None:
         """End the program, all that it started and the screen, and remove the home."""
         for process in reversed(self._processes):
             process.kill()
@@ -126,10 +149,14 @@ class Desktop:
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return "\n".join(lines[-LINES_SHOWN:])
 
+    @property
+    def _bus(self) -> Path:
+        return self.home / "bus"
+
     def _open_screen(self) -> str:
         reader, writer = os.pipe()
         screen = ("-screen", "0", "1280x900x24", "-nolisten", "tcp", "-noreset", "-ac")
-        self._start(["Xvfb", "-displayfd", str(writer), *screen], {"PATH": os.environ["PATH"]}, writer)
+        self._start(["Xvfb", "-displayfd", str(writer), *screen], writer)
         os.close(writer)
         with os.fdopen(reader) as numbers:
             return f":{int(numbers.readline())}"
@@ -147,7 +174,13 @@ class Desktop:
             "/etc/hosts": folder / "hosts",
         }
 
-    def _start(self, command: Sequence[str], environment: Mapping[str, str], *files: int) -> None:
+    def _hand_over(self) -> None:
+        for path in (self.home, *self.home.rglob("*")):
+            with suppress(FileNotFoundError):
+                os.chown(path, NOBODY, NOBODY)
+
+    def _start(self, command: Sequence[str], *files: int) -> None:
+        environment = self._environment or {"PATH": os.environ["PATH"]}
         with self.log.open("ab") as log:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, pass_fds=files

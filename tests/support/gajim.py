@@ -54,10 +54,8 @@ class Gajim:
         (plugin / "plugin.py").write_text(_DRIVER.read_text())
         (plugin / "plugin-manifest.json").write_text(json.dumps(_MANIFEST))
         self._write_settings()
-        self.desktop.run(
-            ["gajim", "--config-path", str(self.profile)],
-            {"GAJIM_DRIVER": str(self._socket)},
-        )
+        self.desktop.open({"GAJIM_DRIVER": str(self._socket)})
+        self.desktop.run("gajim", "--config-path", str(self.profile))
 
     async def does(self, name: str, *arguments: Any) -> Any:
         """Have a function of the driver run, and return what it returned."""
@@ -158,4 +156,4 @@ async def running(server: DesktopServer, person: Person) -> AsyncIterator[Gajim]
         print(gajim.desktop.log_tail())
         raise
     finally:
-        gajim.desktop.stop()
+        gajim.desktop.close()

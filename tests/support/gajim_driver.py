@@ -121,8 +121,9 @@ def shown() -> list[list[str]]:
 
 
 def participants() -> list[str]:
-    """The nicknames in the room that is open."""
-    return [participant.name for participant in app.window.get_control().contact.get_participants()]
+    """The nicknames in the room that is open; none until Gajim has entered it and, when it is new, set it up."""
+    room = app.window.get_control().contact
+    return [participant.name for participant in room.get_participants()] if room.is_joined else []
 
 
 def _module(name: str) -> Any:
