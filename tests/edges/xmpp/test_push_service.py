@@ -334,3 +334,6 @@ async def test_this_server_wakes_by_its_own_service_too() -> None:
         assert (await outcome).problem == ""
         # What waits is told to nobody.
         assert sender.sent == [("t0k3n", PushSummary())]
+        # A device that is unregistered here is woken no more, and nobody has to be refused for it.
+        await alice.send(command("unregister-push", **{"device-id": "phone"}))
+        assert list(await host.host.push.of(account.id)) == []

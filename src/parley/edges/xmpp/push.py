@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 from parley.base import log as logs
 from parley.domain.errors import StorageUnavailable
 from parley.edges.xmpp.queries import QueryTimeoutError
-from parley.protocols.xmpp.element import xml
+from parley.protocols.xmpp.element import Element, xml
+from parley.protocols.xmpp.errors import PayloadError
 from parley.protocols.xmpp.jid import JID
 from parley.protocols.xmpp.namespaces import NS_PUBSUB
 
@@ -21,13 +22,15 @@ if TYPE_CHECKING:
     from parley.domain.messages import Appended, Submission
     from parley.domain.push import Registration
     from parley.edges.xmpp.host import Host
-    from parley.protocols.xmpp.element import Element
 
 log = logs.get(__name__)
 
 NS_PUSH: Final = "urn:xmpp:push:0"
 _NOTIFICATION: Final = xml("notification", {"xmlns": NS_PUSH})
 _CALL: Final = (b"urn:xmpp:jingle-message:", b"<propose")
+_NOTICE: Final = b"affiliation"
+# What of the affiliations lets nobody publish.
+_ENDED: Final = frozenset({"none", "member", "outcast"})
 _KEPT: Final = 10_000
 
 _Place = tuple[int, str, str]
@@ -91,10 +94,23 @@ class Push:
     def notify(self, submission: Submission, _appended: Appended) -> None:
         """Wake who is to hear of a committed message: a follower of the pipeline."""
         account_id = submission.recipient_id
+        if account_id is not None and _NOTICE in submission.content:
+            self._host.supervisor.spawn("push", self._noticed(account_id, submission))
         if account_id is None or not submission.is_mailed or self._known.get(account_id) == ():
             return
         if submission.has_content or all(part in submission.content for part in _CALL):
             self.wake(account_id, submission.recipient)
+
+    async def _noticed(self, account_id: int, submission: Submission) -> None:
+        """Wake no more by a service that says so itself (XEP-0357 §8)."""
+        try:
+            node = _ended_in(Element.from_bytes(submission.content), submission.recipient)
+            known = [(each.service, each.node) for each in await self.of(account_id)]
+            if node is not None and (submission.sender, node) in known:
+                await self.disable(account_id, submission.sender, node)
+                log.info("a push service ended a registration", pii={"service": submission.sender})
+        except (PayloadError, StorageUnavailable) as error:
+            log.info("what a push service said was not followed", reason=type(error).__name__)
 
     def wake(self, account_id: int, address: str) -> None:
         """Something waits for the account: wake its devices that are not there."""
@@ -182,6 +198,20 @@ class Push:
         to = JID.parse(address)
         attrs = {"from": to.domain, "to": address, "type": "headline"}
         self._host.post.send(xml("message", attrs, xml("body", None, text)), to)
+
+
+def _ended_in(message: Element, address: str) -> str | None:
+    """The node at which an account may publish no more, as a message says; None where it says nothing of the kind."""
+    child = message.child(NS_PUBSUB, "pubsub")
+    if child is None:
+        return None
+    pubsub = message.child_tree(child)
+    # XEP-0060 §8.9.4 has an element more than XEP-0357 §8.
+    for word in pubsub.iter(f"{{{NS_PUBSUB}}}affiliation"):
+        around = word.getparent()
+        if word.get("jid") == address and word.get("affiliation") in _ENDED and around is not None:
+            return around.get("node", "")
+    return None
 
 
 def _read(answer: Element) -> tuple[str, bool]:

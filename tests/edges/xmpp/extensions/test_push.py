@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+import pytest
 from tests.edges.xmpp.wires import Edge, FakeWire, an_edge
 
 from parley.protocols.xmpp.element import Element
@@ -12,6 +13,7 @@ from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 from parley.protocols.xmpp.jid import JID
 
 SERVICE = "push.example.net"
+PUBSUB = "http://jabber.org/protocol/pubsub"
 FORM = (
     "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'>"
     "<value>http://jabber.org/protocol/pubsub#publish-options</value></field>"
@@ -219,3 +221,34 @@ async def test_accounts_say_that_they_have_push() -> None:
         _, _, bob = await ready(edge)
         info = "<iq type='get' id='i' to='bob@example.org'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>"
         assert 'var="urn:xmpp:push:0"' in await edge.say(bob, info)
+
+
+def notice(node: str, jid: str = "bob@example.org", word: str = "none", inside: str = "") -> str:
+    affiliation = f"<affiliation jid='{jid}' affiliation='{word}'/>"
+    content = inside.format(node=node, affiliation=affiliation) if inside else affiliation
+    at = "" if inside else f" node='{node}'"
+    return f"<message from='{SERVICE}' to='bob@example.org'><pubsub xmlns='{PUBSUB}'{at}>{content}</pubsub></message>"
+
+
+@pytest.mark.parametrize(
+    ("stanza", "left"),
+    [
+        (notice("phone"), ["other"]),
+        (notice("phone", word="outcast"), ["other"]),
+        (notice("phone", inside="<affiliations node='{node}'>{affiliation}</affiliations>"), ["other"]),
+        (notice("phone", word="publish-only"), ["other", "phone"]),
+        (notice("phone", jid="alice@example.org"), ["other", "phone"]),
+        (notice("none"), ["other", "phone"]),
+        (notice("phone").replace(SERVICE, "mallory.example"), ["other", "phone"]),
+    ],
+)
+async def test_8_a_service_that_takes_nothing_any_more_is_asked_nothing_any_more(stanza: str, left: list[str]) -> None:
+    async with an_edge() as edge:
+        _, _, bob = await ready(edge)
+        await edge.say(bob, enable("other"))
+        element = Element.from_bytes(stanza.encode())
+        await edge.host.post.mail(stanza.encode(), JID.parse(element.from_ or ""), JID.parse("bob@example.org"))
+        await edge.settle(bob)
+        account = await edge.storage.accounts.find("bob@example.org")
+        assert account is not None
+        assert sorted(each.node for each in await edge.host.push.of(account.id)) == left

@@ -119,13 +119,20 @@ class PushReceiver:
             await self._host.push_sender.send(target, summary)
         except NotFound:
             await self._host.stores.push_targets.remove(target.node)
-            tell_owner(self._host, target)
+            await tell_owner(self._host, target)
         except DomainError as error:
             log.error("a device was not woken", code=error.code, kind=target.kind, pii={"address": target.owner})
 
 
-def tell_owner(host: Host, target: PushTarget) -> None:
-    """Tell the server of a target's owner that nothing is taken for it any more (XEP-0357 §8)."""
+async def tell_owner(host: Host, target: PushTarget) -> None:
+    """Tell the server of a target's owner that nothing is taken for it any more (XEP-0357 §8).
+
+    Raises StorageUnavailable, for owners of ours.
+    """
+    account = await host.stores.directory.find(target.owner)
+    if account is not None:
+        await host.push.disable(account.id, target.service, target.node)
+        return
     word = xml("affiliation", {"jid": target.owner, "affiliation": "none"})
     pubsub = xml("pubsub", {"xmlns": NS_PUBSUB, "node": target.node}, word)
     to = JID.parse(target.owner)

@@ -123,7 +123,7 @@ async def _unregister(request: IqRequest, form: Form) -> None:
         raise StanzaError(StanzaCondition.ITEM_NOT_FOUND)
     for target in gone:
         if await host.stores.push_targets.remove(target.node):
-            tell_owner(host, target)
+            await tell_owner(host, target)
 
 
 async def _of(request: IqRequest) -> list[PushTarget]:
