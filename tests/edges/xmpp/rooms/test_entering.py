@@ -330,6 +330,34 @@ async def test_who_asks_to_enter_again_is_told_everything_again() -> None:
         party["alice"].expect(shown("bob", to="alice", jid="bob", content=away))
 
 
+async def test_who_asks_to_enter_again_under_another_name_has_it_and_is_told_everything() -> None:
+    """§17.3: a wish to enter is a request to be told everything, whatever else it is."""
+    async with a_party("alice", "bob") as party:
+        await party.open("alice", "bob")
+        await party.enter("bob", "robert")
+        renamed = shown("bob", 110, 303, to="bob", new_nick="robert", gone=True)
+        own = shown("robert", 110, to="bob")
+        there = shown("alice", to="bob", role="moderator", affiliation="owner")
+        party["bob"].expect(renamed, own, there, own, subject("bob"))
+        assert len(party["alice"].take()) == 2
+
+
+async def test_nothing_is_answered_for_a_room_that_is_not_configured() -> None:
+    """§7.2.11: it does not exist yet but for its owner."""
+    async with a_party("alice", "bob") as party:
+        await party.enter("alice")
+        requests = (
+            admin("<item affiliation='member'/>", kind="get"),
+            f"<iq type='get' id='q' to='{ROOM}'><ping xmlns='urn:xmpp:ping'/></iq>",
+            f"<iq type='get' id='q' to='{ROOM}'><query xmlns='jabber:iq:register'/></iq>",
+            f"<iq type='get' id='q' to='{ROOM}'><vCard xmlns='vcard-temp'/></iq>",
+            f"<iq type='set' id='q' to='{ROOM}'><query xmlns='urn:xmpp:mam:2'/></iq>",
+        )
+        for request in requests:
+            await party["bob"].send(request)
+            assert refusal(party["bob"]) == ("cancel", "item-not-found", "404")
+
+
 async def test_who_may_make_rooms_is_a_setting() -> None:
     async with a_party("alice", rooms=RoomSettings(creation="admins")) as party:
         await party.enter("alice")

@@ -415,6 +415,35 @@ async def test_reserved_nicknames_only_and_no_registration() -> None:
         assert refusal(party["bob"]) == ("cancel", "item-not-found", "404")
 
 
+async def test_who_is_inside_under_another_name_when_names_are_locked_gets_theirs_by_entering_again() -> None:
+    async with a_party("alice", "bob") as party:
+        await party.open("alice", "bob")
+        await party["bob"].send(register("robert"))
+        await party.configure("alice", x_reservednick=True)
+        party.forget()
+        await party.enter("bob", "bob")
+        party["alice"].expect(
+            shown("bob", 303, to="alice", affiliation="member", jid="bob", new_nick="robert", gone=True),
+            shown("robert", to="alice", affiliation="member", jid="bob"),
+        )
+        assert 'code="210"' in party["bob"].take()[1]
+
+
+async def test_registration_is_offered_where_it_is_open() -> None:
+    async with a_party("alice", "bob", "carol") as party:
+        await party.open("alice")
+        await party.affiliate("alice", "carol", "member")
+        for options, name, is_offered in (
+            ({}, "bob", True),
+            ({"membersonly": True}, "bob", False),
+            ({}, "carol", True),
+        ):
+            await party.configure("alice", **options)
+            party.forget()
+            await party[name].send(info())
+            assert ('"jabber:iq:register"' in party[name].take()[0]) is is_offered
+
+
 async def test_the_picture_of_a_room() -> None:
     async with a_party("alice", "bob") as party:
         await party.open("alice", "bob")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final
 
-from parley.domain.rooms.errors import RoomRefused, Why
 from parley.domain.rooms.standing import Affiliation
 from parley.edges.xmpp.rooms.avatars import avatar_hashes
 from parley.edges.xmpp.rooms.names import (
@@ -50,15 +49,14 @@ _FEATURES: Final = (
     NS_MUC,
     NS_MUC_CONFIG,
     NS_MUC_INFO,
-    NS_MUC_REGISTER,
     NS_MUC_REQUEST,
     NS_MUC_STABLE_ID,
     NS_SELF_PING,
     NS_OCCUPANT_ID,
     NS_PING,
-    NS_REGISTER,
     NS_VCARD,
 )
+_OF_REGISTRATION: Final = (NS_REGISTER, NS_MUC_REGISTER)
 _OF_ARCHIVES: Final = (
     NS_MAM,
     f"{NS_MAM}#extended",
@@ -73,10 +71,8 @@ _PAGE: Final = 500
 
 
 async def room_info(asked: Asked) -> bytes:
-    """disco#info of a room. Raises RoomRefused, StanzaError."""
+    """disco#info of a room. Raises StanzaError."""
     room = asked.live.room
-    if room.is_locked and room.affiliation(asked.address) is not Affiliation.OWNER:
-        raise RoomRefused(Why.NO_SUCH_ROOM)
     node = asked.tree.get("node")
     if node == RESERVED_NICK_NODE:
         return _reserved_nick(asked)
@@ -87,7 +83,8 @@ async def room_info(asked: Asked) -> bytes:
         raise StanzaError(StanzaCondition.ITEM_NOT_FOUND)
     name = room.config.name or asked.live.jid.local
     identity = Identity("conference", "text", name=name)
-    features = (*_FEATURES, *_kinds(room), *_archive(asked))
+    registration = _OF_REGISTRATION if room.may_register(asked.address) else ()
+    features = (*_FEATURES, *registration, *_kinds(room), *_archive(asked))
     return DiscoInfo((identity,), features, (_form(asked),)).to_bytes()
 
 
@@ -160,8 +157,6 @@ def _may_know(asked: Asked) -> bool:
 async def room_items(asked: Asked) -> bytes:
     """disco#items of a room: who is inside, for those inside, and for others where the owner lets them know (§6.5)."""
     live, room = asked.live, asked.live.room
-    if room.is_locked and room.affiliation(asked.address) is not Affiliation.OWNER:
-        raise RoomRefused(Why.NO_SUCH_ROOM)
     if asked.tree.get("node"):
         raise StanzaError(StanzaCondition.ITEM_NOT_FOUND)
     is_known = room.inside(asked.session) is not None or (room.config.are_occupants_public and _may_know(asked))

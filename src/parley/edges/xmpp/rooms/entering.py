@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from parley.domain.rooms.config import check_nick
 from parley.domain.rooms.errors import RoomRefused, Why
-from parley.domain.rooms.events import Removal
+from parley.domain.rooms.events import Occupant, Removal
 from parley.domain.rooms.standing import Role
 from parley.edges.xmpp.rooms.bounces import is_undeliverable
 from parley.edges.xmpp.rooms.destroying import destroyed_presence
@@ -96,9 +96,11 @@ async def _available(rooms: Rooms, stanza: Inbound) -> None:
     if is_wish:
         nick = live.room.nick_for(occupant.address, nick)
     if occupant.nick != nick:
-        _rename(live, stanza)
+        _rename(live, stanza, nick)
+        if is_wish:
+            _welcome(live, stanza, occupant)
     elif is_wish:
-        # It asks to enter and is inside: it has lost what it knew of the room, and is told anew.
+        # §17.3: it asks to enter and is inside: it has lost what it knew of the room, and is told anew.
         _enter(live, stanza)
     else:
         _update(live, stanza)
@@ -136,21 +138,29 @@ def _enter(live: LiveRoom, stanza: Inbound, *, is_created: bool = False) -> None
     live.is_entered = True
     live.rooms.came(session, live, stanza.origin)
     live.keep_occupant(occupant)
+    own_codes: tuple[int, ...] = (CREATED,) if is_created else ()
+    own_codes += (NICK_ASSIGNED,) if nick != stanza.to.resource else ()
+    # §17.3: of one who was inside already only what is new.
+    _welcome(live, stanza, occupant, own_codes, is_news=occupant.presence != seen)
+
+
+def _welcome(
+    live: LiveRoom, stanza: Inbound, occupant: Occupant, codes: tuple[int, ...] = (), *, is_news: bool = False
+) -> None:
+    """Tell a client what there is to know of the room, in the order of §7.1; with `is_news` the others of it too."""
+    room, session = live.room, str(stanza.sender)
     for other in tuple(room.occupants.values()):
         visible = other.role in room.config.presence_of or occupant.role is Role.MODERATOR
         if other is not occupant and visible:
             live.present(other).to_newcomer(session, occupant.role)
     own_codes: tuple[int, ...] = () if room.config.is_anonymous else (SHOWS_ADDRESSES,)
     own_codes += (LOGGED,) if room.config.is_logged else ()
-    own_codes += (CREATED,) if is_created else ()
-    own_codes += (NICK_ASSIGNED,) if nick != stanza.to.resource else ()
     # §7.2.2: first those who are there, then the newcomer, and only then history, subject and what is said.
-    shown = live.shown(occupant, own_codes=own_codes)
-    # §17.3: of one who was inside already only what is new.
-    if occupant.presence != seen:
+    shown = live.shown(occupant, own_codes=(*own_codes, *codes))
+    if is_news:
         shown.to_others()
     shown.to_session(session)
-    send_history(live, session, element)
+    send_history(live, session, stanza.element)
     send_subject(live, session)
 
 
@@ -173,16 +183,16 @@ def _update(live: LiveRoom, stanza: Inbound) -> None:
     shown.to_self()
 
 
-def _rename(live: LiveRoom, stanza: Inbound) -> None:
+def _rename(live: LiveRoom, stanza: Inbound, nick: str) -> None:
     """§7.6: the old name goes, with the new one and code 303; then the new one is there."""
-    session, nick, room = str(stanza.sender), stanza.to.resource, live.room
+    session, room = str(stanza.sender), live.room
     room.check_rename(session, nick)
     renamed = room.rename(session, nick, _said(live, stanza))
     occupant = renamed.occupant
     live.keep_occupant(occupant)
     item = Item(room.affiliation(occupant.address), occupant.role, nick)
     gone = live.show(occupant, item, base=EMPTY_PRESENCE, nick=renamed.before, codes=(RENAMED,))
-    shown = live.shown(occupant)
+    shown = live.shown(occupant, own_codes=() if nick == stanza.to.resource else (NICK_ASSIGNED,))
     for presences in (gone, shown):
         presences.to_others()
         presences.to_self()

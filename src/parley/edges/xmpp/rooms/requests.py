@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from parley.domain.rooms.errors import RoomRefused, Why
+from parley.domain.rooms.standing import Affiliation
 from parley.edges.xmpp.rooms.administration import administrate, list_people
 from parley.edges.xmpp.rooms.archive import ask_archive, ask_archive_form, ask_archive_metadata
 from parley.edges.xmpp.rooms.avatars import get_card, set_card
@@ -99,6 +101,9 @@ async def receive_iq(rooms: Rooms, stanza: Inbound) -> bytes | None:
     payload = element.children[0]
     handle = _HANDLERS.get((element.type or "", payload.namespace, payload.name))
     live = await rooms.get(stanza.to)
+    if live.room.is_locked and live.room.affiliation(str(stanza.sender.bare)) is not Affiliation.OWNER:
+        # §7.2.11: before its owner has said what it is to be, it does not exist for anybody else.
+        raise RoomRefused(Why.NO_SUCH_ROOM)
     if handle is None:
         raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
     if element.type == "set" and payload.namespace != NS_MAM:
