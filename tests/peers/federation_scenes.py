@@ -241,6 +241,43 @@ async def revoked(on: Stage) -> None:
         await talk(alice, bob, "again")
 
 
+async def push(on: Stage) -> None:
+    """The partner asks our push service to wake a device of one of its people, who are away."""
+    alice, bob = on.pair()
+    async with on.signed_in(alice, bob):
+        registered = await _command(bob, f"push.{ALPHA}", "register-push-fcm", {"token": "t", "device-id": "phone"})
+        options = {"FORM_TYPE": "http://jabber.org/protocol/pubsub#publish-options", "secret": registered["secret"]}
+        enable = bob.make_iq_set(ito=bob.boundjid.bare)
+        attrs = {"jid": registered["jid"], "node": registered["node"]}
+        _fill_in(ET.SubElement(enable.xml, "{urn:xmpp:push:0}enable", attrs), options)
+        assert (await enable.send(timeout=20))["type"] == "result"
+        await bob.leave()
+        alice.send_message(bob.boundjid.bare, "not for the push service", mtype="chat")
+        woken = "a device is to be woken"
+        await until(lambda: any(woken in line and bob.boundjid.bare in line for line in _log_of(on)))
+        assert not any(woken in line and "not for the push" in line for line in _log_of(on))
+
+
+async def _command(who: SlixClient, to: str, node: str, fields: dict[str, str]) -> dict[str, str]:
+    """Have a command executed with its form at once; the fields of the form that comes back."""
+    request = who.make_iq_set(ito=to)
+    attrs = {"node": node, "action": "execute"}
+    _fill_in(ET.SubElement(request.xml, "{http://jabber.org/protocol/commands}command", attrs), fields)
+    answer = await request.send(timeout=20)
+    found = answer.xml.iter("{jabber:x:data}field")
+    return {field.get("var", ""): field.findtext("{jabber:x:data}value") or "" for field in found}
+
+
+def _fill_in(parent: ET.Element, fields: dict[str, str]) -> None:
+    form = ET.SubElement(parent, "{jabber:x:data}x", {"type": "submit"})
+    for var, value in fields.items():
+        ET.SubElement(ET.SubElement(form, "{jabber:x:data}field", {"var": var}), "{jabber:x:data}value").text = value
+
+
+def _log_of(on: Stage) -> list[str]:
+    return on.parley.log.read_text(errors="replace").splitlines()
+
+
 async def no_such_domain(on: Stage) -> None:
     """A domain that does not exist is told at once."""
     alice = client(on.alice())
@@ -266,6 +303,7 @@ SCENES: dict[str, Scene] = {
         unknown_authority,
         dialback,
         revoked,
+        push,
         no_such_domain,
     )
 }

@@ -111,6 +111,7 @@ class Parley(ParleyServer):
                     "retry_min_s = 1",
                     "retry_max_s = 2",
                 ],
+                "services": ['push = "push"'],
                 "log": ['level = "trace"'],
             },
             domain=ALPHA,
@@ -186,6 +187,7 @@ async def stage(
     authority = Authority(folder)
     theirs = partner(folder, _domains(folder, authority), authority.ca_file)
     services = [f"{label}.{domain}" for domain in (ALPHA, BETA) for label in ("conference", "upload")]
+    services.append(f"push.{ALPHA}")
     ours = authority.sign(ALPHA, *(name for name in services if name.endswith(ALPHA)))
     records = {f"host.{domain}": ["A 127.0.0.1"] for domain in (ALPHA, BETA)}
     for domain in (ALPHA, BETA, EXPIRED, MISNAMED, UNSIGNED, VOUCHED, *services):

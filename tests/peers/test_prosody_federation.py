@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from tests.peers.federation_scenes import SCENES
 from tests.peers.federation_theatre import may_unshare, theatre
+from tests.support.prosody import CLOUD_NOTIFY
 
 HAS_PROSODY = shutil.which("prosody") is not None
 
@@ -27,4 +28,6 @@ def play(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], N
 
 @pytest.mark.parametrize("name", SCENES)
 def test_scene(name: str, play: Callable[[str], None]) -> None:
+    if name == "push" and not CLOUD_NOTIFY.exists():
+        pytest.skip("not installed: prosody-modules")
     play(name)

@@ -52,7 +52,7 @@ class Ejabberd:
             both.write_text("".join(path.read_text() for path in each.files))
             certificates.append(str(both))
         shared: dict[str, object] = {name: {} for name in ("mod_roster", "mod_disco", "mod_carboncopy", "mod_version")}
-        shared |= {"mod_ping": {}, "mod_offline": {}, "mod_stream_mgmt": {}}
+        shared |= {"mod_ping": {}, "mod_offline": {}, "mod_push": {}, "mod_stream_mgmt": {}}
         services = {
             "mod_muc": {"default_room_options": {"persistent": False}},
             "mod_http_upload": {

@@ -38,9 +38,11 @@ password_hash = "SHA-256"
 archive_expires_after = "never"
 modules_enabled = {{
     "roster"; "saslauth"; "tls"; "dialback"; "disco"; "carbons"; "smacks"; "mam"; "pep"; "ping"; "version";
-    "presence"; "message"; "iq"; "offline"; "s2s_bidi";
+    "presence"; "message"; "iq"; "offline"; "s2s_bidi"; {more}
 }}
 """
+# In the package of modules that others keep; an installation without it has no push.
+CLOUD_NOTIFY = Path("/usr/lib/prosody/modules/mod_cloud_notify")
 HOST = """
 VirtualHost "{domain}"
     s2s_secure_auth = {is_secure}
@@ -71,7 +73,8 @@ class Prosody:
         self.c2s_port, self.s2s_port = C2S_PORT, S2S_PORT
         self._process: subprocess.Popen[bytes] | None = None
         self.folder.mkdir()
-        text = CONFIG.format(folder=self.folder, c2s_port=C2S_PORT, s2s_port=S2S_PORT, http_port=HTTP_PORT)
+        more = '"cloud_notify";' if CLOUD_NOTIFY.exists() else ""
+        text = CONFIG.format(folder=self.folder, c2s_port=C2S_PORT, s2s_port=S2S_PORT, http_port=HTTP_PORT, more=more)
         for each in domains:
             template = HOST + SERVICES if each.has_services else HOST
             text += template.format(
