@@ -183,7 +183,7 @@ class RoomMachine(RuleBasedStateMachine):
     @rule(nick=NICKS, role=st.sampled_from(Role))
     def changes_role(self, nick: str, role: Role) -> None:
         try:
-            self.room.check_role(f"{OWNER}/1", OWNER, nick, role)
+            self.room.check_role(OWNER, nick, role)
         except RoomRefused:
             return
         self.room.change_role(nick, role)

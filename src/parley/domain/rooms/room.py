@@ -128,8 +128,16 @@ class Room:
         occupant = self._by_session.get(session)
         return "" if occupant is None else occupant.nick
 
+    def acting_nick(self, session: str) -> str:
+        """The nickname that somebody acts under: of the client itself, or of another one of the same person (§8)."""
+        address = session.partition("/")[0]
+        return self.nick_of(session) or next((o.nick for o in self.occupants.values() if o.address == address), "")
+
     def role_of_address(self, address: str) -> Role:
-        """The highest role that the clients of a bare address have inside; NONE when there are none."""
+        """The highest role that the clients of a bare address have inside; NONE when there are none.
+
+        §8: what a moderator may do is asked for from any client of theirs.
+        """
         roles = [one.role for one in self.occupants.values() if one.address == address]
         return max(roles, key=lambda role: role.rank, default=Role.NONE)
 
@@ -267,18 +275,19 @@ class Room:
 
     # Roles.
 
-    def check_role(self, session: str, address: str, nick: str, role: Role) -> None:
-        """Whether a client may give the occupant of that name a role; raises RoomRefused."""
+    def check_role(self, address: str, nick: str, role: Role) -> None:
+        """Whether a bare address may give the occupant of that name a role; raises RoomRefused."""
+        actor_role = self.role_of_address(address)
         target = self.occupants.get(nick)
         if target is None:
             actor = max(self.affiliation(address).rank, 0)
-            if actor < Affiliation.ADMIN.rank and self.role(session) is not Role.MODERATOR:
+            if actor < Affiliation.ADMIN.rank and actor_role is not Role.MODERATOR:
                 raise RoomRefused(Why.NO_PRIVILEGE)
             raise RoomRefused(Why.NO_SUCH_OCCUPANT)
-        if role is Role.NONE and session in target.sessions and target.role is Role.MODERATOR:
+        if role is Role.NONE and target.address == address and target.role is Role.MODERATOR:
             return  # §8.2: who kicks themselves apologises by it
         affiliation = self.affiliation(address)
-        check_role_change(self.role(session), affiliation, target.role, self.affiliation(target.address), role)
+        check_role_change(actor_role, affiliation, target.role, self.affiliation(target.address), role)
 
     def change_role(self, nick: str, role: Role, by: str = "", reason: str = "") -> Changed | Removed | None:
         """Give an occupant a role, NONE to put them out; None when there is nobody of that name any more."""

@@ -33,6 +33,22 @@ async def test_a_kick_is_told_to_the_kicked_then_to_the_moderator_then_to_all() 
         assert len(party["bob"].take()) == 4
 
 
+async def test_a_moderator_moderates_from_any_client() -> None:
+    """§8: it is the bare address that a request is to be of."""
+    async with a_party("alice", "bob", "carol") as party:
+        await party.open("alice", "bob", "carol")
+        await party["alice"].send(role("bob", "moderator"))
+        await party.connect("bob/phone")
+        party.forget()
+        await party["bob/phone"].send(admin("<item role='participant'/>", kind="get"))
+        assert 'nick="carol"' in party["bob/phone"].take()[0]
+        await party["bob/phone"].send(role("carol", "visitor"))
+        assert refusal(party["bob/phone"]) == NOT_ALLOWED
+        await party["bob/phone"].send(role("carol", "none"))
+        party["bob/phone"].expect(done("bob/phone"))
+        party["carol"].expect(shown("carol", 110, 307, to="carol", role="none", gone=True, by="bob"))
+
+
 async def test_who_kicks_themselves_is_out_before_they_hear_that_it_is_done() -> None:
     async with a_party("alice", "bob") as party:
         await party.open("alice", "bob")

@@ -54,10 +54,11 @@ def _listed(asked: Asked, wish: _Wish) -> list[bytes]:
         _check_role_list(asked, wish.role)
         return [_occupant_item(asked.live, one) for one in room.occupants.values() if one.role is wish.role]
     affiliation = wish.affiliation or Affiliation.NONE
-    check_list(affiliation, room.role(asked.session), room.affiliation(asked.address), room.config)
+    role = room.role_of_address(asked.address)
+    check_list(affiliation, role, room.affiliation(asked.address), room.config)
     # §17.4.5: with the nickname; in a semi-anonymous room others than admins do not see who is who inside.
     is_admin = room.affiliation(asked.address).rank >= Affiliation.ADMIN.rank
-    sees_nicks = is_admin or room.shows_addresses_to(room.role(asked.session))
+    sees_nicks = is_admin or room.shows_addresses_to(role)
     nicks = {occupant.address: occupant.nick for occupant in reversed(room.occupants.values())} if sees_nicks else {}
     items = []
     for address, standing in room.with_affiliation(affiliation):
@@ -73,7 +74,7 @@ def _check_role_list(asked: Asked, role: Role) -> None:
     room = asked.live.room
     if room.affiliation(asked.address).rank >= Affiliation.ADMIN.rank:
         return
-    if role is Role.MODERATOR or room.role(asked.session) is not Role.MODERATOR:
+    if role is Role.MODERATOR or room.role_of_address(asked.address) is not Role.MODERATOR:
         raise RoomRefused(Why.NO_PRIVILEGE, "this list is not for everybody")
 
 
@@ -97,12 +98,12 @@ async def administrate(asked: Asked) -> bytes | None:
     roles = [(_nick(live, wish), wish) for wish in wishes if wish.role is not None]
     changes = [_standing_change(live, wish) for wish in wishes if wish.affiliation is not None]
     for nick, wish in roles:
-        room.check_role(asked.session, asked.address, nick, wish.role or Role.NONE)
+        room.check_role(asked.address, nick, wish.role or Role.NONE)
     if changes:
         room.check_standings(asked.address, changes)
         stored = {change.address: room.standing_after(change) for change in changes}
         await live.host.stores.rooms.set_standings(room.address, stored)
-    by = room.nick_of(asked.session)
+    by = room.acting_nick(asked.session)
     told = [room.change_role(nick, wish.role or Role.NONE, by, wish.reason) for nick, wish in roles]
     kicks: list[Changed | Removed | Absent] = [event for event in told if event is not None]
     events = [event for change in changes for event in room.change_standing(change, by)]

@@ -258,7 +258,7 @@ async def _apply(asked: Asked, form: Form) -> None:
     after = {change.address: room.standing_after(change) for change in changes}
     standings = {**room.standings, **after}
     await live.host.stores.rooms.save(replace(room.state(), config=config, is_locked=False, standings=standings))
-    by = room.nick_of(asked.session)
+    by = room.acting_nick(asked.session)
     events: list[Changed | Removed | Absent] = []
     for change in changes:
         events += room.change_standing(change, by)

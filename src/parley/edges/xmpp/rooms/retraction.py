@@ -94,7 +94,7 @@ async def moderate_fastened(asked: Asked) -> bytes | None:
 
 async def _moderate(asked: Asked, message_id: str, reason: str) -> None:
     live = asked.live
-    if live.room.role(asked.session) is not Role.MODERATOR:
+    if live.room.role_of_address(asked.address) is not Role.MODERATOR:
         raise RoomRefused(Why.NO_PRIVILEGE, "only moderators may do this")
     if not message_id:
         raise StanzaError(StanzaCondition.BAD_REQUEST)
@@ -103,7 +103,7 @@ async def _moderate(asked: Asked, message_id: str, reason: str) -> None:
     if known is None or not known.sender:
         raise StanzaError(StanzaCondition.ITEM_NOT_FOUND)
     reason = reason[: live.host.settings.rooms.max_subject_bytes]
-    by = in_room(live.jid, live.room.nick_of(asked.session))
+    by = in_room(live.jid, live.room.acting_nick(asked.session))
     said = _moderated(asked, by, reason)
     element = xml("retract", {"xmlns": NS_RETRACT, "id": message_id}, said)
     announced = live.host.new_id()

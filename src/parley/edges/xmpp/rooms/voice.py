@@ -65,7 +65,7 @@ def _ask(live: LiveRoom, session: str, nick: str) -> None:
 def _decide(live: LiveRoom, session: str, form: Form) -> None:
     room, nick = live.room, form.value("muc#roomnick") or ""
     address = session.partition("/")[0]
-    room.check_role(session, address, nick, Role.PARTICIPANT)
+    room.check_role(address, nick, Role.PARTICIPANT)
     asked = form.value("muc#jid")
     target = room.occupants[nick]
     # Somebody else may have that name by now.
