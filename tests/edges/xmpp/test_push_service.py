@@ -8,13 +8,16 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from parley.app import requests
+from parley.app.live import LiveServer
+from parley.app.operations import Operations
 from parley.base.config.push import PushSettings
 from parley.base.config.sections import ServicesSettings
 from parley.domain.errors import NotFound, Refused
 from parley.domain.push_targets import PushSummary, PushTarget
 
 from .extensions.pubsub.service import Partner
-from .harness import Client, Harness, parse
+from .harness import DOMAIN, Client, Harness, NoContents, parse
 
 SERVICE = "push.example.org"
 PUBSUB = "http://jabber.org/protocol/pubsub"
@@ -337,3 +340,15 @@ async def test_this_server_wakes_by_its_own_service_too() -> None:
         # A device that is unregistered here is woken no more, and nobody has to be refused for it.
         await alice.send(command("unregister-push", **{"device-id": "phone"}))
         assert list(await host.host.push.of(account.id)) == []
+
+
+async def test_who_follows_a_removed_account_has_none_of_its_devices() -> None:
+    async with a_service() as (host, alice, partner, _):
+        await registered(partner)
+        await alice.send(command(**FIELDS))
+        assert values_in(alice.take()[0])["jid"] == SERVICE
+        live = LiveServer(host.host, host.host.stores.directory, NoContents())  # type: ignore[arg-type]
+        operations = Operations(host.storage, host.clock, [DOMAIN], live)
+        await operations.answer(requests.RemoveUser("alice@example.org"))
+        assert await host.storage.push_targets.of("alice@example.org") == []
+        assert len(await host.storage.push_targets.of("romeo@example.net")) == 1
