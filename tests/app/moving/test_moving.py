@@ -64,6 +64,14 @@ OFFLINE = """item({
 \t{ ["name"] = "body"; ["attr"] = {}; "fair saint"; };
 });
 """
+ARCHIVED = """item({
+\t["name"] = "message"; ["key"] = "a-key"; ["when"] = 1595291549.5; ["with"] = "romeo@montague.net";
+\t["attr"] = { ["type"] = "chat"; ["from"] = "romeo@montague.net/o"; ["to"] = "juliet@example.org"; };
+\t{ ["name"] = "body"; ["attr"] = {}; "fair saint"; };
+\t{ ["name"] = "stanza-id";
+\t\t["attr"] = { ["xmlns"] = "urn:xmpp:sid:0"; ["by"] = "juliet@example.org"; ["id"] = "x"; }; };
+});
+"""
 PEP = """return { ["urn:test"] = { ["config"] = { ["access_model"] = "whitelist"; ["max_items"] = 5; }; }; };"""
 PEP_ITEMS = """item({
 \t["name"] = "item"; ["attr"] = { ["id"] = "1"; ["xmlns"] = "http://jabber.org/protocol/pubsub"; };
@@ -113,6 +121,68 @@ def test_everything_of_an_account_comes_in_and_goes_out(cli: Cli, tmp_path: Path
     cli("user", "remove", "juliet@example.org", "--yes")
     again = cli.json("user", "import-xep0227", out)
     assert again == {"imported": ["juliet@example.org"], "left_out": [], "remarks": []}
+
+
+ARCHIVE = """
+<user name='juliet' password='s3crEt'>
+  <offline-messages>
+    <message xmlns='jabber:client' from='romeo@montague.net/o' to='juliet@example.org' type='chat' id='m3'>
+      <body>third</body><delay xmlns='urn:xmpp:delay' stamp='2020-07-21T00:32:29Z'/>
+    </message>
+    <message xmlns='jabber:client' from='nurse@example.org/o' to='juliet@example.org' id='n'>
+      <body>not archived</body><delay xmlns='urn:xmpp:delay' stamp='2020-07-21T00:32:30Z'/>
+    </message>
+  </offline-messages>
+  <archive xmlns='urn:xmpp:pie:0#mam'>{0}</archive>
+  <pubsub xmlns='http://jabber.org/protocol/pubsub'>
+    <items node='urn:xmpp:mds:displayed:0'><item id='romeo@montague.net'><displayed xmlns='urn:xmpp:mds:displayed:0'>
+      <stanza-id xmlns='urn:xmpp:sid:0' by='juliet@example.org' id='a1'/></displayed></item></items>
+  </pubsub>
+</user>"""
+RESULT = """<result xmlns='urn:xmpp:mam:2' id='a{0}'><forwarded xmlns='urn:xmpp:forward:0'>
+<delay xmlns='urn:xmpp:delay' stamp='2020-07-0{0}T00:00:00.000001Z'/><message xmlns='jabber:client' id='m{0}' {1}>
+<body>{2}</body><stanza-id xmlns='urn:xmpp:sid:0' by='Juliet@example.org' id='a{0}'/></message></forwarded></result>"""
+FROM_ROMEO = "from='romeo@montague.net/o' to='juliet@example.org' type='chat'"
+RESULTS = (
+    RESULT.format(1, FROM_ROMEO, "first"),
+    RESULT.format(2, "from='juliet@example.org/b' to='romeo@montague.net' type='chat'", "second"),
+    RESULT.format(3, FROM_ROMEO, "third"),
+    RESULT.format(4, "from='room@rooms.example/romeo' type='groupchat'", "said in a room"),
+    "<result xmlns='urn:xmpp:mam:2' id='a5'/>",
+    RESULT.format(6, "from='@'", "from nobody"),
+)
+
+
+def test_an_archive_moves_with_its_account(cli: Cli, tmp_path: Path) -> None:
+    imported = cli.json("user", "import-xep0227", portable(tmp_path, ARCHIVE.format("".join(RESULTS))))
+    assert [each["remark"] for each in imported["remarks"]] == [
+        "archive: a result without a message or its time",
+        "archive: 1 messages of rooms were left out",
+        "archive: 1 messages that cannot be read were left out",
+    ]
+    out = tmp_path / "out.xml"
+    cli("user", "export", out)
+    (record,) = read_portable(out)
+    assert record.remarks == []
+    said = [re.search(b"<body>(.*)</body>", each.stanza)[1].decode() for each in record.archive]  # type: ignore[index]
+    assert said == ["first", "second", "third"]
+    assert [each.at for each in record.archive] == [1593561600000001 + day * 86_400_000_000 for day in range(3)]
+    # The old archive's ids mean nothing here.
+    assert not any(b"stanza-id" in each.stanza for each in record.archive)
+    # What waits and is in the archive is one message; what is not in there is not put there.
+    assert [re.search(b' id="(.*?)"', stanza)[1] for stanza, _ in record.messages] == [b"m3", b"n"]  # type: ignore[index]
+    # What was seen is seen still.
+    (node,) = record.nodes
+    assert f'id="{record.archive[0].id}"'.encode() in node.items[0].payload
+
+    cli("user", "remove", "juliet@example.org", "--yes")
+    again = cli.json("user", "import-xep0227", out)
+    assert again["remarks"] == []
+    last = tmp_path / "last.xml"
+    cli("user", "export", last)
+    (same,) = read_portable(last)
+    assert [(each.stanza, each.at) for each in same.archive] == [(each.stanza, each.at) for each in record.archive]
+    assert same.messages == record.messages
 
 
 def test_no_export_writes_over_a_file(cli: Cli, tmp_path: Path) -> None:
@@ -216,6 +286,7 @@ def prosody(folder: Path) -> Path:
         "accounts/juliet.dat": ACCOUNT,
         "roster/juliet.dat": ROSTER,
         "offline/juliet.list": OFFLINE,
+        "archive/juliet.list": ARCHIVED + ARCHIVED.replace('"message"', '"iq"'),
         "pep/juliet.dat": PEP,
         "pep_urn%3atest/juliet.list": PEP_ITEMS,
         "accounts/caf%c3%a9.dat": 'return { ["password"] = "plain"; };',
@@ -231,7 +302,10 @@ def prosody(folder: Path) -> Path:
 def test_a_data_folder_of_prosody(tmp_path: Path) -> None:
     cafe, juliet, odd = read_prosody(prosody(tmp_path))
     assert (cafe.source, cafe.password) == ("café@example.org", "plain")
-    assert juliet.remarks == []
+    assert juliet.remarks == ["archive: not a message"]
+    (kept,) = juliet.archive
+    assert (kept.id, kept.at) == ("a-key", 1_595_291_549_500_000)
+    assert kept.stanza.endswith(b"<body>fair saint</body></message>")
     (credential,) = juliet.credentials
     assert (credential.mechanism, credential.iterations, credential.salt[:8]) == ("SHA-256", 10000, b"6179a544")
     assert [each.address for each in juliet.contacts] == ["romeo@montague.net", "paris@example.org"]
@@ -251,7 +325,7 @@ def test_rounds_that_nobody_could_compute_are_not_taken_over(tmp_path: Path, rou
     file.write_text(ACCOUNT.replace("10000", rounds))
     juliet = list(read_prosody(data))[1]
     assert juliet.credentials == []
-    assert juliet.remarks == ["account: credentials have a wrong number of rounds"]
+    assert juliet.remarks[0] == "account: credentials have a wrong number of rounds"
 
 
 def test_a_time_beyond_all_counting_does_not_end_the_import(tmp_path: Path) -> None:

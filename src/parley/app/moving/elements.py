@@ -6,7 +6,7 @@ import base64
 import binascii
 from typing import TYPE_CHECKING, Final
 
-from parley.app.moving.records import AccountRecord, NodeRecord
+from parley.app.moving.records import AccountRecord, ArchivedRecord, NodeRecord
 from parley.domain.accounts import Credential
 from parley.domain.contacts import Contact
 from parley.domain.people.personal import PrivateElement
@@ -17,7 +17,15 @@ from parley.protocols.xmpp.dataforms import find_form
 from parley.protocols.xmpp.datetimes import parse_datetime
 from parley.protocols.xmpp.errors import JIDError, PayloadError
 from parley.protocols.xmpp.jid import JID
-from parley.protocols.xmpp.namespaces import NS_CLIENT, NS_DELAY, NS_PUBSUB, NS_PUBSUB_OWNER, NS_ROSTER
+from parley.protocols.xmpp.namespaces import (
+    NS_CLIENT,
+    NS_DELAY,
+    NS_FORWARD,
+    NS_PUBSUB,
+    NS_PUBSUB_OWNER,
+    NS_ROSTER,
+    NS_STANZA_IDS,
+)
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -99,6 +107,33 @@ def read_message(message: _Element) -> tuple[bytes, int]:
         # Handing it out writes the same again.
         message.remove(delay)
     return serialise(message), at
+
+
+def read_archived(result: _Element, owner: str) -> ArchivedRecord:
+    """A `<result/>` of the archive of `owner` (XEP-0313 §4.2); raises PayloadError."""
+    forwarded = result.find(f"{{{NS_FORWARD}}}forwarded")
+    message = None if forwarded is None else forwarded.find(f"{{{NS_CLIENT}}}message")
+    delay = None if forwarded is None else forwarded.find(f"{{{NS_DELAY}}}delay")
+    if message is None or delay is None:
+        raise PayloadError("a result without a message or its time")
+    return archived(message, parse_datetime(delay.get("stamp", "")), result.get("id", ""), owner)
+
+
+def archived(message: _Element, at: int, message_id: str, owner: str) -> ArchivedRecord:
+    """A message of the archive of `owner`, without the ids that this archive gave it: here it gets others."""
+    if message.tag != f"{{{NS_CLIENT}}}message":
+        raise PayloadError("not a message")
+    for child in message.findall(f"{{{NS_STANZA_IDS}}}stanza-id"):
+        if _is_same(child.get("by", ""), owner):
+            message.remove(child)
+    return ArchivedRecord(serialise(message), at, message_id)
+
+
+def _is_same(address: str, other: str) -> bool:
+    try:
+        return JID.parse(address) == JID.parse(other)
+    except JIDError:
+        return address == other
 
 
 def read_private(query: _Element) -> list[PrivateElement]:

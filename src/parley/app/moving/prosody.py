@@ -2,6 +2,7 @@
 
 DATA/example%2eorg/accounts/juliet.dat      …/roster/juliet.dat     …/offline/juliet.list
 DATA/example%2eorg/vcard/juliet.dat         …/private/juliet.dat    …/pep/juliet.dat, …/pep_NODE/juliet.list
+DATA/example%2eorg/archive/juliet.list
 """
 
 from __future__ import annotations
@@ -57,6 +58,9 @@ def _account(folder: Path, file: Path) -> AccountRecord:
     waiting = folder / "offline" / f"{stem}.list"
     if waiting.is_file():
         _read(record, "offline", lambda: _messages(record, read_list(waiting.read_bytes())))
+    archive = folder / "archive" / f"{stem}.list"
+    if archive.is_file():
+        _read(record, "archive", lambda: _archive(record, read_list(archive.read_bytes())))
     for items in sorted(folder.glob(f"{_PEP}*/{stem}.list")):
         node = unquote(items.parent.name.removeprefix(_PEP))
         _read(record, node, lambda items=items, node=node: _items(record, node, read_list(items.read_bytes())))
@@ -129,12 +133,35 @@ def _private(record: AccountRecord, table: dict[object, Value]) -> None:
 
 def _messages(record: AccountRecord, tables: list[dict[object, Value]]) -> None:
     for table in tables:
-        attrs = table.get("attr")
-        stamp = str(attrs.pop("stamp", "")) if isinstance(attrs, dict) else ""
-        if isinstance(attrs, dict):
-            attrs.pop("stamp_legacy", None)
+        stamp = _stamp(table)
         stanza, at = elements.read_message(_stanza(table))
-        record.messages.append((stanza, at or (parse_datetime(stamp) if stamp else 0)))
+        record.messages.append((stanza, at or stamp))
+
+
+def _stamp(table: dict[object, Value]) -> int:
+    """When a message came, taken out of its attributes; 0 for unknown."""
+    attrs = table.get("attr")
+    if not isinstance(attrs, dict):
+        return 0
+    attrs.pop("stamp_legacy", None)
+    stamp = str(attrs.pop("stamp", ""))
+    return _at(table.get("when")) or (parse_datetime(stamp) if stamp else 0)
+
+
+def _at(when: Value) -> int:
+    # A time that is beyond all counting is as good as none.
+    return int(when * 1_000_000) if isinstance(when, int | float) and 0 <= when <= _LATEST_S else 0
+
+
+def _archive(record: AccountRecord, tables: list[dict[object, Value]]) -> None:
+    for table in tables:
+        stamp, key = _stamp(table), table.get("key")
+        try:
+            message = elements.archived(_stanza(table), stamp, key if isinstance(key, str) else "", record.source)
+        except elements.FAULTS as error:
+            record.remarks.append(f"archive: {error}")
+        else:
+            record.archive.append(message)
 
 
 def _nodes(record: AccountRecord, table: dict[object, Value]) -> None:
@@ -152,12 +179,10 @@ def _nodes(record: AccountRecord, table: dict[object, Value]) -> None:
 def _items(record: AccountRecord, name: str, tables: list[dict[object, Value]]) -> None:
     node: NodeRecord = elements.node_of(record, name)
     for table in tables:
-        element, key, at = _stanza(table), table.get("key"), table.get("when")
+        element, key = _stanza(table), table.get("key")
         if len(element) == 1 and isinstance(key, str):
-            # A time that is beyond all counting is as good as none.
-            at_us = int(at * 1_000_000) if isinstance(at, int | float) and 0 <= at <= _LATEST_S else 0
             payload = serialise(element[0], default_namespace="")
-            node.items.append(NodeItem(key, record.source, at_us, payload))
+            node.items.append(NodeItem(key, record.source, _at(table.get("when")), payload))
 
 
 def _stanza(table: dict[object, Value], namespace: str = NS_CLIENT, depth: int = 0) -> etree._Element:

@@ -13,19 +13,22 @@ from lxml import etree
 
 from parley.app.errors import Unwilling
 from parley.app.moving import elements
-from parley.app.moving.records import AccountRecord
+from parley.app.moving.records import AccountRecord, ArchivedRecord
 from parley.protocols.xmpp.builder import serialise, split_tag
 from parley.protocols.xmpp.jid import JID
-from parley.protocols.xmpp.namespaces import NS_CLIENT, NS_PUBSUB, NS_PUBSUB_OWNER, NS_ROSTER, NS_VCARD
+from parley.protocols.xmpp.namespaces import NS_CLIENT, NS_MAM, NS_PUBSUB, NS_PUBSUB_OWNER, NS_ROSTER, NS_VCARD
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
 NS_PIE: Final = "urn:xmpp:pie:0"
 NS_SCRAM: Final = "urn:xmpp:pie:0#scram"
+NS_ARCHIVE: Final = "urn:xmpp:pie:0#mam"
 NS_PRIVATE: Final = "jabber:iq:private"
 _NAMESPACES: Final = (NS_PIE, "http://www.xmpp.org/extensions/xep-0227.html#ns")
 _INCLUDE: Final = "{http://www.w3.org/2001/XInclude}include"
+_ARCHIVE: Final = f"{{{NS_ARCHIVE}}}archive"
+_RESULT: Final = f"{{{NS_MAM}}}result"
 _DEEPEST: Final = 3
 MALFORMED: Final = "import-malformed"
 
@@ -63,6 +66,8 @@ def _walk(
     events: Iterator[tuple[str, _Element]], path: Path, folder: Path, domain: str, depth: int
 ) -> Iterator[AccountRecord]:
     inside = False
+    archive: list[ArchivedRecord] = []
+    faults: list[str] = []
     for event, element in events:
         namespace, name = split_tag(str(element.tag))
         is_ours = namespace in _NAMESPACES
@@ -76,11 +81,26 @@ def _walk(
             continue
         if is_ours and name == "user":
             inside = False
-            yield _account(element, domain)
+            record = _account(element, domain)
+            record.archive, record.remarks = archive, record.remarks + faults
+            archive, faults = [], []
+            yield record
+            _drop(element)
+        elif inside and element.tag == _RESULT and parent is not None and parent.tag == _ARCHIVE:
+            # An archive may be larger than all else: it does not stay as elements.
+            try:
+                archive.append(elements.read_archived(element, _owner(parent, domain)))
+            except elements.FAULTS as error:
+                faults.append(f"archive: {error}")
             _drop(element)
         elif element.tag == _INCLUDE and not inside:
             yield from _included(element, path, folder, domain, depth)
             _drop(element)
+
+
+def _owner(archive: _Element, domain: str) -> str:
+    user = archive.getparent()
+    return f"{'' if user is None else user.get('name', '')}@{domain}"
 
 
 def _check_root(element: _Element, path: Path, is_ours: bool) -> None:
@@ -124,6 +144,8 @@ def _take(child: _Element, record: AccountRecord) -> None:
     elif namespace in _NAMESPACES and name == "offline-messages":
         for message in child:
             _each(record, "message", lambda m=message: record.messages.append(elements.read_message(m)))
+    elif (namespace, name) == (NS_ARCHIVE, "archive"):
+        pass  # its messages have been read one by one
     elif (namespace, name) == (NS_SCRAM, "scram-credentials"):
         record.credentials.append(elements.read_credential(child))
     elif (namespace, name) == (NS_PRIVATE, "query"):

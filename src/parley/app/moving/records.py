@@ -20,11 +20,21 @@ class NodeRecord:
     items: list[NodeItem] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class ArchivedRecord:
+    """A message of an archive: the stanza, when it came (microseconds, 0 for unknown), and its id there."""
+
+    stanza: bytes
+    at: int
+    id: str = ""
+
+
 @dataclass(slots=True)
 class AccountRecord:
     """One account: `name` and `domain` as the source spells them; `password` in clear where the source has that.
 
-    `messages` are those that wait for the account: the stanza, and when it came (microseconds, 0 for unknown).
+    `messages` are those that wait for the account: the stanza, and when it came (microseconds, 0 for unknown). They may
+    be in its `archive` too, which is in its order.
     `remarks` say what was left out.
     """
 
@@ -34,6 +44,7 @@ class AccountRecord:
     credentials: list[Credential] = field(default_factory=list)
     contacts: list[Contact] = field(default_factory=list)
     messages: list[tuple[bytes, int]] = field(default_factory=list)
+    archive: list[ArchivedRecord] = field(default_factory=list)
     nodes: list[NodeRecord] = field(default_factory=list)
     private: list[PrivateElement] = field(default_factory=list)
     card: bytes = b""

@@ -8,28 +8,30 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
+
+from lxml import etree
 
 from parley.app.addresses import parse_new_address
 from parley.app.errors import Unwilling
+from parley.app.moving.mailing import Mailing, store_messages
 from parley.domain.contacts import RosterEdit
 from parley.domain.errors import DomainError
-from parley.domain.messages import Appended, Confidentiality, Direction, MailboxEntry, NewMessage
 from parley.domain.people.personal import Card
 from parley.domain.pubsub.nodes import AccessModel, Node, NodeConfig, NodeItem, PubsubService
+from parley.edges.xmpp.traits import NS_DISPLAYED_SYNC
 from parley.identity.sign_in import credentials_for
-from parley.protocols.xmpp.element import Element, restamp
-from parley.protocols.xmpp.errors import JIDError, PayloadError
-from parley.protocols.xmpp.jid import JID
+from parley.protocols.xmpp.builder import serialise
+from parley.protocols.xmpp.errors import PayloadError
+from parley.protocols.xmpp.namespaces import NS_STANZA_IDS
 
 if TYPE_CHECKING:
     from parley.app.moving.records import AccountRecord, NodeRecord
     from parley.base.clock import Clock
     from parley.base.config import Settings
     from parley.domain.accounts import Account, Credential
-    from parley.domain.errors import StorageUnavailable
     from parley.storage.sqlite.store import SqliteStorage
 
 _MOST_NODES: Final = 10_000
@@ -110,16 +112,17 @@ class Storing:
         contacts = {contact.address: contact for contact in record.contacts if contact.address != account.address}
         edits = [RosterEdit(account.id, contact.address, contact) for contact in contacts.values()]
         await storage.rosters.edit(edits, max(settings.limits.max_roster_items, len(edits)))
+        is_archiving = settings.archive.enabled
+        mailing = Mailing(record, account, self._new_id, self._clock.now_us(), is_archiving=is_archiving)
+        await store_messages(storage, mailing.messages())
         for node in record.nodes:
-            await self._publish(node, account, record)
+            await self._publish(_renumbered(node, account, mailing.ids), account, record)
         if record.private:
             await storage.personal.put_private(
                 account.id, record.private, max_elements=len(record.private), max_bytes=1 << 30
             )
         if record.card:
             await storage.personal.put_card(account.id, Card(record.card))
-        for stanza, at in record.messages:
-            await self._deliver(stanza, at, account)
 
     async def _publish(self, record: NodeRecord, account: Account, whole: AccountRecord) -> None:
         service = PubsubService(account.address, account.id)
@@ -135,25 +138,14 @@ class Storing:
             published = NodeItem(item.id, account.address, item.published_at or now, item.payload)
             await self._storage.nodes.publish(service, record.name, published)
 
-    async def _deliver(self, stanza: bytes, at: int, account: Account) -> None:
-        element = Element.from_bytes(stanza)
-        try:
-            sender = JID.parse(element.from_ or "")
-        except JIDError as error:
-            raise PayloadError("a message without a sender") from error
-        peer = str(sender.bare)
-        entry = MailboxEntry(account.id, peer, Direction.IN, self._settings.archive.enabled, is_mailed=True)
-        message = NewMessage(
-            id=self._new_id(),
-            received_at=at or self._clock.now_us(),
-            sender=str(sender),
-            recipient=account.address,
-            confidentiality=Confidentiality.MANAGED,
-            content=restamp(element, to=account.address),
-            entries=(entry,),
-        )
-        done: asyncio.Future[Appended | StorageUnavailable] = asyncio.get_running_loop().create_future()
-        self._storage.messages.append(message, done.set_result)
-        outcome = await done
-        if not isinstance(outcome, Appended):
-            raise outcome
+
+def _renumbered(record: NodeRecord, account: Account, ids: Mapping[str, str]) -> NodeRecord:
+    """What all devices have seen (XEP-0490) names messages by ids of the archive, which are others here."""
+    if record.name == NS_DISPLAYED_SYNC:
+        for index, item in enumerate(record.items):
+            tree = etree.fromstring(item.payload)
+            for child in tree.iterchildren(f"{{{NS_STANZA_IDS}}}stanza-id"):
+                child.set("by", account.address)
+                child.set("id", ids.get(child.get("id", ""), ""))
+            record.items[index] = replace(item, payload=serialise(tree, default_namespace=""))
+    return record

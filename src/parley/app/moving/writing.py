@@ -1,19 +1,23 @@
-"""Writes accounts as XEP-0227: credentials, contacts, waiting messages, nodes, private data and card."""
+"""Writes accounts as XEP-0227: credentials, contacts, waiting messages, nodes, private data, card and archive."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from parley.app.moving.reading import NS_PIE, NS_PRIVATE, NS_SCRAM
+from parley.app.moving.reading import NS_ARCHIVE, NS_PIE, NS_PRIVATE, NS_SCRAM
+from parley.domain.messages import ArchiveQuery
 from parley.domain.pubsub.nodes import PubsubService
 from parley.domain.pubsub.pages import ItemQuery
+from parley.edges.xmpp.decoration import delay, forwarded
 from parley.protocols.xmpp.dataforms import Field, Form
 from parley.protocols.xmpp.datetimes import format_datetime
 from parley.protocols.xmpp.element import insert_children, to_frame, xml
 from parley.protocols.xmpp.namespaces import (
     NS_DELAY,
+    NS_MAM,
     NS_PUBSUB,
     NS_PUBSUB_NODE_CONFIG,
     NS_PUBSUB_OWNER,
@@ -29,18 +33,20 @@ _PAGE: Final = 500
 
 
 async def write_portable(storage: SqliteStorage, accounts: Sequence[Account]) -> AsyncIterator[bytes]:
-    """The document in pieces; after the first piece there is one for each account, then the end of each host."""
+    """The document in pieces."""
     yield b"<?xml version='1.0' encoding='UTF-8'?>\n" + b'<server-data xmlns="%b">\n' % NS_PIE.encode()
     for domain in sorted({account.domain for account in accounts}):
         yield xml("host", {"jid": domain})[:-2] + b">\n"
         for account in accounts:
             if account.domain == domain:
-                yield await _user(storage, account) + b"\n"
+                async for piece in _user(storage, account):
+                    yield piece
         yield b"</host>\n"
     yield b"</server-data>\n"
 
 
-async def _user(storage: SqliteStorage, account: Account) -> bytes:
+async def _user(storage: SqliteStorage, account: Account) -> AsyncIterator[bytes]:
+    yield xml("user", {"name": account.address.partition("@")[0]})[:-2] + b">"
     parts = [_credential(each) for each in await storage.accounts.credentials(account.address)]
     contacts = (await storage.rosters.load(account.id)).contacts.values()
     parts.append(xml("query", {"xmlns": NS_ROSTER}, *(_item(each) for each in contacts if each.is_listed)))
@@ -53,7 +59,25 @@ async def _user(storage: SqliteStorage, account: Account) -> bytes:
     card = await storage.personal.card(account.id)
     if card is not None:
         parts.append(card.content)
-    return xml("user", {"name": account.address.partition("@")[0]}, *parts)
+    yield b"".join(parts)
+    async for piece in _archive(storage, account):
+        yield piece
+    yield b"</user>\n"
+
+
+async def _archive(storage: SqliteStorage, account: Account) -> AsyncIterator[bytes]:
+    """The archive, page by page: it may be larger than all else."""
+    query = ArchiveQuery(account.id, limit=_PAGE, counted=0)
+    yield xml("archive", {"xmlns": NS_ARCHIVE})[:-2] + b">"
+    while True:
+        page = await storage.messages.page(query)
+        for each in page.messages:
+            content = forwarded(each.content, delay(account.domain, each.received_at))
+            yield xml("result", {"xmlns": NS_MAM, "id": each.id}, content)
+        if page.is_complete or not page.messages:
+            break
+        query = replace(query, after_id=page.messages[-1].id)
+    yield b"</archive>"
 
 
 def _credential(credential: Credential) -> bytes:
