@@ -72,6 +72,15 @@ class FederationSettings(Section):
         ge=0,
         le=86400,
     )
+    resume_s: int = setting(
+        60,
+        "How long a stream whose connection broke can be resumed (XEP-0198), so that nothing is lost and nothing comes"
+        " twice; 0 for never.",
+        unit="seconds",
+        reload=True,
+        ge=0,
+        le=3600,
+    )
     max_connections: int = setting(1000, "Most connections from other servers at a time.", reload=True, ge=1)
     max_connections_per_address: int = setting(
         20, "Most connections at a time from one IP address of other servers.", reload=True, ge=1

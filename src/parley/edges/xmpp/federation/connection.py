@@ -10,24 +10,23 @@ from typing import TYPE_CHECKING, Final, cast
 
 from parley.base import log as logs
 from parley.base.throttle import TokenBucket
+from parley.edges.xmpp.federation.managing import Management
 from parley.edges.xmpp.federation.partner import Partner
 from parley.protocols.xmpp import s2s
 from parley.protocols.xmpp.element import xml
 from parley.protocols.xmpp.errors import PayloadError, StreamCondition, StreamError
 from parley.protocols.xmpp.namespaces import NS_PING, NS_SM
 from parley.protocols.xmpp.s2s import ServerStream, ServerStreamState
-from parley.protocols.xmpp.stream_management import REQUEST, StreamManagement, acknowledgement, enabled, parse_h
 
 if TYPE_CHECKING:
     from parley.base.net.wire import ServerWire, Wire
     from parley.edges.xmpp.federation.federation import Federation
     from parley.edges.xmpp.federation.links import Link
+    from parley.edges.xmpp.federation.ports import Pair
     from parley.protocols.xmpp.element import Element
 
 log = logs.get(__name__)
 
-_REQUEST_AFTER: Final = 20
-_MAX_UNACKED: Final = 10_000
 _KINDS: Final = {ord("m"): "message", ord("p"): "presence", ord("i"): "iq"}
 
 _PIECE_BYTES: Final = 8192
@@ -45,6 +44,8 @@ class Parcel:
     """How many connections were lost while it was the first that was not acknowledged."""
     is_ready: bool = True
     """It may leave: what is to be stored first waits for that, and what stands behind it with it."""
+    is_given_up: bool = False
+    """Its sender was told that it did not arrive."""
 
 
 class ServerConnection(ABC):
@@ -60,9 +61,7 @@ class ServerConnection(ABC):
         self.wire: ServerWire | None = None
         self.link: Link | None = None
         """Whose stanzas go out here."""
-        self.sm: StreamManagement[Parcel] | None = None
-        self._is_counting = False
-        self._is_request_open = False
+        self.managed = Management(self, self.ready)
         self._pauses: set[str] = set()
         self._slow_until: dict[str, float] = {}
         self._held = bytearray()
@@ -75,8 +74,9 @@ class ServerConnection(ABC):
         now = self.host.clock.monotonic()
         self.opened_at = self.heard_at = self.used_at = now
         self.asked_at: float | None = None
-        self._owed_since: float | None = None
         self.is_lost = False
+        self.is_ended_in_order = False
+        """It ended as streams do, and not by a wire that broke."""
         self._partner = Partner(self)
 
     # What the two ends differ in.
@@ -97,6 +97,15 @@ class ServerConnection(ABC):
     @abstractmethod
     def remote(self) -> str:
         """The partner's domain, as far as it is known."""
+
+    @property
+    @abstractmethod
+    def between(self) -> Pair:
+        """The domains that the stream was opened for."""
+
+    @abstractmethod
+    def ready(self) -> None:
+        """As the end that opened the stream: stanzas may go out, what was asked for before was answered."""
 
     # Receiver
 
@@ -154,7 +163,7 @@ class ServerConnection(ABC):
     def disconnected(self) -> None:
         """See `Receiver.disconnected`."""
         self.wire = None
-        if self._held and self.sm is None and not self.is_lost:
+        if self._held and self.managed.sm is None and not self.is_lost:
             # Nobody sends it again.
             held = bytes(self._held)
             self._held.clear()
@@ -170,7 +179,14 @@ class ServerConnection(ABC):
     @property
     def is_open(self) -> bool:
         """Whether stanzas can go out."""
-        return self.wire is not None and not self.is_lost and self.stream.state is ServerStreamState.ESTABLISHED
+        if self.wire is None or self.is_lost or self.managed.resuming is not None:
+            return False
+        return self.stream.state is ServerStreamState.ESTABLISHED
+
+    @property
+    def carries_ours(self) -> bool:
+        """Whether stanzas of ours may go out here, once both know each other (XEP-0288)."""
+        return self.direction == "out" or getattr(self.stream, "is_bidi", False)
 
     # Events.
 
@@ -180,7 +196,7 @@ class ServerConnection(ABC):
             if isinstance(event, s2s.StanzaArrived):
                 self._trace("received", event.element.raw)
                 self.used_at = self.heard_at
-                self._partner.receive(event, self.sm.received() if self.sm is not None and self._is_counting else 0)
+                self._partner.receive(event, self.managed.received())
             elif isinstance(event, s2s.NonzaArrived):
                 self._nonza(event.element)
             elif isinstance(event, s2s.ServerStreamEnded):
@@ -203,69 +219,42 @@ class ServerConnection(ABC):
                     pii={"peer": self.peer},
                 )
             self.ended(event)
+            self.is_ended_in_order = event is not None
+            if event is None:
+                self.managed.broke(self.host.clock.monotonic())
             link, self.link = self.link, None
             if link is not None:
-                link.lost(self, self.sm.unacked() if self.sm is not None else [])
+                link.lost(self)
+            elif event is not None:
+                self.managed.end()
             self.federation.forget(self)
         self.flush()
         if self.wire is not None and event is not None:
             self.wire.close()
 
-    # Stream management.
-
-    def ask_to_manage(self) -> None:
-        """As the end that opened the stream: count what is sent from now on."""
-        self.send(xml("enable", {"xmlns": NS_SM}))
-        self.sm = StreamManagement(_MAX_UNACKED)
+    def give_way(self) -> None:
+        """The partner goes on on another connection: this one, which may seem to be there still, is not."""
+        if not self.is_lost:
+            self._over(None)
+            self.stream.fail(StreamCondition.CONFLICT, "the stream goes on elsewhere")
+            self.flush()
+            self.abort_soon()
 
     def _nonza(self, element: Element) -> None:
         if element.namespace != NS_SM:
             raise StreamError(StreamCondition.UNSUPPORTED_STANZA_TYPE, element.name)
-        try:
-            self._managed(element)
-        except PayloadError as error:
-            raise StreamError(StreamCondition.BAD_FORMAT, str(error)) from error
-
-    def _managed(self, element: Element) -> None:
-        name, sm = element.name, self.sm
-        if name == "enable" and sm is None and self.direction == "in":
-            self.send(enabled())
-            self.sm = StreamManagement(_MAX_UNACKED)
-            self._is_counting = True
-        elif name == "enabled" and sm is not None and self.direction == "out":
-            self._is_counting = True
-        elif name == "failed" and sm is not None and not self._is_counting:
-            # What was sent so far must do as delivered, like all that is sent without stream management.
-            self.sm = None
-            self._delivered(sm.unacked())
-        elif name == "r" and sm is not None:
-            h = sm.request()
-            if h is not None:
-                self.send(acknowledgement(h))
-        elif name == "a" and sm is not None:
-            self._is_request_open, self._owed_since = False, None
-            self._delivered(sm.acked(parse_h(element)))
-            if sm.outstanding:
-                self._owed_since = self.heard_at
-        else:
-            raise StreamError(StreamCondition.UNSUPPORTED_STANZA_TYPE, f"{name} is not expected")
-
-    def _delivered(self, parcels: Iterable[Parcel]) -> None:
-        if self.link is not None:
-            self.link.delivered(parcels)
+        self.managed.take(element)
 
     def handled(self, token: int) -> None:
         """A stanza that came in here needs nothing more."""
-        if self.sm is not None and token:
-            for h in self.sm.handled(token):
-                self.send(acknowledgement(h))
+        self.managed.handled(token)
 
     # Towards the partner.
 
     @property
     def has_room(self) -> bool:
         """Whether one more stanza may go out now."""
-        if self.wire is None or (self.sm is not None and self.sm.outstanding >= _MAX_UNACKED):
+        if self.wire is None or not self.managed.has_room:
             return False
         return self.wire.unsent_bytes < self.host.settings.limits.max_unsent_bytes
 
@@ -273,22 +262,9 @@ class ServerConnection(ABC):
         """Send a stanza; `is_open` and `has_room` hold."""
         self.used_at = self.host.clock.monotonic()
         self.host.metrics.server_stanza("out", _KINDS[parcel.stanza[1]])
-        if self.sm is None:
-            self.send(parcel.stanza)
-            # Nobody will say that it arrived.
-            self._delivered((parcel,))
-            return
-        self.sm.sent(parcel)
+        self.managed.sent(parcel, self.used_at)
         self.send(parcel.stanza)
-        if self._owed_since is None:
-            self._owed_since = self.used_at
-        if self.sm.outstanding % _REQUEST_AFTER == 0:
-            self._request()
-
-    def _request(self) -> None:
-        if not self._is_request_open:
-            self._is_request_open = True
-            self.send(REQUEST)
+        self.managed.after_sending()
 
     def send(self, data: bytes) -> None:
         """Queue a first-level element."""
@@ -308,7 +284,7 @@ class ServerConnection(ABC):
 
     def fail(self, condition: StreamCondition, text: str = "", application: bytes = b"") -> None:
         """End the stream with an error."""
-        self._acknowledge()
+        self.managed.acknowledge()
         self.handle(self.stream.fail(condition, text, application))
 
     def cut(self, condition: StreamCondition, text: str) -> None:
@@ -322,6 +298,10 @@ class ServerConnection(ABC):
             return
         self._cut_for = (condition, text)
         self.fail(condition, text)
+        self.abort_soon()
+
+    def abort_soon(self) -> None:
+        """Cut the connection when what was said last is on its way."""
         # TLS reads on until the other end has said goodbye too: from who floods, that would be as much again.
         asyncio.get_running_loop().call_later(_CUT_AFTER_S, self.abort)
 
@@ -332,14 +312,9 @@ class ServerConnection(ABC):
 
     def close(self) -> None:
         """End the stream without an error."""
-        self._acknowledge()
+        self.managed.acknowledge()
         self.stream.close()
         self._over(s2s.ServerStreamEnded(is_clean=True))
-
-    def _acknowledge(self) -> None:
-        # What was handled need not come again on another stream: nobody resumes this one.
-        if self.sm is not None and self._is_counting and self.is_open:
-            self.send(acknowledgement(self.sm.h))
 
     def abort(self) -> None:
         """Cut the connection."""
@@ -362,24 +337,21 @@ class ServerConnection(ABC):
         elif limits.idle_close_s and now - self.used_at > limits.idle_close_s and not self.is_working:
             self.close()
         else:
-            if self._owed_since is not None:
-                self._request()
+            if self.managed.owed_since is not None:
+                self.managed.request()
             if now - (self.asked_at or self.heard_at) > limits.idle_before_ping_s:
                 self.asked_at = now
                 self._ping()
 
     def _is_silent(self, now: float, timeout_s: float) -> bool:
-        if self._owed_since is not None and now - self._owed_since > timeout_s:
+        owed_since = self.managed.owed_since
+        if owed_since is not None and now - owed_since > timeout_s:
             return True
-        return self.asked_at is not None and now - self.asked_at > timeout_s and self._must_answer
-
-    @property
-    def _must_answer(self) -> bool:
-        return self.sm is not None and self._is_request_open
+        return self.asked_at is not None and now - self.asked_at > timeout_s and self.managed.must_answer
 
     def _ping(self) -> None:
-        if self.sm is not None:
-            self._request()
+        if self.managed.sm is not None:
+            self.managed.request()
         elif self.link is not None:
             # XEP-0199 §4.3; the answer may come on another stream. What matters is that the network says if nobody is
             # there any more.
@@ -390,7 +362,7 @@ class ServerConnection(ABC):
     @property
     def is_working(self) -> bool:
         """Whether anything is not done yet that came in, or not acknowledged that went out."""
-        return self._partner.is_working or (self.sm is not None and self.sm.outstanding > 0)
+        return self._partner.is_working or self.managed.outstanding > 0
 
     # Pace.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import secrets
 import ssl
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
@@ -20,6 +21,7 @@ from parley.edges.xmpp.federation.errors import Unreachable
 from parley.edges.xmpp.federation.kinds import kind_of
 from parley.edges.xmpp.federation.links import Link, Links
 from parley.edges.xmpp.federation.listening import ServerListener
+from parley.edges.xmpp.federation.managing import Resumable
 from parley.edges.xmpp.federation.ports import Direction, Outbox, Pair, Policy, Refusal
 from parley.protocols.xmpp.dialback import Dialback
 from parley.protocols.xmpp.element import Element
@@ -81,6 +83,9 @@ class Federation:
         self.dialer = Dialer(self, resolver)
         self.links = Links(self)
         self.listener = ServerListener(self)
+        self.resumable = Resumable(
+            lambda: secrets.token_urlsafe(18), lambda: self.host.settings.federation.max_connections
+        )
         self._connections: set[ServerConnection] = set()
         self._all_gone = asyncio.Event()
         self._verifying = 0
@@ -318,7 +323,7 @@ class Federation:
 
     def heard_from(self, pair: Pair, connection: ServerConnection) -> None:
         """A stream of this pair is authentic: where stanzas of ours may go out on it, they do."""
-        if connection.direction == "out" or getattr(connection.stream, "is_bidi", False):
+        if connection.carries_ours:
             try:
                 self.links.get(pair).use(connection)
             except StanzaError as error:

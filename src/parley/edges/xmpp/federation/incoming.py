@@ -37,6 +37,11 @@ class IncomingConnection(ServerConnection):
         """The domain that the peer says it is, "" before it has said so."""
         return self.stream.remote
 
+    @property
+    def between(self) -> Pair:
+        """See `ServerConnection.between`."""
+        return Pair(self.stream.local, self.stream.remote)
+
     def began(self, wire: ServerWire) -> IncomingStream:
         """See `ServerConnection.began`."""
         return IncomingStream(
@@ -76,6 +81,9 @@ class IncomingConnection(ServerConnection):
                     pii={"peer": self.peer},
                 )
         return self._trusted[remote]
+
+    def ready(self) -> None:
+        """Nobody waits for it."""
 
     def negotiate(self, event: s2s.Event) -> None:
         """See `ServerConnection.negotiate`."""

@@ -21,11 +21,15 @@ from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 
 if TYPE_CHECKING:
     from parley.edges.xmpp.federation.federation import Federation
+    from parley.edges.xmpp.federation.managing import Management
 
 log = logs.get(__name__)
 
 # A stanza that was the first on this many connections that broke is what breaks them.
 _MOST_LOSSES: Final = 3
+
+_PATIENCE_S: Final = 10.0
+"""How long a partner's resumption of its stream is waited for before stanzas go out on one of ours."""
 
 
 class Link:
@@ -43,6 +47,9 @@ class Link:
         self._retry_at = 0.0
         self._problem: Unreachable | None = None
         """Why the last try failed, while the next one waits."""
+        self._broken: Management | None = None
+        """The stream that broke last and may be resumed."""
+        self._broken_until = 0.0
 
     # Stanzas.
 
@@ -72,12 +79,11 @@ class Link:
             self._queued_bytes -= len(parcel.stanza)
             connection.transmit(parcel)
 
-    def delivered(self, parcels: Iterable[Parcel]) -> None:
-        """The partner has these."""
-        self._federation.settled(parcel.seq for parcel in parcels)
-
     def forget(self, seqs: set[int]) -> None:
         """These are to be sent no more."""
+        if self._broken is not None and self._broken.sm is not None:
+            for parcel in self._broken.sm.unacked():
+                parcel.is_given_up |= parcel.seq in seqs
         kept = [parcel for parcel in self._queue if parcel.seq not in seqs]
         self._queue = deque(kept)
         self._queued_bytes = sum(len(parcel.stanza) for parcel in kept)
@@ -85,7 +91,7 @@ class Link:
     @property
     def waiting(self) -> int:
         """How many stanzas wait here."""
-        return len(self._queue)
+        return len(self._queue) + (0 if self._broken is None else self._broken.outstanding)
 
     # The stream.
 
@@ -97,10 +103,16 @@ class Link:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is lost when the link is forgotten."""
-        return not self._queue and self.connection is None and not self._is_dialing and not self.is_resting
+        is_unused = not self._queue and self.connection is None and self._broken is None
+        return is_unused and not self._is_dialing and not self.is_resting
 
     def use(self, connection: ServerConnection) -> None:
         """Send over this connection from now on, unless there is one."""
+        if self._broken is not None:
+            if connection.direction == "in" and not self._broken.is_ours:
+                # The partner may be about to resume the stream on it.
+                return
+            self.give_up_stream()
         self._failures, self._retry_at, self._problem = 0, 0.0, None
         if self.connection is None and connection.link is None:
             self.connection = connection
@@ -109,30 +121,76 @@ class Link:
 
     def partner_is_there(self) -> None:
         """The partner has shown a sign of life: no reason to wait any longer."""
+        if self._broken is not None and not self._broken.is_ours:
+            return
         self._retry_at = 0.0
         if self._queue and self.connection is None:
             self._dial()
 
-    def lost(self, connection: ServerConnection, unacked: list[Parcel]) -> None:
-        """The connection is gone; nobody knows what became of these stanzas."""
+    def lost(self, connection: ServerConnection) -> None:
+        """The connection is gone; nobody knows what became of the stanzas that were not acknowledged."""
         if self.connection is connection:
             self.connection = None
+        stream = connection.managed
+        unacked = [] if stream.sm is None else stream.sm.unacked()
+        losses = 0
         if unacked:
-            unacked[0].losses += 1
-            if unacked[0].losses >= _MOST_LOSSES:
-                self._bounce([unacked.pop(0)], Unreachable("stream-failed", "the stream broke at this stanza"))
-        for parcel in reversed(unacked):
-            self._queue.appendleft(parcel)
-            self._queued_bytes += len(parcel.stanza)
+            losses = unacked[0].losses = unacked[0].losses + 1
+        if stream.id and not connection.is_ended_in_order and losses < _MOST_LOSSES:
+            self._broke(stream, losses, is_used=bool(unacked or self._queue or connection.stream.remotes))
+            return
+        unacked = stream.end()
+        if losses >= _MOST_LOSSES:
+            self._bounce([unacked.pop(0)], Unreachable("stream-failed", "the stream broke at this stanza"))
+        self._put_back(unacked)
         if self._queue and not self._federation.host.is_draining:
             # Not at once: it may break at the same stanza again.
             self._rest(Unreachable("stream-failed", "the stream broke"), is_short=not unacked)
 
+    def _put_back(self, parcels: list[Parcel]) -> None:
+        for parcel in reversed(parcels):
+            self._queue.appendleft(parcel)
+            self._queued_bytes += len(parcel.stanza)
+
     def tick(self) -> None:
         """Do what is due."""
+        if self._broken is not None and self._federation.host.clock.monotonic() >= self._broken_until:
+            self.give_up_stream()
         self.flush()
-        if self._queue and self.connection is None and not self.is_resting:
+        is_resuming = self._broken is not None and self._broken.is_ours
+        if (self._queue or is_resuming) and self.connection is None and not self.is_resting:
             self._dial()
+
+    # A stream that broke.
+
+    def _broke(self, stream: Management, losses: int, *, is_used: bool) -> None:
+        now = self._federation.host.clock.monotonic()
+        if not stream.is_ours:
+            # It is for the partner to resume it. What is sent meanwhile goes behind what that brings.
+            self._broken, self._broken_until = stream, min(stream.until, now + _PATIENCE_S)
+            self._retry_at, self._problem = self._broken_until, None
+        elif is_used and not self._federation.host.is_draining:
+            self._broken, self._broken_until = stream, stream.until
+            # At once, but for one that broke at the same stanza before.
+            self._rest(Unreachable("stream-failed", "the stream broke"), is_short=losses < _MOST_LOSSES - 1)
+        else:
+            stream.end()
+
+    def stream_to_resume(self) -> Management | None:
+        """The stream that broke, where it is for us to resume it."""
+        return self._broken if self._broken is not None and self._broken.is_ours else None
+
+    def stream_goes_on(self) -> None:
+        """The stream that broke was resumed."""
+        self._broken = None
+
+    def give_up_stream(self) -> None:
+        """The stream that broke is not resumed: what was not acknowledged goes out again, before all else."""
+        stream, self._broken = self._broken, None
+        if stream is not None:
+            self._put_back(stream.end())
+            if not stream.is_ours:
+                self._retry_at = 0.0
 
     def _dial(self) -> None:
         if not self._is_dialing:
@@ -174,6 +232,13 @@ class Link:
             retry_in_s=round(self._retry_at - self._federation.host.clock.monotonic(), 1),
         )
         self._federation.host.metrics.refused(problem.code)
+        if problem.is_final:
+            self.give_up_stream()
+        elif self._broken is not None and self._broken.sm is not None:
+            for parcel in self._broken.sm.unacked():
+                if not parcel.seq and not parcel.is_given_up:
+                    parcel.is_given_up = True
+                    self._bounce((parcel,), problem)
         parcels = list(self._queue)
         given_up: list[Parcel] = []
         self._queue.clear()

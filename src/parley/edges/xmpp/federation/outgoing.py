@@ -55,6 +55,7 @@ class OutgoingConnection(ServerConnection):
         self._is_any_certificate = is_any_certificate
         self._question = question
         self._problem: Unreachable | None = None
+        self._by = ""
         self.outcome: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         """How we proved who we are, or the answer to the question; Unreachable when it came to nothing."""
 
@@ -62,6 +63,11 @@ class OutgoingConnection(ServerConnection):
     def remote(self) -> str:
         """The partner's domain."""
         return self.pair.remote
+
+    @property
+    def between(self) -> Pair:
+        """See `ServerConnection.between`."""
+        return self.pair
 
     def began(self, wire: ServerWire) -> OutgoingStream:
         """See `ServerConnection.began`."""
@@ -96,15 +102,22 @@ class OutgoingConnection(ServerConnection):
             self.pause("tls")
             self.host.supervisor.spawn("tls", self._start_tls())
         elif isinstance(event, s2s.Authenticated):
+            self._by = event.by
             if self.stream.is_sm_offered:
-                self.ask_to_manage()
-            self._settle(event.by)
+                link = self.federation.links.find(self.pair)
+                self.managed.start(None if link is None else link.stream_to_resume())
+            else:
+                self.ready()
         elif isinstance(event, s2s.AuthenticationFailed):
             self._settle(_not_authenticated(event))
             self.close()
         elif isinstance(event, s2s.DialbackVerified):
             self._settle(event.answer.type)
             self.close()
+
+    def ready(self) -> None:
+        """See `ServerConnection.ready`."""
+        self._settle(self._by)
 
     async def _start_tls(self) -> None:
         self.flush()

@@ -54,8 +54,12 @@ class Partner(Origin):
 
     @property
     def is_ended(self) -> bool:
-        """With stream management the partner knows what was not handled when the stream broke, and sends it again."""
-        return self._connection.is_lost and self._connection.sm is not None
+        """With stream management the partner knows what was not handled when the stream broke, and sends it again.
+
+        A stream that may be resumed goes on with what came in: all of it is counted then.
+        """
+        managed = self._connection.managed
+        return self._connection.is_lost and managed.sm is not None and not managed.id
 
     def sender(self, element: Element) -> JID:
         """The stanza's `from`, whose domain the stream has checked."""
