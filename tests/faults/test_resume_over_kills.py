@@ -30,6 +30,8 @@ class Resumer(Worker):
         resumed, refused: how often its session was resumed, and how often it was not.
     """
 
+    resource = "r"
+
     def __init__(self, server: ParleyServer, person: Person, peer: Person) -> None:
         super().__init__(server)
         self.person, self.peer = person, peer
@@ -52,10 +54,10 @@ class Resumer(Worker):
             if self._sm_id:
                 await self._resume(client)
             else:
-                await client.bind("r")
+                await client.bind(self.resource)
                 await client.enable_sm(resume=True)
                 self._sm_id = client.sm_id
-                self._say(client, "<presence/>")
+                self.begin(client)
             async with asyncio.TaskGroup() as group:
                 reading = group.create_task(self._read(client))
                 await self._talk(client)
@@ -64,6 +66,16 @@ class Resumer(Worker):
             raise StreamClosedError from errors
         finally:
             await client.close()
+
+    def begin(self, client: RawClient) -> None:
+        """Say what a session begins with."""
+        self._say(client, "<presence/>")
+
+    def speak(self, client: RawClient) -> None:
+        """Say something."""
+        text = f"{self.person.name} {len(self.sent)}"
+        self.sent.append(text)
+        self._say(client, f"<message to='{self.peer.address}' type='chat'><body>{text}</body></message>")
 
     async def _resume(self, client: RawClient) -> None:
         answer = await client.resume(self._sm_id, self._handled)
@@ -81,9 +93,7 @@ class Resumer(Worker):
         while not self.is_done:
             if not self.is_stopping and len(self._unacked) < WINDOW:
                 for _ in range(random.randint(1, 5)):
-                    text = f"{self.person.name} {len(self.sent)}"
-                    self.sent.append(text)
-                    self._say(client, f"<message to='{self.peer.address}' type='chat'><body>{text}</body></message>")
+                    self.speak(client)
             client.send(f"<r xmlns='{SM}'/>")
             await asyncio.sleep(BURST_S)
 
@@ -103,9 +113,13 @@ class Resumer(Worker):
             client.send(f"<a xmlns='{SM}' h='{self._handled}'/>")
         elif name in ("message", "presence", "iq"):
             self._handled += 1
-            body = element.findtext("{jabber:client}body")
-            if body is not None:
-                self.received.append(body)
+            self.hear(element)
+
+    def hear(self, stanza: etree._Element) -> None:
+        """Note what comes."""
+        body = stanza.findtext("{jabber:client}body")
+        if body is not None:
+            self.received.append(body)
 
     def _acknowledged(self, element: etree._Element) -> None:
         h = int(element.get("h", "0"))
@@ -119,15 +133,7 @@ async def test_resumed_sessions_lose_and_double_nothing_over_kills() -> None:
         people = [server.person() for _ in range(2 * PAIRS)]
         resumers = [Resumer(server, person, people[number ^ 1]) for number, person in enumerate(people)]
         async with working(resumers, FINISH_S):
-            for number in range(KILLS):
-                await asyncio.sleep(random.random() * LONGEST_LIFE_S)
-                # Every third time as an operator would: what is to be resumed is the same.
-                if number % 3:
-                    server.kill()
-                else:
-                    await asyncio.to_thread(server.stop)
-                await asyncio.to_thread(server.start)
-            await asyncio.sleep(LONGEST_LIFE_S)
+            await kill_again_and_again(server, KILLS)
         for resumer in resumers:
             await collect(resumer)
     tally = Tally()
@@ -139,6 +145,19 @@ async def test_resumed_sessions_lose_and_double_nothing_over_kills() -> None:
     assert resumed >= KILLS
     assert tally.acknowledged > 0
     assert tally.is_clean, tally.trouble
+
+
+async def kill_again_and_again(server: ParleyServer, kills: int) -> None:
+    """Some lives of random length, the last one without an end; every third ends as an operator would end it."""
+    for number in range(kills):
+        await asyncio.sleep(random.random() * LONGEST_LIFE_S)
+        # What is to be resumed is the same.
+        if number % 3:
+            server.kill()
+        else:
+            await asyncio.to_thread(server.stop)
+        await asyncio.to_thread(server.start)
+    await asyncio.sleep(LONGEST_LIFE_S)
 
 
 async def collect(resumer: Resumer) -> None:
