@@ -74,6 +74,11 @@ class Standing:
     groups: frozenset[str] = frozenset()
     is_subscribed: bool = False
 
+    @property
+    def is_watching(self) -> bool:
+        """Whether they see the presence of an owner, as an owner does."""
+        return self.has_presence or self.affiliation is Affiliation.OWNER
+
 
 def why_not_read(config: NodeConfig, standing: Standing) -> Denial | None:
     """Why somebody may not read items or hear of them; None when they may (§4.5, §6.5.1)."""

@@ -35,7 +35,11 @@ async def notified(host: Harness, name: str, node: str = TUNE) -> Client:
     return client
 
 
-def event(sender: str, to: str, content: str, delay: str = "") -> str:
+def event(sender: str, to: str, content: str, delay: str = "", by: str = "laptop") -> str:
+    """What one who sees the sender's presence is told; of a new item also which device published it."""
+    if "<item " in content:
+        address_ = f"<address type='replyto' jid='{address(f'{sender}/{by}')}'/>"
+        delay = f"<addresses xmlns='http://jabber.org/protocol/address'>{address_}</addresses>{delay}"
     return (
         f"<message from='{address(sender)}' to='{address(to)}' type='headline' id='*'>"
         f"<event xmlns='http://jabber.org/protocol/pubsub#event'>{content}</event>{delay}</message>"

@@ -183,6 +183,12 @@ def items_event(node: str, content: str, to: str = "bob", more: str = "", of: st
     return event(f"<items node='{node}'>{content}</items>", to, more=more, of=of)
 
 
+def from_device(name: str) -> str:
+    """What tells who sees somebody's presence which of their devices published (XEP-0163 §4.3.1)."""
+    inside = f"<address type='replyto' jid='{address(name)}'/>"
+    return f"<addresses xmlns='http://jabber.org/protocol/address'>{inside}</addresses>"
+
+
 def item(item_id: str = "1", payload: str = ENTRY) -> str:
     return f"<item id='{item_id}'>{payload}</item>"
 

@@ -15,6 +15,7 @@ from .service import (
     create,
     error,
     event,
+    from_device,
     get_items,
     item,
     items_event,
@@ -26,6 +27,7 @@ from .service import (
 
 ALICE = "alice@example.org"
 NODE = "urn:song"
+PHONE = from_device("alice/phone")
 LATE = "<delay xmlns='urn:xmpp:delay' from='*' stamp='*'/>"
 CAPS = "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='https://c.example' ver='x'/>"
 
@@ -82,7 +84,7 @@ async def test_9_1_3_a_stranger_who_became_a_contact_hears_it_once() -> None:
         await comes(reader, f"<presence to='{ALICE}'/>")
         await host.befriend("alice", "bob")
         await owner.send(publish(NODE, to=ALICE))
-        reader.expect(items_event(NODE, item(), "bob/desk", of=ALICE))
+        reader.expect(items_event(NODE, item(), "bob/desk", PHONE, of=ALICE))
 
 
 async def test_9_1_3_a_stranger_who_is_blocked_hears_nothing() -> None:
@@ -135,7 +137,7 @@ async def test_7_1_who_leaves_the_group_loses_the_subscription_and_who_is_in_ano
         await regroup(owner, "court")
         reader.take()
         await owner.send(publish(NODE, to=ALICE))
-        reader.expect(items_event(NODE, item(), "bob/desk", of=ALICE))
+        reader.expect(items_event(NODE, item(), "bob/desk", PHONE, of=ALICE))
         await regroup(owner, "else")
         reader.expect(event(subscription(NODE, "bob", "none"), of=ALICE))
         denied = error("not-authorized", "auth", "not-in-roster-group", "bob/desk", of=ALICE)
@@ -172,7 +174,7 @@ async def test_12_1_who_comes_to_be_in_the_group_gets_the_last_item() -> None:
         await owner.send(publish(NODE, to=ALICE), publish("urn:other", to=ALICE))
         await interested(host, reader, "court")
         await regroup(owner, "court", "friends")
-        reader.expect(items_event(NODE, item(), "bob/desk", LATE, of=ALICE))
+        reader.expect(items_event(NODE, item(), "bob/desk", PHONE + LATE, of=ALICE))
         await regroup(owner, "friends")
         reader.expect()
 
@@ -182,7 +184,7 @@ async def test_12_1_whom_another_access_model_lets_in_gets_the_last_item() -> No
         await owner.send(create(NODE, to=ALICE, access_model="whitelist"), publish(NODE, to=ALICE))
         await interested(host, reader)
         await owner.send(configure(NODE, to=ALICE, access_model="presence"))
-        reader.expect(items_event(NODE, item(), "bob/desk", LATE, of=ALICE))
+        reader.expect(items_event(NODE, item(), "bob/desk", PHONE + LATE, of=ALICE))
         # Who could read before has it.
         await owner.send(configure(NODE, to=ALICE, access_model="open"))
         reader.expect()

@@ -24,6 +24,7 @@ from .service import (
     error,
     event,
     form,
+    from_device,
     get_items,
     item,
     items_event,
@@ -51,11 +52,11 @@ async def test_a_contact_subscribes_and_hears_without_capabilities() -> None:
         await reader.ask(subscribe(NODE, "bob", to=ALICE), subscribed(NODE, "bob", "bob/desk", of=ALICE))
         await owner.send(publish(NODE, to=ALICE))
         # XEP-0163 §4.3.1: to each device that is known to be there.
-        reader.expect(items_event(NODE, item(), "bob/desk", of=ALICE))
+        reader.expect(items_event(NODE, item(), "bob/desk", from_device("alice/phone"), of=ALICE))
         # Who asked by +notify as well hears it once.
         reader.session.notify_nodes = frozenset({NODE})
         await owner.send(publish(NODE, "2", to=ALICE))
-        reader.expect(items_event(NODE, item("2"), "bob/desk", of=ALICE))
+        reader.expect(items_event(NODE, item("2"), "bob/desk", from_device("alice/phone"), of=ALICE))
         ended = event(subscription(NODE, "bob", "none"), of=ALICE)
         await reader.ask(unsubscribe(NODE, "bob", to=ALICE), result(to="bob/desk", of=ALICE), ended)
 
@@ -180,10 +181,12 @@ async def test_9_2_a_contact_of_another_server_hears_what_it_asked_for(announced
         (last,) = await _comes(partner, announced)
         assert parse(last).get("to") == GUEST
         assert "urn:xmpp:delay" in last
+        assert 'type="replyto" jid="alice@example.org/phone"' in last
         partner.came.clear()
         await owner.send(publish(NODE, "2", to=ALICE), publish("urn:other", "2", to=ALICE))
         (told,) = partner.came
         assert f'node="{NODE}"' in told
+        assert 'type="replyto" jid="alice@example.org/phone"' in told
         # It is asked once.
         assert await _comes(partner, announced) == []
         await partner.says(f"<presence from='{GUEST}' to='{ALICE}' type='unavailable'/>")
@@ -200,6 +203,8 @@ async def test_9_1_3_who_shows_presence_hears_of_open_nodes(model: str, hears: i
         partner.came.clear()
         await owner.send(publish(NODE, to=ALICE))
         assert len(partner.came) == hears
+        # XEP-0163 §4.3.1: who does not see the presence MUST NOT learn of the device.
+        assert "replyto" not in "".join(partner.came)
 
 
 async def test_9_2_capabilities_that_lie_count_for_the_liar_alone() -> None:

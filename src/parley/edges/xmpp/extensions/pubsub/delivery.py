@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from parley.base import log as logs
 from parley.domain.errors import DomainError
-from parley.domain.pubsub.nodes import AccessModel, Affiliation, Node, Subscription, SubscriptionOptions
+from parley.domain.pubsub.nodes import AccessModel, Affiliation, Node, NodeItem, Subscription, SubscriptionOptions
 from parley.edges.xmpp.extensions.pubsub.access import Circle, circle_of
 from parley.edges.xmpp.extensions.pubsub.guests import Guests
 from parley.edges.xmpp.extensions.pubsub.nodes import Nodes
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from parley.edges.xmpp.session import Session
 
 log = logs.get(__name__)
+
+NS_ADDRESS: Final = "http://jabber.org/protocol/address"
 
 # So many in a row, then others have their turn.
 _IN_A_ROW: Final = 100
@@ -61,31 +63,35 @@ class Delivery:
         `is_last`: the node is gone, which all subscribers are told, also those who wait or may not read (§8.4.2).
         """
         now, body = self._host.clock.now_us(), None
+        reply = reply_to(self._node, event.item)
         for number, subscription in enumerate(self._subscriptions, 1):
             if not self._is_told(subscription, now, is_last=is_last):
                 continue
             if subscription.options.include_body and body is None:
                 body = event.body()
             content = (body or b"") + event.content if subscription.options.include_body else event.content
+            if reply and self._circle.standing(subscription.address).is_watching:
+                content += reply
             self._to_subscriber(JID.parse(subscription.jid), subscription.options, content)
             if number % _IN_A_ROW == 0:
                 await asyncio.sleep(0)
         if self._node.service.is_personal:
-            self._tointerested(event)
+            self._to_interested(event, reply)
         await asyncio.gather(*(self._mail(stanza, to) for stanza, to in self._letters))
         return self._count + len(self._letters)
 
-    def _tointerested(self, event: Event) -> None:
-        host, node = self._host, self._node
+    def _to_interested(self, event: Event, reply: bytes) -> None:
+        host, node, content = self._host, self._node, event.content + reply
         for session in interested(host, node, self._circle):
             if session not in self._told:
-                self._to_session(session, str(session.jid), event.content)
+                self._to_session(session, str(session.jid), content)
         subscribed = {subscription.jid for subscription in self._subscriptions}
         for guest in interested_guests(host, node, self._circle):
             # A device of ours may have become a contact's since it came.
             if host.router.find(guest) not in self._told and subscribed.isdisjoint((str(guest), str(guest.bare))):
                 self._count += 1
-                dispatch(host, node, message(host, node, str(guest), event.content), guest)
+                told = content if reply and self._circle.standing(str(guest.bare)).is_watching else event.content
+                dispatch(host, node, message(host, node, str(guest), told), guest)
 
     def _to_session(self, session: Session, to: str, content: bytes) -> None:
         self._told.add(session)
@@ -128,6 +134,16 @@ def message(host: Host, node: Node, to: str, *content: bytes) -> bytes:
     kind = node.config.notification_type
     attrs = {"from": node.service.address, "to": to, "type": None if kind == "normal" else kind, "id": host.new_id()}
     return xml("message", attrs, *content)
+
+
+def reply_to(node: Node, item: NodeItem | None) -> bytes:
+    """What tells which of the owner's devices published, for who sees the owner's presence alone (XEP-0163 §4.3.1).
+
+    Empty at a service, and for what others or the server itself published.
+    """
+    if not node.service.is_personal or item is None or not item.publisher.startswith(f"{node.service.address}/"):
+        return b""
+    return xml("addresses", {"xmlns": NS_ADDRESS}, xml("address", {"type": "replyto", "jid": item.publisher}))
 
 
 def dispatch(host: Host, node: Node, stanza: bytes, to: JID) -> None:

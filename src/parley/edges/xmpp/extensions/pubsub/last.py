@@ -9,13 +9,14 @@ from parley.domain.pubsub.nodes import Node, NodeItem, SendLast, Subscription
 from parley.domain.pubsub.pages import ItemQuery
 from parley.edges.xmpp.decoration import delay
 from parley.edges.xmpp.extensions.pubsub import events
-from parley.edges.xmpp.extensions.pubsub.access import Circle, circle_of
+from parley.edges.xmpp.extensions.pubsub.access import Circle, circle_of, standing_of
 from parley.edges.xmpp.extensions.pubsub.delivery import (
     dispatch,
     interested,
     interested_guests,
     may_guest_hear,
     message,
+    reply_to,
 )
 from parley.edges.xmpp.extensions.pubsub.nodes import Nodes
 from parley.protocols.xmpp.jid import JID
@@ -48,6 +49,13 @@ def late(node: Node, item: NodeItem) -> bytes:
     return delay(node.service.address, item.published_at)
 
 
+async def _stanza(host: Host, node: Node, item: NodeItem, to: str) -> bytes:
+    reply = reply_to(node, item)
+    if reply and not (await standing_of(host, node, to.partition("/")[0])).is_watching:
+        reply = b""
+    return message(host, node, to, events.published(node, item).content, reply, late(node, item))
+
+
 async def send_last(host: Host, node: Node, subscription: Subscription) -> None:
     """Send the last item to who has subscribed just now (§6.1.7); the node's lock is held."""
     config = node.config
@@ -57,8 +65,7 @@ async def send_last(host: Host, node: Node, subscription: Subscription) -> None:
         return
     item = await last_item(host, node)
     if item is not None:
-        stanza = message(host, node, subscription.jid, events.published(node, item).content, late(node, item))
-        dispatch(host, node, stanza, JID.parse(subscription.jid))
+        dispatch(host, node, await _stanza(host, node, item, subscription.jid), JID.parse(subscription.jid))
 
 
 async def send_last_to_arrived(host: Host, session: Session, service: PubsubService) -> None:
@@ -155,8 +162,7 @@ async def _send_last_to_guest(host: Host, node: Node, guest: JID) -> None:
     async with host.memory(Nodes).lock(node.service, node.name):
         item = await last_item(host, node)
         if item is not None:
-            stanza = message(host, node, str(guest), events.published(node, item).content, late(node, item))
-            dispatch(host, node, stanza, guest)
+            dispatch(host, node, await _stanza(host, node, item, str(guest)), guest)
 
 
 async def _send_last_to_session(host: Host, session: Session, node: Node, to: str, *, is_asked: bool = False) -> None:
@@ -164,7 +170,7 @@ async def _send_last_to_session(host: Host, session: Session, node: Node, to: st
     await session.room()
     async with host.memory(Nodes).lock(node.service, node.name):
         item = await last_item(host, node)
+        stanza = b"" if item is None else await _stanza(host, node, item, to)
         # Time has passed: the client may be gone or have changed its mind.
-        if item is None or session.is_leaving or (is_asked and node.name not in session.notify_nodes):
-            return
-        session.send(message(host, node, to, events.published(node, item).content, late(node, item)))
+        if stanza and not session.is_leaving and (not is_asked or node.name in session.notify_nodes):
+            session.send(stanza)
