@@ -22,6 +22,12 @@ JULIET = """
     <item jid='nurse@example.org' subscription='none' ask='subscribe'/>
     <item jid='@'/>
   </query>
+  <query xmlns='jabber:iq:privacy'><default name='mine'/>
+    <list name='mine'><item type='jid' value='Tybalt@example.org' action='deny' order='1'/>
+      <item type='jid' value='spam.example' action='deny' order='2'/>
+      <item type='jid' value='loud@example.org' action='deny' order='3'><presence-in/></item>
+      <item type='group' value='Friends' action='allow' order='4'/></list>
+    <list name='other'><item type='jid' value='friar@example.org' action='deny' order='1'/></list></query>
   <presence xmlns='jabber:client' from='paris@example.org/r' type='subscribe'/>
   <offline-messages>
     <message xmlns='jabber:client' from='romeo@montague.net/orchard' to='juliet@example.org' type='chat'>
@@ -91,7 +97,8 @@ def test_everything_of_an_account_comes_in_and_goes_out(cli: Cli, tmp_path: Path
     imported = cli.json("user", "import-xep0227", portable(tmp_path, JULIET))
     assert imported["imported"] == ["juliet@example.org"]
     remarks = [each["remark"] for each in imported["remarks"]]
-    assert len(remarks) == 2, remarks
+    assert len(remarks) == 3, remarks
+    assert "3 rules of privacy lists were left out" in remarks
     assert remarks[-1] == "unknown in urn:x was left out"
     shown = cli.json("user", "show", "juliet@example.org")
     assert (shown["is_suspended"], shown["contacts"]) == (False, 2)
@@ -109,6 +116,7 @@ def test_everything_of_an_account_comes_in_and_goes_out(cli: Cli, tmp_path: Path
     assert nurse.state.pending_out
     paris = next(each for each in record.contacts if each.address == "paris@example.org")
     assert (paris.state.pending_in, paris.is_listed) == (True, False)
+    assert record.blocked == ["tybalt@example.org", "spam.example"]
     ((stanza, at),) = record.messages
     assert b"<body>Neither, fair saint.</body>" in stanza
     assert at == 1_595_291_549_000_000
@@ -286,6 +294,7 @@ def prosody(folder: Path) -> Path:
         "accounts/juliet.dat": ACCOUNT,
         "roster/juliet.dat": ROSTER,
         "offline/juliet.list": OFFLINE,
+        "blocklist/juliet.dat": 'return { ["tybalt@example.org"] = true; [false] = { ["created"] = 1; }; };',
         "archive/juliet.list": ARCHIVED + ARCHIVED.replace('"message"', '"iq"'),
         "pep/juliet.dat": PEP,
         "pep_urn%3atest/juliet.list": PEP_ITEMS,
@@ -310,6 +319,7 @@ def test_a_data_folder_of_prosody(tmp_path: Path) -> None:
     assert (credential.mechanism, credential.iterations, credential.salt[:8]) == ("SHA-256", 10000, b"6179a544")
     assert [each.address for each in juliet.contacts] == ["romeo@montague.net", "paris@example.org"]
     assert juliet.contacts[1].state.pending_in
+    assert juliet.blocked == ["tybalt@example.org"]
     ((stanza, at),) = juliet.messages
     assert b"<body>fair saint</body>" in stanza
     assert at == 1_595_291_549_000_000

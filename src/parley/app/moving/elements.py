@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 HASH_BYTES: Final = {"SHA-1": 20, "SHA-256": 32, "SHA-512": 64}
+NS_PRIVACY: Final = "jabber:iq:privacy"
 _MOST_ROUNDS: Final = 10_000_000
 _TO: Final = frozenset({"to", "both"})
 _FROM: Final = frozenset({"from", "both"})
@@ -94,6 +95,25 @@ def add_request(record: AccountRecord, address: str, stanza: bytes) -> None:
             return
     state = SubscriptionState(pending_in=True)
     record.contacts.append(Contact(address, state=state, is_listed=False, request=stanza))
+
+
+def read_privacy(query: _Element, record: AccountRecord) -> None:
+    """Whom the default privacy list keeps out altogether (XEP-0191 §5): that much of XEP-0016 is a list of the blocked.
+
+    Raises JIDError.
+    """
+    default = query.find(f"{{{NS_PRIVACY}}}default")
+    name = None if default is None else default.get("name")
+    left_out = 0
+    for each in query.iterchildren(f"{{{NS_PRIVACY}}}list"):
+        for item in each.iterchildren(f"{{{NS_PRIVACY}}}item"):
+            is_block = item.get("type") == "jid" and item.get("action") == "deny" and len(item) == 0
+            if is_block and name is not None and each.get("name") == name:
+                record.blocked.append(str(JID.parse(item.get("value", ""))))
+            else:
+                left_out += 1
+    if left_out:
+        record.remarks.append(f"{left_out} rules of privacy lists were left out")
 
 
 def read_message(message: _Element) -> tuple[bytes, int]:

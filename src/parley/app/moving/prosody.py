@@ -2,7 +2,7 @@
 
 DATA/example%2eorg/accounts/juliet.dat      …/roster/juliet.dat     …/offline/juliet.list
 DATA/example%2eorg/vcard/juliet.dat         …/private/juliet.dat    …/pep/juliet.dat, …/pep_NODE/juliet.list
-DATA/example%2eorg/archive/juliet.list
+DATA/example%2eorg/archive/juliet.list      …/blocklist/juliet.dat
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def _account(folder: Path, file: Path) -> AccountRecord:
     record = AccountRecord(unquote(file.stem), unquote(folder.name))
     _read(record, "account", lambda: _secrets(record, read_table(file.read_bytes())))
     stem = file.stem
-    for store, take in (("roster", _roster), ("vcard", _card), ("private", _private), ("pep", _nodes)):
+    stores = {"roster": _roster, "blocklist": _blocked, "vcard": _card, "private": _private, "pep": _nodes}
+    for store, take in stores.items():
         path = folder / store / f"{stem}.dat"
         if path.is_file():
             _read(record, store, lambda path=path, take=take: take(record, read_table(path.read_bytes())))
@@ -118,6 +119,11 @@ def _contact(address: str, item: dict[object, Value]) -> Contact:
     names = tuple(sorted(str(group) for group in groups)) if isinstance(groups, dict) else ()
     state = elements.subscription(str(item.get("subscription")), str(item.get("ask")))
     return Contact(str(JID.parse(address).bare), str(item.get("name") or ""), names, state)
+
+
+def _blocked(record: AccountRecord, table: dict[object, Value]) -> None:
+    # Under `false` stands when the list was made.
+    record.blocked += [str(JID.parse(address)) for address in table if isinstance(address, str)]
 
 
 def _card(record: AccountRecord, table: dict[object, Value]) -> None:

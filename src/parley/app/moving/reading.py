@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from lxml import etree
@@ -30,6 +31,13 @@ _INCLUDE: Final = "{http://www.w3.org/2001/XInclude}include"
 _ARCHIVE: Final = f"{{{NS_ARCHIVE}}}archive"
 _RESULT: Final = f"{{{NS_MAM}}}result"
 _DEEPEST: Final = 3
+_READERS: Final = MappingProxyType(
+    {
+        (elements.NS_PRIVACY, "query"): elements.read_privacy,
+        (NS_PUBSUB, "pubsub"): elements.read_items,
+        (NS_PUBSUB_OWNER, "pubsub"): elements.read_configurations,
+    }
+)
 MALFORMED: Final = "import-malformed"
 
 
@@ -152,10 +160,8 @@ def _take(child: _Element, record: AccountRecord) -> None:
         record.private += elements.read_private(child)
     elif (namespace, name) == (NS_VCARD, "vCard"):
         record.card = serialise(child)
-    elif (namespace, name) == (NS_PUBSUB, "pubsub"):
-        elements.read_items(child, record)
-    elif (namespace, name) == (NS_PUBSUB_OWNER, "pubsub"):
-        elements.read_configurations(child, record)
+    elif (namespace, name) in _READERS:
+        _READERS[namespace, name](child, record)
     else:
         # §4: what is not understood is ignored, and the operator told.
         record.remarks.append(f"{name} in {namespace or 'no namespace'} was left out")

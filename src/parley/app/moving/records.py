@@ -43,6 +43,7 @@ class AccountRecord:
     password: str = ""
     credentials: list[Credential] = field(default_factory=list)
     contacts: list[Contact] = field(default_factory=list)
+    blocked: list[str] = field(default_factory=list)
     messages: list[tuple[bytes, int]] = field(default_factory=list)
     archive: list[ArchivedRecord] = field(default_factory=list)
     nodes: list[NodeRecord] = field(default_factory=list)

@@ -112,6 +112,11 @@ class Storing:
         contacts = {contact.address: contact for contact in record.contacts if contact.address != account.address}
         edits = [RosterEdit(account.id, contact.address, contact) for contact in contacts.values()]
         await storage.rosters.edit(edits, max(settings.limits.max_roster_items, len(edits)))
+        if record.blocked:
+            # They are taken over as they are, also where nobody may block so many here.
+            await storage.blocks.block(
+                account.id, record.blocked, (), self._clock.now_us(), limit=len(record.blocked), reports_kept=0
+            )
         is_archiving = settings.archive.enabled
         mailing = Mailing(record, account, self._new_id, self._clock.now_us(), is_archiving=is_archiving)
         await store_messages(storage, mailing.messages())

@@ -1,4 +1,4 @@
-"""Writes accounts as XEP-0227: credentials, contacts, waiting messages, nodes, private data, card and archive."""
+"""Writes accounts as XEP-0227: credentials, contacts, the blocked, messages, nodes, private data, card and archive."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from parley.app.moving.elements import NS_PRIVACY
 from parley.app.moving.reading import NS_ARCHIVE, NS_PIE, NS_PRIVATE, NS_SCRAM
 from parley.domain.messages import ArchiveQuery
 from parley.domain.pubsub.nodes import PubsubService
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from parley.storage.sqlite.store import SqliteStorage
 
 _PAGE: Final = 500
+_BLOCKED: Final = "blocked"
 
 
 async def write_portable(storage: SqliteStorage, accounts: Sequence[Account]) -> AsyncIterator[bytes]:
@@ -50,6 +52,7 @@ async def _user(storage: SqliteStorage, account: Account) -> AsyncIterator[bytes
     parts = [_credential(each) for each in await storage.accounts.credentials(account.address)]
     contacts = (await storage.rosters.load(account.id)).contacts.values()
     parts.append(xml("query", {"xmlns": NS_ROSTER}, *(_item(each) for each in contacts if each.is_listed)))
+    parts += _blocked(await storage.blocks.blocked(account.id))
     parts += [to_frame(each.request) for each in contacts if each.state.pending_in and each.request]
     parts.append(xml("offline-messages", None, *await _messages(storage, account)))
     parts += await _nodes(storage, account)
@@ -99,6 +102,18 @@ def _item(contact: Contact) -> bytes:
         "ask": "subscribe" if contact.state.pending_out else None,
     }
     return xml("item", attrs, *(xml("group", None, group) for group in contact.groups))
+
+
+def _blocked(addresses: Sequence[str]) -> list[bytes]:
+    """XEP-0191 §5: the list of the blocked is the default privacy list."""
+    if not addresses:
+        return []
+    items = [
+        xml("item", {"type": "jid", "value": address, "action": "deny", "order": str(order)})
+        for order, address in enumerate(addresses, 1)
+    ]
+    rules = xml("list", {"name": _BLOCKED}, *items)
+    return [xml("query", {"xmlns": NS_PRIVACY}, xml("default", {"name": _BLOCKED}), rules)]
 
 
 async def _messages(storage: SqliteStorage, account: Account) -> list[bytes]:
