@@ -310,6 +310,7 @@ async def test_a_device_that_is_gone_is_forgotten_and_one_that_is_not_reached_is
         assert await host.storage.push_targets.find(known["node"]) is not None
         host.clock.advance(60)
         await host.settle()
+        assert len(sender.sent) == 1
         sender.error = NotFound("device-gone")
         came = await partner.says(notification(known))
         assert any('affiliation="none"' in stanza for stanza in came)

@@ -184,7 +184,8 @@ async def _available(host: Host, session: Session) -> None:
 
 
 async def _unavailable(host: Host, session: Session, _stanza: bytes) -> None:
-    host.supervisor.spawn("what ends with presence", session_left(host, session))
+    if host.memory(Nodes).may_have_passing:
+        host.supervisor.spawn("what ends with presence", session_left(host, session))
 
 
 async def _stranger(host: Host, account: Account, sender: JID, element: Element) -> None:

@@ -106,22 +106,23 @@ class PushReceiver:
         try:
             while (summary := self._due[node]) is not None:
                 self._due[node] = None
-                target = await self._host.stores.push_targets.find(node)
-                if target is None:
-                    return
-                await self._send_once(target, summary)
+                try:
+                    await self._send_once(node, summary)
+                except DomainError as error:
+                    log.error("a device was not woken", code=error.code)
                 await self._host.clock.sleep(self._host.settings.push.min_interval_s)
         finally:
             del self._due[node]
 
-    async def _send_once(self, target: PushTarget, summary: PushSummary) -> None:
+    async def _send_once(self, node: str, summary: PushSummary) -> None:
+        target = await self._host.stores.push_targets.find(node)
+        if target is None:
+            return
         try:
             await self._host.push_sender.send(target, summary)
         except NotFound:
-            await self._host.stores.push_targets.remove(target.node)
+            await self._host.stores.push_targets.remove(node)
             await tell_owner(self._host, target)
-        except DomainError as error:
-            log.error("a device was not woken", code=error.code, kind=target.kind, pii={"address": target.owner})
 
 
 async def tell_owner(host: Host, target: PushTarget) -> None:

@@ -165,6 +165,11 @@ class Nodes:
         found = (known for known in await self.subscriptions(node) if known.jid == jid)
         return next((known for known in found if not known.options.is_over(now)), None)
 
+    @property
+    def may_have_passing(self) -> bool:
+        """False when it is known already that `has_passing` is."""
+        return self._passing is not False
+
     async def has_passing(self) -> bool:
         """Whether anything ends when somebody goes offline: where nothing does, nobody who goes costs a look."""
         if self._passing is None:
