@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
@@ -50,3 +52,30 @@ async def test_nobody_answers() -> None:
 async def test_without_an_address_there_is_no_connection() -> None:
     with pytest.raises(OSError, match="no address"):
         await connect([], 1, 10)
+
+
+async def test_who_is_not_waited_for_any_longer_leaves_no_socket_behind() -> None:
+    with socket.socket() as full:
+        full.bind(("127.0.0.3", 0))
+        port = full.getsockname()[1]
+        full.listen(0)
+        waiting = []
+        for _ in range(4):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.3", port))
+            waiting.append(filler)
+        before = open_sockets()
+        # Cancelled in the middle; and ports that are none are no OSError.
+        with pytest.raises(TimeoutError):
+            await connect(["127.0.0.3"], port, 0.05)
+        with pytest.raises((OverflowError, ExceptionGroup)):
+            await connect(["127.0.0.3"], 1 << 20, 5)
+        assert open_sockets() == before
+        for filler in waiting:
+            filler.close()
+
+
+def open_sockets() -> int:
+    links = (os.readlink(entry) for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink())
+    return sum(link.startswith("socket:") for link in links)

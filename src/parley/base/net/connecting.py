@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections import deque
 from collections.abc import Sequence
@@ -66,20 +67,16 @@ async def _race(
 async def _open(address: str, port: int) -> socket.socket | OSError:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
-        connection = socket.socket(family, socket.SOCK_STREAM)
+        with contextlib.ExitStack() as undone:
+            connection = undone.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            connection.setblocking(False)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if hasattr(socket, "TCP_USER_TIMEOUT"):
+                # What is sent into the void is noticed, also where no protocol above asks whether it arrived.
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNANSWERED_MS)
+            await asyncio.get_running_loop().sock_connect(connection, (address, port))
+            # From here on it is the caller's; till here it closed whatever happened, cancellation too.
+            undone.pop_all()
+            return connection
     except OSError as error:
         return error
-    try:
-        connection.setblocking(False)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
-            # What is sent into the void is noticed, also where no protocol above asks whether it arrived.
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNANSWERED_MS)
-        await asyncio.get_running_loop().sock_connect(connection, (address, port))
-    except OSError as error:
-        connection.close()
-        return error
-    except BaseException:
-        connection.close()
-        raise
-    return connection

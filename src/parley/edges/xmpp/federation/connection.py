@@ -156,7 +156,9 @@ class ServerConnection(ABC):
         except StreamError as error:
             self.fail(error.condition, error.text, error.application)
         except Exception as error:
-            # The edge to a peer: a defect that its bytes met ends its stream, not the server.
+            # Broad, since this is where a peer's bytes enter and all that may refuse them was caught: what is left is a
+            # defect of ours, of whatever kind. It ends the stream that met it, and its peer is told; left to the event
+            # loop it would close the connection without a word, which the peer answers by sending the same again.
             log.defect("server stream failed", error, partner=self.remote)
             self.fail(StreamCondition.INTERNAL_SERVER_ERROR)
 
