@@ -144,8 +144,18 @@ class Messages:
             return False
         else:
             inbound = Inbound(self._host, origin, letter.element, letter.sender, to)
-            origin.run(self._host.services.message(inbound), letter.element, token)
+            origin.run(self._at_service(letter, inbound), letter.element, token)
         return True
+
+    async def _at_service(self, letter: Letter, inbound: Inbound) -> None:
+        await self._host.services.message(inbound)
+        if letter.author is None or not letter.traits.is_copied or not letter.to.is_full:
+            return
+        # XEP-0280 §6.1: what somebody says in private to an occupant is copied to their devices that are in the room.
+        room, others = letter.to.bare, self._carbon_sessions(letter.author.address, self._own(letter))
+        copies = [session for session in others if any(jid.bare == room for jid in session.directed)]
+        if copies:
+            _send_copies("sent", self._stamped(letter), copies, 0)
 
     def _send_abroad(self, letter: Letter, origin: Origin, token: int) -> None:
         way = self._host.abroad(letter.to.domain)

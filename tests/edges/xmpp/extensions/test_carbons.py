@@ -70,3 +70,33 @@ async def test_those_of_somebody_else_are_not_for_one_to_switch(what: str) -> No
             "<error type='cancel' code='405'><not-allowed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>",
         )
         assert desk.session.is_carbons_enabled == before
+
+
+async def test_private_words_to_an_occupant_are_copied_to_devices_that_are_in_the_room() -> None:
+    room = "den@conference.example.org"
+    async with Harness() as host:
+        await host.add("alice", "bob")
+        bob = await host.connect("bob/desk")
+        phone, laptop, tablet = [await host.connect(f"alice/{name}") for name in ("phone", "laptop", "tablet")]
+        for client, nick in ((bob, "bob"), (phone, "alice"), (laptop, "alice")):
+            await client.send(f"<presence to='{room}/{nick}'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
+            if client is bob:
+                submit = "<x xmlns='jabber:x:data' type='submit'/>"
+                query = f"<query xmlns='http://jabber.org/protocol/muc#owner'>{submit}</query>"
+                await client.send(f"<iq type='set' id='o' to='{room}'>{query}</iq>")
+        for client in (laptop, tablet):
+            await switch(client, "enable")
+        bob.take()
+        await phone.send(f"<message type='chat' id='m' to='{room}/bob'><body>psst</body></message>")
+        assert "psst" in bob.take()[0]
+        # XEP-0280 §6.1.
+        laptop.expect(
+            "<message from='alice@example.org' to='alice@example.org/laptop' type='chat'>"
+            f"<sent xmlns='{NS}'><forwarded xmlns='urn:xmpp:forward:0'>"
+            f"<message xmlns='jabber:client' type='chat' id='m' from='alice@example.org/phone' to='{room}/bob'>"
+            "<body>psst</body></message></forwarded></sent></message>"
+        )
+        tablet.expect()
+        # What the room refuses is copied to nobody.
+        await phone.send(f"<message type='chat' id='m' to='{room}/nobody'><body>psst</body></message>")
+        laptop.expect()
