@@ -49,9 +49,12 @@ PRIVILEGES = [
 ]
 
 
+@pytest.mark.parametrize("model", [AccessModel.WHITELIST, AccessModel.PRESENCE, AccessModel.ROSTER])
 @pytest.mark.parametrize(("word", "subscribes", "reads", "publishes"), PRIVILEGES)
-def test_4_1_affiliations_and_their_privileges(word: A, subscribes: bool, reads: bool, publishes: bool) -> None:
-    config, standing = NodeConfig(AccessModel.WHITELIST), Standing(word)
+def test_4_1_affiliations_and_their_privileges(
+    word: A, subscribes: bool, reads: bool, publishes: bool, model: AccessModel
+) -> None:
+    config, standing = NodeConfig(model), Standing(word)
     assert (why_not_subscribe(config, standing) is None) is subscribes
     assert (why_not_read(config, standing) is None) is reads
     assert may_publish(config, standing) is publishes

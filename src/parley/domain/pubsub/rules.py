@@ -52,6 +52,10 @@ class Denial(StrEnum):
     NO_SUBSCRIPTIONS = "no-subscriptions"
 
 
+BY_ROSTER: Final = frozenset({Denial.PRESENCE_REQUIRED, Denial.NOT_IN_GROUP})
+"""What an owner's roster says of somebody, and may say otherwise tomorrow."""
+
+
 class PublishDenial(StrEnum):
     """What is wrong with an item, in the words of XEP-0060 §7.1.3."""
 
@@ -105,8 +109,11 @@ def why_not_subscribe(config: NodeConfig, standing: Standing) -> Denial | None:
 
 def _why_not_admitted(config: NodeConfig, standing: Standing) -> Denial | None:
     model = config.access_model
+    if standing.affiliation in _LISTED:
+        # §4.1, table 1: a member subscribes and reads, whomever else the node is for.
+        return None
     if model is AccessModel.WHITELIST:
-        return None if standing.affiliation in _LISTED else Denial.CLOSED_NODE
+        return Denial.CLOSED_NODE
     if model is AccessModel.PRESENCE and not standing.has_presence:
         return Denial.PRESENCE_REQUIRED
     if model is AccessModel.ROSTER:

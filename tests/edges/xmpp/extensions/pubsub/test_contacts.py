@@ -11,6 +11,7 @@ from ...harness import Client, Harness, parse
 from .service import (
     Partner,
     a_service,
+    affiliate,
     configure,
     create,
     error,
@@ -157,6 +158,26 @@ async def test_12_13_a_contact_of_another_server_loses_it_too() -> None:
         assert "subscribed" in (await partner.says(request))[0]
         came = await partner.says(f"<presence from='carol@example.net' to='{ALICE}' type='unsubscribe'/>")
         assert any('subscription="none"' in stanza for stanza in came)
+
+
+async def test_4_1_a_member_reads_what_is_for_contacts_until_taken_off_the_list() -> None:
+    async with a_service() as (_, owner, reader):
+        await owner.send(create(NODE, to=ALICE), publish(NODE, to=ALICE), affiliate(NODE, to=ALICE, bob="member"))
+        await reader.send(subscribe(NODE, "bob", to=ALICE))
+        reader.take()
+        await owner.send(publish(NODE, to=ALICE))
+        reader.expect(items_event(NODE, item(), "bob/desk", of=ALICE))
+        await owner.send(affiliate(NODE, to=ALICE, bob="none"))
+        reader.expect(event(subscription(NODE, "bob", "none"), of=ALICE))
+
+
+async def test_9_1_3_what_becomes_known_of_a_stranger_later_counts() -> None:
+    async with a_service() as (_, owner, reader):
+        await owner.send(create(NODE, to=ALICE, access_model="open"))
+        await comes(reader, f"<presence to='{ALICE}'/>")
+        await comes(reader, f"<presence>{CAPS}</presence>")
+        await owner.send(publish(NODE, to=ALICE))
+        reader.expect(items_event(NODE, item(), "bob/desk", of=ALICE))
 
 
 # What a contact gains.

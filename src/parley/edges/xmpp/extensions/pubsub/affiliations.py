@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from parley.domain.pubsub.nodes import Affiliation, Node
-from parley.domain.pubsub.rules import is_move, settled
+from parley.domain.pubsub.nodes import Affiliation, Node, SubscriptionWord
+from parley.domain.pubsub.rules import BY_ROSTER, is_move, settled, why_not_read
 from parley.edges.xmpp.extensions.pubsub import approval
+from parley.edges.xmpp.extensions.pubsub.access import circle_of
 from parley.edges.xmpp.extensions.pubsub.asked import Asked, jid_of, node_name
 from parley.protocols.xmpp.element import xml
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
@@ -89,14 +90,17 @@ def _sorted(node: Node, entries: list[tuple[str, str | None]]) -> tuple[dict[str
 
 async def _settle(asked: Asked, node: Node, changes: Mapping[str, Affiliation]) -> None:
     """Approve and end subscriptions of those who are something else now (§8.7.4)."""
+    circle = await circle_of(asked.host, await asked.nodes.get(asked.service, node.name))
     for subscription in await asked.nodes.subscriptions(node):
         word = changes.get(subscription.address)
         if word is None:
             continue
         state = settled(node.config, word, subscription)
+        if why_not_read(node.config, circle.standing(subscription.address)) in BY_ROSTER:
+            # The list let them in, and the roster does not.
+            state = SubscriptionWord.NONE
         if state is not subscription.state:
-            changed = await asked.nodes.get(asked.service, node.name)
-            await approval.change(asked.host, changed, replace(subscription, state=state))
+            await approval.change(asked.host, circle.node, replace(subscription, state=state))
 
 
 def _list(name: str, known: Mapping[str, Affiliation]) -> bytes:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from parley.base import log as logs
 from parley.domain.errors import DomainError
 from parley.domain.pubsub.nodes import AccessModel, Node, PubsubService, SubscriptionWord
-from parley.domain.pubsub.rules import Denial, why_not_read
+from parley.domain.pubsub.rules import BY_ROSTER, why_not_read
 from parley.edges.xmpp.extensions.pubsub import approval
 from parley.edges.xmpp.extensions.pubsub.access import standing_of
 from parley.edges.xmpp.extensions.pubsub.asked import service_of
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from parley.edges.xmpp.rosters import RosterUpdate
 
 log = logs.get(__name__)
-
-_BY_ROSTER: Final = frozenset({Denial.PRESENCE_REQUIRED, Denial.NOT_IN_GROUP})
 
 
 def contact_changed(host: Host, update: RosterUpdate) -> None:
@@ -64,7 +62,7 @@ async def _end_subscriptions(host: Host, update: RosterUpdate, service: PubsubSe
                 continue
             known = await nodes.subscription(node, subscription.jid)
             denial = why_not_read(node.config, await standing_of(host, node, update.address))
-            if known is not None and denial in _BY_ROSTER:
+            if known is not None and denial in BY_ROSTER:
                 await approval.change(host, node, replace(known, state=SubscriptionWord.NONE))
 
 

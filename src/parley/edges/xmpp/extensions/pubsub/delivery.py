@@ -197,7 +197,9 @@ def interested(host: Host, node: Node, circle: Circle) -> Iterator[Session]:
 def interested_guests(host: Host, node: Node, circle: Circle) -> Iterator[JID]:
     """Devices that sent their presence and asked by `+notify`, also of strangers where the node is open (§9.1.3)."""
     for guest, nodes in host.memory(Guests).of(node.service.account_id):
-        if node.name not in nodes:
+        session = host.router.find(guest)
+        # What a device of ours wants may be known since it sent its presence.
+        if node.name not in nodes and (session is None or node.name not in session.notify_nodes):
             continue
         if may_guest_hear(node, circle, str(guest.bare)):
             yield guest
