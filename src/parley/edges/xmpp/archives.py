@@ -57,7 +57,9 @@ _FIELDS: Final = MappingProxyType(
 )
 _EXTRA_FIELDS: Final = MappingProxyType({GROUPCHAT: "boolean", FULL_TEXT: "text-single"})
 # XEP-0122: the list is open, not every id is an option.
-_OPEN: Final = xml("validate", {"xmlns": f"{NS_DATA}-validate", "datatype": "xs:string"}, xml("open"))
+_OPEN: Final = xml(
+    "validate", {"xmlns": "http://jabber.org/protocol/xdata-validate", "datatype": "xs:string"}, xml("open")
+)
 
 
 @dataclass(frozen=True, slots=True)

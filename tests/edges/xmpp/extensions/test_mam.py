@@ -303,11 +303,17 @@ async def test_a_query_sees_what_was_sent_before_it() -> None:
         phone.expect(stored(1, "alice/phone", "bob", "m1", "2024-01-01T00:00:00Z"), fin(1, 1, 0, 1, is_complete=True))
 
 
+VALIDATION = "http://jabber.org/protocol/xdata-validate"
+
+
 async def test_form_and_metadata() -> None:
     async with Harness() as host:
         phone = await five_messages(host)
         await phone.send(f"<iq type='get' id='1'><query xmlns='{NS}'/></iq>")
-        fields = parse(phone.take()[0]).iter("{jabber:x:data}field")
+        fields = list(parse(phone.take()[0]).iter("{jabber:x:data}field"))
+        ids = next(f for f in fields if f.get("var") == "ids")
+        # §4.1.5: the list MUST say that it is open (XEP-0122).
+        assert ids.find("{0}validate[@datatype='xs:string']/{0}open".format(f"{{{VALIDATION}}}")) is not None
         assert [f.get("var") for f in fields] == [
             "FORM_TYPE",
             "with",
