@@ -7,8 +7,10 @@ import json
 import shutil
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,7 @@ class Installation(ParleyServer):
         self._authority = authority
         settings = {
             "xmpp": [f's2s_tls = ["127.0.0.1:{self.s2s_port}"]'],
-            "federation": ['mode = "agreement"'],
+            "federation": ['mode = "agreement"', "flood_after_s = 1", "cut_min_s = 3"],
         }
         super().__init__(settings, people=1)
 
@@ -83,7 +85,8 @@ def read_until(connection: ssl.SSLSocket, *wanted: bytes) -> bytes:
 def authenticate(connection: ssl.SSLSocket) -> bytes:
     connection.sendall(HEADER)
     read_until(connection, b"</stream:features>")
-    connection.sendall(AUTH)
+    # What answers its stanzas comes on the stream itself.
+    connection.sendall(b"<bidi xmlns='urn:xmpp:bidi'/>" + AUTH)
     return read_until(connection, b"<success", b"<failure", b"</stream:stream>")
 
 
@@ -108,3 +111,72 @@ def test_an_agreement_lets_in_and_its_end_cuts_the_stream(authority: Authority) 
         # The same commands on the data themselves.
         assert server.partner("show", PARTNER)["state"] == "revoked"
         assert server.partner("add", PARTNER)["streams_ended"] == 0
+
+
+def opened(connection: ssl.SSLSocket) -> None:
+    """Until stanzas may flow."""
+    assert b"<success" in authenticate(connection)
+    connection.sendall(HEADER)
+    read_until(connection, b"</stream:features>")
+
+
+def message(to: str, body: str) -> bytes:
+    return f"<message from='a@{PARTNER}/x' to='{to}' type='chat' id='m'><body>{body}</body></message>".encode()
+
+
+def flood(connection: ssl.SSLSocket, to: str) -> bytes:
+    """Send until the server has had enough; returns what it says then."""
+    said = b""
+    connection.settimeout(0.01)
+    deadline = time.monotonic() + WITHIN_S
+    while b"</stream:stream>" not in said and time.monotonic() < deadline:
+        try:
+            connection.sendall(message(to, "x") * 5)
+        except OSError:
+            break
+        with contextlib.suppress(TimeoutError):
+            said += connection.recv(65536)
+    return said
+
+
+def test_the_limits_of_an_agreement_hold(authority: Authority) -> None:
+    with Installation(authority) as server:
+        to = server.person().address
+        server.partner(
+            *("add", PARTNER, "--ca", authority.ca_file, "--kinds", "messages", "--max-stanza-bytes", 10_000),
+            *("--stanzas-per-s", 20, "--burst-stanzas", 20),
+        )
+        with stream(server, authority) as connection:
+            opened(connection)
+            connection.sendall(f"<presence from='a@{PARTNER}' to='{to}' type='subscribe' id='p'/>".encode())
+            assert b"<not-allowed" in read_until(connection, b"</presence>")
+            connection.sendall(message(to, "x" * 10_000))
+            assert b"<policy-violation" in read_until(connection, b"</message>")
+            # The stream stays; what it carries too much of is read slowly, then not at all.
+            assert b"policy-violation" in flood(connection, to)
+        assert "cut_s=3 cuts=1" in server.log.read_text()
+        refusals = 0
+        while True:
+            with stream(server, authority) as connection:
+                connection.sendall(HEADER)
+                # It may say nothing: nothing is offered by which it could prove who it is.
+                if b"EXTERNAL" in read_until(connection, b"</stream:features>"):
+                    break
+            refusals += 1
+            time.sleep(0.2)
+        assert refusals
+        with stream(server, authority) as connection:
+            opened(connection)
+            assert b"policy-violation" in flood(connection, to)
+        assert "cut_s=6 cuts=2" in server.log.read_text()
+
+
+def test_an_agreement_that_expires_ends_the_stream(authority: Authority) -> None:
+    with Installation(authority) as server:
+        expires = datetime.now(UTC) + timedelta(seconds=6)
+        server.partner("add", PARTNER, "--ca", authority.ca_file, "--expires", f"{expires:%Y-%m-%dT%H:%M:%S}")
+        with stream(server, authority) as connection:
+            opened(connection)
+            assert b"policy-violation" in read_until(connection, b"</stream:stream>")
+        assert server.partner("show", PARTNER)["state"] == "expired"
+        assert datetime.now(UTC) >= expires - timedelta(seconds=1)
