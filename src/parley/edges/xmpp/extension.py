@@ -221,5 +221,7 @@ class Extension:
     of ours that sent it to the account directly."""
     on_subscribed: Callable[[Host, Account, JID], Awaitable[None]] | None = None
     """The contact (bare address) may see the account's presence from now on."""
+    on_bounce: Callable[[Host, Account, JID, Element], Coroutine[Any, Any, None]] | None = None
+    """A message of type error came to the account's bare address, from this address."""
     on_contact_changed: Callable[[Host, RosterUpdate], None] | None = None
     """A contact of an account is not what it was; called while the roster is locked, so what takes time is spawned."""

@@ -350,19 +350,20 @@ class Messages:
 
     def _stamped(self, letter: Letter) -> bytes:
         element = letter.element
-        if letter.traits.claims_stanza_id or letter.traits.is_private:
-            element = self._pruned(element)
+        # XEP-0280 §9: the recipient's server takes it out, and has to see it.
+        is_done_with_private = letter.traits.is_private and self._host.router.is_local(letter.to)
+        if letter.traits.claims_stanza_id or is_done_with_private:
+            element = self._pruned(element, is_done_with_private=is_done_with_private)
         if letter.traits.assists and letter.author is not None:
             element = self._without_assistance(element)
         return letter.stamped(element)
 
-    def _pruned(self, element: Element) -> Element:
+    def _pruned(self, element: Element, *, is_done_with_private: bool) -> Element:
         tree = copy.deepcopy(element.tree())
         for child in tree.findall(f"{{{NS_STANZA_IDS}}}stanza-id"):
             if self._is_ours(child.get("by", "")):
                 tree.remove(child)
-        for child in tree.findall(f"{{{NS_CARBONS}}}private"):
-            # XEP-0280 §9: it has done its work when the message is delivered.
+        for child in tree.findall(f"{{{NS_CARBONS}}}private") if is_done_with_private else ():
             tree.remove(child)
         return Element.from_tree(tree)
 
@@ -413,7 +414,9 @@ class Messages:
         if exact is not None:
             targets: Sequence[Session] = (exact,)
         elif kind == "error" or (kind == "headline" and to.is_full):
-            return  # RFC 6121 §8.5.3.2.1: silently ignored
+            # RFC 6121 §8.5.3.2.1: silently ignored, by its people.
+            self._bounced(letter, recipient)
+            return
         elif kind == "groupchat":
             raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
         elif kind == "headline":
@@ -427,6 +430,13 @@ class Messages:
             _send_copies("received", stanza, self._carbon_sessions(recipient.address, without), 0)
             if letter.author is not None and recipient.address != letter.author.address:
                 self._copy_sent(letter, stanza)
+
+    def _bounced(self, letter: Letter, recipient: Account) -> None:
+        """What came back to an account's own address, the account itself sent."""
+        for extension in self._host.extensions if letter.kind == "error" and letter.to.is_bare else ():
+            if extension.on_bounce is not None:
+                done = extension.on_bounce(self._host, recipient, letter.sender, letter.element)
+                self._host.supervisor.spawn("bounce", done)
 
     def _own(self, letter: Letter) -> Sequence[Session]:
         session = self._host.router.find(letter.sender)

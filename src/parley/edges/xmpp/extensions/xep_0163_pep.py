@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from parley.edges.xmpp.extension import Extension, Identity
 from parley.edges.xmpp.extensions.pubsub import approval
 from parley.edges.xmpp.extensions.pubsub.asked import service_of
+from parley.edges.xmpp.extensions.pubsub.bounces import account_bounced
 from parley.edges.xmpp.extensions.pubsub.contacts import contact_changed
 from parley.edges.xmpp.extensions.pubsub.personal import send_last_items_of
 from parley.protocols.xmpp.namespaces import NS_PUBSUB
@@ -50,5 +51,6 @@ EXTENSION = Extension(
     ),
     on_subscribed=_subscribed,
     on_contact_changed=contact_changed,
+    on_bounce=account_bounced,
     on_own_form=_own_form,
 )

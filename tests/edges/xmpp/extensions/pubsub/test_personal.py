@@ -245,6 +245,47 @@ def test_strangers_take_nobodys_place() -> None:
     assert guests.asks(1, contact, frozenset({NODE})) == frozenset()
 
 
+def _bounce(condition: str, kind: str = "cancel", sender: str = GUEST, to: str = ALICE) -> str:
+    inside = f"<{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>" if condition else ""
+    return f"<message type='error' from='{sender}' to='{to}'><error type='{kind}'>{inside}</error></message>"
+
+
+@pytest.mark.parametrize(
+    ("bounce", "hears"),
+    [
+        (_bounce("service-unavailable"), 0),
+        (_bounce("gone"), 0),
+        (_bounce("remote-server-timeout", "wait"), 1),
+        (_bounce(""), 1),
+        (_bounce("gone", sender="carol@example.net/tablet"), 1),
+        (_bounce("gone", to=f"{ALICE}/phone"), 1),
+    ],
+)
+async def test_4_3_1_a_device_that_went_without_a_word_is_told_nothing_any_more(bounce: str, hears: int) -> None:
+    async with a_service() as (host, owner, _):
+        partner = Partner(host)
+        await owner.send(create(NODE, to=ALICE, access_model="open"))
+        await _comes(partner, CAPS.to_bytes())
+        await partner.says(bounce)
+        partner.came.clear()
+        await owner.send(publish(NODE, to=ALICE))
+        assert len(partner.came) == hears
+
+
+@pytest.mark.parametrize(("condition", "hears"), [("gone", 0), ("item-not-found", 0), ("service-unavailable", 1)])
+async def test_12_4_who_is_gone_loses_the_subscription(condition: str, hears: int) -> None:
+    async with a_service() as (host, owner, _):
+        partner = Partner(host)
+        await owner.send(create(NODE, to=ALICE, access_model="open"))
+        await partner.says(subscribe(NODE, GUEST, to=ALICE).replace("<iq ", f"<iq from='{GUEST}' "))
+        owner.take()
+        await partner.says(_bounce(condition))
+        owner.expect()
+        partner.came.clear()
+        await owner.send(publish(NODE, to=ALICE))
+        assert len(partner.came) == hears
+
+
 async def test_an_owner_is_not_bothered_with_what_cannot_leave() -> None:
     async with a_service() as (host, owner, _):
         partner = Partner(host)
