@@ -76,6 +76,28 @@ async def test_what_a_rooms_occupant_says_in_private_is_copied_for_who_says_it_a
         assert ["<body>hi" in copy for copy in copies] == [True]
 
 
+async def test_what_is_private_is_copied_on_neither_side(tmp_path: Path) -> None:
+    # XEP-0280 §9: both servers leave it alone, and the recipient's takes the word out.
+    enable = "<iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>"
+    async with two_servers(tmp_path) as (alpha, beta):
+        alice = await alpha.connect("alice@alpha.example/a", presence="")
+        bob = await beta.connect("bob@beta.example/b", presence="")
+        alice2 = await alpha.connect("alice@alpha.example/second", presence="<priority>-1</priority>")
+        bob2 = await beta.connect("bob@beta.example/second", presence="<priority>-1</priority>")
+        for client in (alice2, bob2):
+            await client.send(enable)
+            client.take()
+        private = "<body>psst</body><private xmlns='urn:xmpp:carbons:2'/>"
+        await alice.send(
+            f"<message to='bob@beta.example/b' type='chat' id='1'>{private}</message>",
+            "<message to='bob@beta.example/b' type='chat' id='2'><body>hi</body></message>",
+        )
+        assert "<private" not in await one(bob, "<body>psst")
+        for client in (alice2, bob2):
+            await until(lambda sent=client.connection.sent: any(b"<body>hi" in stanza for stanza in sent))
+            assert "psst" not in "".join(client.take())
+
+
 async def test_many_messages_keep_their_order(tmp_path: Path) -> None:
     async with two_servers(tmp_path) as (alpha, beta):
         alice = await alpha.connect("alice@alpha.example/a", presence="")
