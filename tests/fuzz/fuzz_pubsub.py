@@ -1,4 +1,4 @@
-"""Fuzz target: requests about nodes are answered once each, and never by a defect of ours."""
+"""Fuzz target: requests about nodes, and of push, are answered once each, and never by a defect of ours."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from contextlib import suppress
 
 from tests.edges.xmpp.harness import Client, Harness
 
+from parley.base.config.sections import ServicesSettings
+from parley.domain.push_targets import PushTarget, digest
 from parley.protocols.xmpp.builder import attribute
 from parley.protocols.xmpp.errors import RemoteProtocolError
 from parley.protocols.xmpp.framing import ElementReceived, Framer, FramingLimits
@@ -20,7 +22,9 @@ FORM = (
     "</field><field var='pubsub#deliver'><value>1</value></field><field var='pubsub#expire'>"
     "<value>2030-01-01T00:00:00Z</value></field><field var='pubsub#show-values'><value>chat</value></field>"
     "<field var='pubsub#node'><value>n</value></field><field var='pubsub#allow'><value>1</value></field>"
-    "<field var='pubsub#subscriber_jid'><value>bob@example.org</value></field></x>"
+    "<field var='pubsub#subscriber_jid'><value>bob@example.org</value></field>"
+    "<field var='pubsub#itemreply'><value>publisher</value></field><field var='pubsub#purge_offline'><value>1</value>"
+    "</field><field var='pubsub#publish_node_full'><value>reject</value></field></x>"
 )
 
 
@@ -54,6 +58,18 @@ SEEDS = [
     _seed("<purge node='n'/>", ns=OWNER),
     b"<command xmlns='http://jabber.org/protocol/commands' node='http://jabber.org/protocol/pubsub#get-pending'/>",
     b"<query xmlns='http://jabber.org/protocol/disco#items' node='n'/>",
+    b"<command xmlns='http://jabber.org/protocol/commands' node='register-push-fcm'><x xmlns='jabber:x:data'"
+    b" type='submit'><field var='token'><value>t</value></field><field var='device-id'><value>d</value></field></x>"
+    b"</command>",
+    b"<command xmlns='http://jabber.org/protocol/commands' node='unregister-push'><x xmlns='jabber:x:data'"
+    b" type='submit'/></command>",
+    _seed(
+        "<publish node='known'><item><notification xmlns='urn:xmpp:push:0'><x xmlns='jabber:x:data'><field"
+        " var='FORM_TYPE'><value>urn:xmpp:push:summary</value></field><field var='message-count'><value>1</value>"
+        "</field></x></notification></item></publish><publish-options><x xmlns='jabber:x:data'><field var='FORM_TYPE'>"
+        "<value>http://jabber.org/protocol/pubsub#publish-options</value></field><field var='secret'><value>s</value>"
+        "</field></x></publish-options>"
+    ),
     FORM.format(ns=NS, kind="subscribe_authorization").encode(),
 ]
 
@@ -63,18 +79,20 @@ class _Service:
 
     def __init__(self) -> None:
         self._runner = asyncio.Runner()
-        self._harness = Harness()
+        self._harness = Harness(services=ServicesSettings(push="push"))
         self._client = self._runner.run(self._open())
 
     async def _open(self) -> Client:
         await self._harness.__aenter__()
         await self._harness.add("alice", "bob")
         await self._harness.connect("bob/desk", presence="")
+        target = PushTarget("push.example.org", "known", "alice@example.org", "fcm", "known", "t", digest("s"), 1)
+        await self._harness.storage.push_targets.put(target, 9, 9)
         return await self._harness.connect("alice/phone", presence="")
 
     def take(self, payload: str) -> None:
         """Send it as every kind of request, and as what a message has inside."""
-        for to in ("pubsub.example.org", "alice@example.org", "bob@example.org"):
+        for to in ("pubsub.example.org", "push.example.org", "alice@example.org", "bob@example.org"):
             for kind in ("get", "set"):
                 answers = self._answers(f"<iq type='{kind}' id='f' to='{to}'>{payload}</iq>", "<iq")
                 assert len(answers) == 1, answers
