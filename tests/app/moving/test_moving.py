@@ -19,7 +19,7 @@ JULIET = """
 <user name='Juliet' password='s3crEt'>
   <query xmlns='jabber:iq:roster'>
     <item jid='romeo@montague.net/x' name='Romeo' subscription='both'><group>Friends</group></item>
-    <item jid='nurse@example.org' subscription='none' ask='subscribe'/>
+    <item jid='nurse@example.org' subscription='none' ask='subscribe' approved='true'/>
     <item jid='@'/>
   </query>
   <query xmlns='jabber:iq:privacy'><default name='mine'/>
@@ -113,7 +113,7 @@ def test_everything_of_an_account_comes_in_and_goes_out(cli: Cli, tmp_path: Path
     romeo = next(each for each in record.contacts if each.address == "romeo@montague.net")
     assert (romeo.name, romeo.groups, romeo.state.subscription) == ("Romeo", ("Friends",), "both")
     nurse = next(each for each in record.contacts if each.address == "nurse@example.org")
-    assert nurse.state.pending_out
+    assert (nurse.state.pending_out, nurse.state.approved) == (True, True)
     paris = next(each for each in record.contacts if each.address == "paris@example.org")
     assert (paris.state.pending_in, paris.is_listed) == (True, False)
     assert record.blocked == ["tybalt@example.org", "spam.example"]

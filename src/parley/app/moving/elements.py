@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from parley.app.moving.records import AccountRecord, ArchivedRecord, NodeRecord
@@ -75,7 +76,9 @@ def read_contact(item: _Element) -> Contact:
     """An item of a roster (RFC 6121 §2.1.2); raises PayloadError or JIDError."""
     groups = tuple(dict.fromkeys(child.text or "" for child in item if child.tag == f"{{{NS_ROSTER}}}group"))
     address = str(JID.parse(item.get("jid", "")).bare)
-    return Contact(address, item.get("name") or "", groups, subscription(item.get("subscription"), item.get("ask")))
+    state = subscription(item.get("subscription"), item.get("ask"))
+    is_approved = item.get("approved") in ("true", "1") and not state.from_
+    return Contact(address, item.get("name") or "", groups, replace(state, approved=is_approved))
 
 
 def subscription(word: str | None, ask: str | None) -> SubscriptionState:
@@ -88,7 +91,7 @@ def add_request(record: AccountRecord, address: str, stanza: bytes) -> None:
     """Somebody's request for a subscription waits for the account."""
     for index, contact in enumerate(record.contacts):
         if contact.address == address:
-            state = SubscriptionState(contact.state.to, contact.state.from_, contact.state.pending_out, pending_in=True)
+            state = replace(contact.state, pending_in=True)
             record.contacts[index] = Contact(
                 address, contact.name, contact.groups, state, is_listed=True, request=stanza
             )

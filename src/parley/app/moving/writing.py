@@ -100,6 +100,7 @@ def _item(contact: Contact) -> bytes:
         "name": contact.name or None,
         "subscription": contact.state.subscription,
         "ask": "subscribe" if contact.state.pending_out else None,
+        "approved": "true" if contact.state.approved else None,
     }
     return xml("item", attrs, *(xml("group", None, group) for group in contact.groups))
 
