@@ -263,7 +263,8 @@ class SessionJournal:
             # The database is an older one than the journal's: a backup was restored.
             log.warning("the journal of sessions is newer than the database; none is resumed")
             return
-        self._seq, self._saying = replay.seq, replay.saying
+        # What is behind the journal's place is expected again below, and so is known from here on.
+        self._seq, self._saying = last_seq, replay.saying
         if replay.routed is not None:
             self._routed = self._behind = replay.routed
         senders: dict[str, Session] = {}

@@ -40,9 +40,8 @@ async def compare(world: World) -> None:
             assert ids.setdefault(token, stanza_id) == stanza_id, f"{token} has two ids"
         assert await device.unread(world.edge) == world.truth.unread(device.user), f"unread for {device.name}"
         world.counts["inboxes compared"] += 1
-    for device in world.devices.values():
-        if device.has_carbons:
-            await _check_archives(world, device, ids)
+    for person in world.truth.people:
+        await _check_archives(world, world.devices[f"{person}/phone"], ids)
     world.counts["comparisons"] += 1
 
 
@@ -92,10 +91,16 @@ def _check_somebody_had_it(world: World) -> None:
         assert not lost, f"none of {person}'s devices has {_told(world, lost)}"
 
 
-def _check_room(world: World) -> None:
-    """Who is in the room is who is to be, to the server and to everybody inside."""
+def check_occupants(world: World) -> None:
+    """Who is in the room is who is to be: no ghosts, and nobody was put out."""
     inside = world.truth.inside()
     assert world.occupants() == inside, f"in the room are {world.occupants()}, not {inside}"
+
+
+def _check_room(world: World) -> None:
+    """Who is in the room is who is to be, also to everybody inside."""
+    check_occupants(world)
+    inside = world.truth.inside()
     nicks = {name.partition("/")[0] for name in inside}
     for name in inside:
         assert world.devices[name].nicks == nicks, f"{name} sees {world.devices[name].nicks}, not {nicks}"

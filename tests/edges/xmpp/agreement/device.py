@@ -271,10 +271,12 @@ class Device:
             self._found.append(("", entry))
         elif element.get("type") == "groupchat":
             self._came(self.room, element, ROOM)
-        elif element.find(MUC_USER) is not None:
-            self.private.append(token_of(element))
         else:
-            self._came(self.mail, copies[0] if copies else element, address(self.user))
+            message = copies[0] if copies else element
+            if message.find(MUC_USER) is not None:
+                self.private.append(token_of(message))
+            else:
+                self._came(self.mail, message, address(self.user))
 
     def _came(self, view: View, message: Any, by: str) -> None:
         token = token_of(message)

@@ -103,8 +103,10 @@ class Truth:
                 place.owed_room.append(said.token)
 
     def _private(self, said: Said) -> None:
-        for name in self.devices(said.to):
-            if self.places[name].is_inside:
+        inside = [name for name in self.devices(said.to) if self.places[name].is_inside]
+        if inside:
+            own = [name for name in self.devices(said.author) if name != said.by and self.places[name].is_inside]
+            for name in (*inside, *(name for name in own if self.places[name].has_carbons)):
                 self.places[name].owed_private.append(said.token)
 
     # What becomes of devices.
