@@ -36,8 +36,6 @@ class PartnerServer(Protocol):
 
     program: str
     c2s_port: int
-    acknowledges: bool
-    """It has stream management between servers."""
 
     def start(self) -> None: ...
 

@@ -28,7 +28,6 @@ class Ejabberd:
     """A context manager: entered, it takes connections."""
 
     program = "ejabberd"
-    acknowledges = False
 
     def __init__(self, folder: Path, domains: Sequence[ServedDomain], ca_file: Path) -> None:
         self.folder = folder / "ejabberd"

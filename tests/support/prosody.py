@@ -65,7 +65,6 @@ class Prosody:
     """A context manager: entered, it takes connections."""
 
     program = "prosody"
-    acknowledges = True
 
     def __init__(self, folder: Path, domains: Sequence[ServedDomain], ca_file: Path) -> None:
         self.folder = folder / "prosody"

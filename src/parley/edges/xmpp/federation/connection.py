@@ -165,7 +165,7 @@ class ServerConnection(ABC):
     def disconnected(self) -> None:
         """See `Receiver.disconnected`."""
         self.wire = None
-        if self._held and self.managed.sm is None and not self.is_lost:
+        if self._held and not self.managed.is_counting and not self.is_lost:
             # Nobody sends it again.
             held = bytes(self._held)
             self._held.clear()
@@ -222,8 +222,7 @@ class ServerConnection(ABC):
                 )
             self.ended(event)
             self.is_ended_in_order = event is not None
-            if event is None:
-                self.managed.broke(self.host.clock.monotonic())
+            self.managed.over(self.host.clock.monotonic())
             link, self.link = self.link, None
             if link is not None:
                 link.lost(self)
@@ -339,6 +338,7 @@ class ServerConnection(ABC):
         elif limits.idle_close_s and now - self.used_at > limits.idle_close_s and not self.is_working:
             self.close()
         else:
+            self.managed.believe(now, limits.ping_timeout_s)
             if self.managed.owed_since is not None:
                 self.managed.request()
             if now - (self.asked_at or self.heard_at) > limits.idle_before_ping_s:
@@ -347,9 +347,11 @@ class ServerConnection(ABC):
 
     def _is_silent(self, now: float, timeout_s: float) -> bool:
         owed_since = self.managed.owed_since
+        if not self.managed.must_answer:
+            return False
         if owed_since is not None and now - owed_since > timeout_s:
             return True
-        return self.asked_at is not None and now - self.asked_at > timeout_s and self.managed.must_answer
+        return self.asked_at is not None and now - self.asked_at > timeout_s
 
     def _ping(self) -> None:
         if self.managed.sm is not None:

@@ -21,7 +21,7 @@ from parley.edges.xmpp.federation.errors import Unreachable
 from parley.edges.xmpp.federation.kinds import kind_of
 from parley.edges.xmpp.federation.links import Link, Links
 from parley.edges.xmpp.federation.listening import ServerListener
-from parley.edges.xmpp.federation.managing import Resumable
+from parley.edges.xmpp.federation.managing import Management, Resumable
 from parley.edges.xmpp.federation.ports import Direction, Outbox, Pair, Policy, Refusal
 from parley.protocols.xmpp.dialback import Dialback
 from parley.protocols.xmpp.element import Element
@@ -35,7 +35,7 @@ from parley.protocols.xmpp.errors import (
 )
 from parley.protocols.xmpp.framing import FramingLimits
 from parley.protocols.xmpp.jid import JID
-from parley.protocols.xmpp.s2s import ServerStreamConfig
+from parley.protocols.xmpp.s2s import ServerStreamConfig, StanzaArrived
 
 if TYPE_CHECKING:
     from parley.base.net.resolver import Resolver
@@ -86,6 +86,8 @@ class Federation:
         self.resumable = Resumable(
             lambda: secrets.token_urlsafe(18), lambda: self.host.settings.federation.max_connections
         )
+        self.probes: dict[str, Management] = {}
+        """Pings that ask in place of stream management what arrived, by their ids."""
         self._connections: set[ServerConnection] = set()
         self._all_gone = asyncio.Event()
         self._verifying = 0
@@ -330,6 +332,16 @@ class Federation:
                 log.warning("a stream is not used for stanzas of ours", partner=pair.remote, reason=error.text)
         for link in self.links.of(pair.remote):
             link.partner_is_there()
+
+    def is_answer_to_ping(self, arrived: StanzaArrived) -> bool:
+        """Take an iq that answers a ping of one of our streams, on whichever stream it comes."""
+        element = arrived.element
+        probe = self.probes.get(element.id or "") if element.name == "iq" else None
+        if probe is None or element.type not in ("result", "error") or not probe.is_answer(arrived.sender, arrived.to):
+            return False
+        # An error says as much: it was read behind the others.
+        probe.answered()
+        return True
 
     async def verify(self, question: Dialback, stream_id: str) -> str:
         """Ask the server of `question.sender` whether a stream is its own; raises Unreachable.

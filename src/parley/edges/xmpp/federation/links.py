@@ -50,6 +50,8 @@ class Link:
         self._broken: Management | None = None
         """The stream that broke last and may be resumed."""
         self._broken_until = 0.0
+        self.answers_pings = False
+        """The partner has answered one that was to tell what arrived."""
 
     # Stanzas.
 

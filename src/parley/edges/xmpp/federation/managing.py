@@ -6,6 +6,9 @@ What the end that opened a stream does to resume it, and the other to let it:
     opened it    broken ──dial──▶ <resume/> ──<resumed/>──▶ what was not acknowledged is sent again, then the rest
                                      └──<failed/>──▶ <enable/>, everything that was not acknowledged is sent again
     was called   broken ──<resume/>──▶ what came in is handled to its end ──▶ <resumed/>
+
+Where the partner has none, a ping (XEP-0199) behind stanzas asks in its place whether they arrived: it is answered when
+they were handled (RFC 6120 §10.1), on whichever stream. A partner that never answers is believed to have everything.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from parley.protocols.xmpp.element import xml
 from parley.protocols.xmpp.errors import PayloadError, StanzaCondition, StreamCondition, StreamError
-from parley.protocols.xmpp.namespaces import NS_SM
+from parley.protocols.xmpp.namespaces import NS_PING, NS_SM
 from parley.protocols.xmpp.stream_management import (
     REQUEST,
     StreamManagement,
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from parley.edges.xmpp.federation.links import Link
     from parley.edges.xmpp.federation.ports import Pair
     from parley.protocols.xmpp.element import Element
+    from parley.protocols.xmpp.jid import JID
 
 MAX_UNACKED: Final = 10_000
 _REQUEST_AFTER: Final = 20
@@ -55,7 +59,11 @@ class Management:
         """For how long it can be."""
         self.until = 0.0
         """Until when, once its connection broke, monotonic seconds."""
-        self._is_counting = False
+        self.is_counting = False
+        """The partner counts what it sends, and sends again what was not handled when the stream broke."""
+        self._probe: tuple[str, int] | None = None
+        """The open ping and how many stanzas were sent before it."""
+        self._is_probing = False
         self._is_request_open = False
         self.owed_since: float | None = None
         """Since when something that was sent is not acknowledged, monotonic seconds."""
@@ -76,7 +84,13 @@ class Management:
     @property
     def must_answer(self) -> bool:
         """Whether the partner owes an answer to a request."""
-        return self.sm is not None and self._is_request_open
+        return self.sm is not None and self._is_request_open and not self._may_be_silent
+
+    @property
+    def _may_be_silent(self) -> bool:
+        """Whether it may be a partner that does not answer pings at all."""
+        link = self._link
+        return self._is_probing and (link is None or not link.answers_pings)
 
     # As the end that opened the stream.
 
@@ -88,6 +102,11 @@ class Management:
         else:
             # What the partner sent on that stream is to be counted to its end before it is told how much that was.
             broken.when_settled(self._resume)
+
+    def start_without(self) -> None:
+        """The partner has no stream management."""
+        self.sm = self.sm or StreamManagement(MAX_UNACKED)
+        self._is_probing = True
 
     def _enable(self) -> None:
         is_wanted = self._connection.host.settings.federation.resume_s > 0
@@ -124,7 +143,7 @@ class Management:
     def _enabled_by_partner(self, element: Element) -> None:
         connection = self._connection
         self.sm = StreamManagement(MAX_UNACKED)
-        self._is_counting = True
+        self.is_counting = True
         link = self._link
         resume_s = connection.host.settings.federation.resume_s
         # A stream of several domains would need all their proofs again.
@@ -181,9 +200,10 @@ class Management:
         """The stream goes on elsewhere: this connection is over, if it is not yet."""
         self._connection.give_way()
 
-    def broke(self, now: float) -> None:
-        """The wire broke: from now on the time counts in which the stream can be resumed."""
+    def over(self, now: float) -> None:
+        """The connection is over: from now on the time counts in which the stream can be resumed."""
         self.until = now + self.resume_s
+        self._forget_probe()
 
     def end(self) -> list[Parcel]:
         """The stream is not resumed; returns what was not acknowledged and is to be sent on another one, in order."""
@@ -202,7 +222,7 @@ class Management:
         self._delivered(sm.acked(h))
         again = [parcel for parcel in sm.unacked() if not parcel.is_given_up]
         self.sm = StreamManagement.restored(MAX_UNACKED, handled=sm.handled_count, acked=sm.acked_count, unacked=again)
-        self._is_counting = True
+        self.is_counting = True
         self.id, self.resume_s = broken.id, broken.resume_s
         broken.id, broken.sm = "", None
         link = self._link
@@ -223,7 +243,7 @@ class Management:
 
     def received(self) -> int:
         """A stanza came in; its token for `handled`, 0 where nothing is counted."""
-        return self.sm.received() if self.sm is not None and self._is_counting else 0
+        return self.sm.received() if self.sm is not None and self.is_counting else 0
 
     def handled(self, token: int) -> None:
         """A stanza that came in needs nothing more."""
@@ -254,11 +274,53 @@ class Management:
         """Ask what arrived, unless the partner was asked already."""
         if not self._is_request_open:
             self._is_request_open = True
-            self._send(REQUEST)
+            self._send(self._new_probe() if self._is_probing else REQUEST)
+
+    # Pings, in place of stream management.
+
+    def _new_probe(self) -> bytes:
+        connection = self._connection
+        pair, name = connection.between, connection.host.new_id()
+        self._probe = (name, 0 if self.sm is None else self.sm.sent_count)
+        connection.federation.probes[name] = self
+        attrs = {"type": "get", "id": name, "from": pair.local, "to": pair.remote}
+        return xml("iq", attrs, xml("ping", {"xmlns": NS_PING}))
+
+    def _forget_probe(self) -> None:
+        probe, self._probe = self._probe, None
+        if probe is not None:
+            self._connection.federation.probes.pop(probe[0], None)
+
+    def is_answer(self, sender: JID, to: JID) -> bool:
+        """Whether something that has the ping's id answers it."""
+        pair = self._connection.between
+        return (str(to), str(sender)) == (pair.local, pair.remote)
+
+    def answered(self) -> None:
+        """The ping was answered: what was sent before it has arrived."""
+        probe, link = self._probe, self._link
+        self._forget_probe()
+        self._is_request_open, self.owed_since = False, None
+        if link is not None:
+            link.answers_pings = True
+        if probe is None or self.sm is None:
+            return
+        self._delivered(self.sm.acked(probe[1]))
+        if self.sm.outstanding:
+            self.owed_since = self._connection.host.clock.monotonic()
+
+    def believe(self, now: float, timeout_s: float) -> None:
+        """Take what was sent for delivered when a partner that never answered a ping had its time."""
+        is_late = self.owed_since is not None and now - self.owed_since > timeout_s
+        if is_late and self._may_be_silent and self.sm is not None:
+            self._forget_probe()
+            self._is_probing, self._is_request_open, self.owed_since = False, False, None
+            sm, self.sm = self.sm, None
+            self._delivered(sm.unacked())
 
     def acknowledge(self) -> None:
         """Say what was handled: nobody resumes the stream, and it need not come again on another one."""
-        if self.sm is not None and self._is_counting and self._connection.is_open:
+        if self.sm is not None and self.is_counting and self._connection.is_open:
             self._send(acknowledgement(self.sm.h))
 
     def take(self, element: Element) -> None:
@@ -272,8 +334,8 @@ class Management:
         name, sm, is_ours = element.name, self.sm, self.is_ours
         if name == "enable" and sm is None and self.resuming is None and not is_ours:
             self._enabled_by_partner(element)
-        elif name == "enabled" and sm is not None and is_ours:
-            self._is_counting = True
+        elif name == "enabled" and sm is not None and is_ours and not self._is_probing:
+            self.is_counting = True
             self._may_be_resumed(element)
         elif name == "resume" and sm is None and self.resuming is None and not is_ours:
             self._resume_asked(element)
@@ -281,15 +343,14 @@ class Management:
             self._resumed(element)
         elif name == "failed" and self.resuming is not None and is_ours:
             self._not_resumed(element)
-        elif name == "failed" and sm is not None and not self._is_counting:
-            # What was sent so far must do as delivered, like all that is sent without stream management.
-            self.sm = None
-            self._delivered(sm.unacked())
+        elif name == "failed" and sm is not None and not self.is_counting and not self._is_probing:
+            self._is_request_open = False
+            self.start_without()
         elif name == "r" and sm is not None:
             h = sm.request()
             if h is not None:
                 self._send(acknowledgement(h))
-        elif name == "a" and sm is not None:
+        elif name == "a" and sm is not None and not self._is_probing:
             self._is_request_open, self.owed_since = False, None
             self._delivered(sm.acked(parse_h(element)))
             if sm.outstanding:

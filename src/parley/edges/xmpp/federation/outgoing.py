@@ -107,6 +107,7 @@ class OutgoingConnection(ServerConnection):
                 link = self.federation.links.find(self.pair)
                 self.managed.start(None if link is None else link.stream_to_resume())
             else:
+                self.managed.start_without()
                 self.ready()
         elif isinstance(event, s2s.AuthenticationFailed):
             self._settle(_not_authenticated(event))

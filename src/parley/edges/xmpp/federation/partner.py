@@ -38,6 +38,9 @@ class Partner(Origin):
         is_for_room = self.host.router.service(arrived.to.domain) == "rooms"
         kind = kind_of(element.raw, is_for_room=is_for_room)
         federation = self._connection.federation
+        if federation.is_answer_to_ping(arrived):
+            self.handled(token)
+            return
         verdict = federation.policy.stanza(domain, Direction.IN, kind, len(element.raw))
         if isinstance(verdict, Refusal):
             federation.refused(verdict, domain, Direction.IN)
@@ -59,7 +62,7 @@ class Partner(Origin):
         A stream that may be resumed goes on with what came in: all of it is counted then.
         """
         managed = self._connection.managed
-        return self._connection.is_lost and managed.sm is not None and not managed.id
+        return self._connection.is_lost and managed.is_counting and not managed.id
 
     def sender(self, element: Element) -> JID:
         """The stanza's `from`, whose domain the stream has checked."""
