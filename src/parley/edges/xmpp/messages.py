@@ -86,12 +86,15 @@ class Messages:
         # Assistance waits too, so that it is given once.
         if (traits.assists or not traits.is_mailed) and origin.is_waiting_for_log:
             return False
-        letter = Letter(origin, sender, element, to, kind, traits)
+        asked = letter = Letter(origin, sender, element, to, kind, traits)
+        if traits.assists and letter.author is not None:
+            # XEP-0490 §5.2: it MUST be stripped before the message is stored, copied or sent on.
+            letter = replace(letter, element=self._without_assistance(element))
         if origin.expected_again and traits.is_mailed and origin.is_again(self._stamped(letter)):
             origin.handled(token)
             return True
         if traits.assists:
-            self._assist(letter)
+            self._assist(asked)
         if not host.router.is_account(to):
             return self._elsewhere(letter, origin, token)
         if kind == "normal" and to.is_full and host.router.find(to) is None:
@@ -354,8 +357,6 @@ class Messages:
         is_done_with_private = letter.traits.is_private and self._host.router.is_local(letter.to)
         if letter.traits.claims_stanza_id or is_done_with_private:
             element = self._pruned(element, is_done_with_private=is_done_with_private)
-        if letter.traits.assists and letter.author is not None:
-            element = self._without_assistance(element)
         return letter.stamped(element)
 
     def _pruned(self, element: Element, *, is_done_with_private: bool) -> Element:
@@ -368,7 +369,6 @@ class Messages:
         return Element.from_tree(tree)
 
     def _without_assistance(self, element: Element) -> Element:
-        # XEP-0490 §5.2: it MUST be stripped before the message is stored, copied or sent on.
         tree = copy.deepcopy(element.tree())
         for child in list(tree):
             if split_tag(str(child.tag)) in self._assistants:

@@ -44,3 +44,22 @@ async def test_what_names_no_message_is_not_published() -> None:
         phone = await host.connect("alice/phone", presence="")
         await phone.send(f"<message to='bob@example.org'>{MARKER}<displayed xmlns='{NODE}'/></message>")
         assert await items(phone, NODE) == {}
+
+
+async def test_a_room_does_not_get_to_see_the_word() -> None:
+    room = "den@conference.example.org"
+    async with Harness() as host:
+        await host.add("alice", "bob")
+        phone, desk = await host.connect("alice/phone", presence=""), await host.connect("bob/desk")
+        for client, nick in ((phone, "alice"), (desk, "bob")):
+            await client.send(f"<presence to='{room}/{nick}'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
+            if client is phone:
+                submit = "<x xmlns='jabber:x:data' type='submit'/>"
+                query = f"<query xmlns='http://jabber.org/protocol/muc#owner'>{submit}</query>"
+                await client.send(f"<iq type='set' id='o' to='{room}'>{query}</iq>")
+        desk.take()
+        await phone.send(f"<message to='{room}' type='groupchat'>{MARKER}{SEEN}</message>")
+        (came,) = desk.take()
+        assert "chat-markers" in came
+        assert "mds" not in came
+        assert list(await items(phone, NODE)) == [room]
