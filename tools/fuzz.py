@@ -6,6 +6,7 @@ to libFuzzer. Inputs that found new paths are kept in `var/fuzz/NAME`; an input 
 """
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -34,7 +35,10 @@ def _run(target: Path, duration_s: int) -> bool:
     corpus = ROOT / "var" / "fuzz" / target.stem.removeprefix("fuzz_")
     corpus.mkdir(parents=True, exist_ok=True)
     arguments = [f"-max_total_time={duration_s}", "-timeout=10", f"-artifact_prefix={corpus}/", "-print_final_stats=1"]
-    process = subprocess.run([sys.executable, str(target), *arguments, str(corpus)], cwd=ROOT, check=False)
+    # Some targets talk to a server as the tests do, with what these have for it.
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(target), *arguments, str(corpus)]
+    process = subprocess.run(command, cwd=ROOT, env=environment, check=False)
     return process.returncode == 0
 
 
