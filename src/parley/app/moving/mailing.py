@@ -64,12 +64,12 @@ class Mailing:
     def _archived(self) -> Iterator[NewMessage]:
         faults = of_rooms = 0
         for each in self._record.archive:
-            element = Element.from_bytes(each.stanza)
-            if kind_of(element) == "groupchat":
-                of_rooms += 1
-                continue
-            numbers = self._waiting.get(_key(element))
             try:
+                element = Element.from_bytes(each.stanza)
+                if kind_of(element) == "groupchat":
+                    of_rooms += 1
+                    continue
+                numbers = self._waiting.get(_key(element))
                 message = self._message(element, each.at, is_archived=True, is_mailed=bool(numbers))
             except RemoteProtocolError:
                 faults += 1
