@@ -481,6 +481,14 @@ def test_no_order_of_elements_breaks_the_machine(items: list[str]) -> None:
     assert not arrived or proven[0] < arrived[0]
 
 
+def test_keys_are_those_of_the_text() -> None:
+    # XEP-0220 §2.1.1, §2.2.2 (XEP-0185 §3)
+    key = dialback_key(b"s3cr3tf0rd14lb4ck", "montague.example", "capulet.example", "D60000229F")
+    assert key == "b4835385f37fe2895af6c196b59097b16862406db80559900d96bf6fa7d23df3"
+    key = dialback_key(b"d14lb4ck43v3r", "capulet.example", "montague.example", "417GAF25")
+    assert key == "225cc5aa6a071133249d25fef42ae516fc7a86c523aa1c6980a7f73e784c972d"
+
+
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_a_key_tells_streams_apart(one: str, other: str) -> None:
     same = dialback_key(b"s", THERE, HERE, one) == dialback_key(b"s", THERE, HERE, other)

@@ -38,7 +38,8 @@ def is_valid_for(certificate_der: bytes, domain: str) -> bool:
         if other.type_id == _XMPP_ADDR:
             presented.append(_ascii(text))
         elif other.type_id == _SRV_NAME:
-            presented += [text.removeprefix(service) for service in _SERVICES if text.lower().startswith(service)]
+            service = text.lower()
+            presented += [service.removeprefix(prefix) for prefix in _SERVICES if service.startswith(prefix)]
     return any(_matches(name.lower().rstrip("."), wanted) for name in presented)
 
 
