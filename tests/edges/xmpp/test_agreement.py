@@ -21,10 +21,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from .agreement.compare import check_occupants, compare, settle_all
 from .agreement.device import Device
-from .agreement.said import Kind, Said
+from .agreement.said import ROOM, Kind, Said
 from .agreement.world import DEVICES, NAMELESS, RESUME_S, World
 
-EXAMPLES = 60
+EXAMPLES = 40
 STEPS = 40
 MODEL = settings(
     max_examples=EXAMPLES, stateful_step_count=STEPS, database=None, suppress_health_check=list(HealthCheck)
@@ -253,7 +253,22 @@ async def _die_everywhere() -> None:
                 await world.kill([said], is_committed=is_committed, writes=writes, is_read=True)
                 await settle_all(world)
             await compare(world)
+    for first in [said for said in world.truth.said.values() if said.kind is Kind.ROOM]:
+        first_id = world.devices[first.by].room.ids[first.token]
+        await _tear(world, Said(world.token(), first.by, Kind.ROOM_RETRACTION, "", first.token, first_id))
+    subject = Said(world.token(), "alice/phone", Kind.SUBJECT)
+    await _tear(world, subject)
+    await compare(world)
+    state = await world.storage.rooms.find(ROOM)
+    assert state is not None
+    assert state.subject.text == subject.token
     await world.end()
+
+
+async def _tear(world: World, said: Said) -> None:
+    """Die when something is in the room's archive and what it changes is not written."""
+    await world.kill([said], is_committed=True, writes=None, is_read=True, is_torn=True)
+    await settle_all(world)
 
 
 def shown(counts: Counter[str]) -> str:

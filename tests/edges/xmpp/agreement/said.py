@@ -20,12 +20,13 @@ class Kind(Enum):
     CORRECTION = "correction"
     ROOM = "room"
     ROOM_RETRACTION = "room retraction"
+    SUBJECT = "subject"
     PRIVATE = "private"
     SYNC = "sync"
 
     @property
     def is_of_room(self) -> bool:
-        return self in (Kind.ROOM, Kind.ROOM_RETRACTION)
+        return self in (Kind.ROOM, Kind.ROOM_RETRACTION, Kind.SUBJECT)
 
     @property
     def is_of_people(self) -> bool:
@@ -84,6 +85,8 @@ class Said:
 
     def _content(self) -> str:
         body = f"<body>{self.token}</body>"
+        if self.kind is Kind.SUBJECT:
+            return f"<subject>{self.token}</subject>"
         if self.kind is Kind.MARKER:
             return f"<displayed xmlns='urn:xmpp:chat-markers:0' id='{self.target}'/>"
         if self.kind is Kind.CORRECTION:

@@ -143,7 +143,8 @@ class World:
         assert self._life is not None
         await self._life
         for store in (self.storage.messages, self.storage.rooms):
-            vars(store).pop("append", None)
+            for name in ("append", "replace", "set_subject"):
+                vars(store).pop(name, None)
         self.journal = DyingJournal(self.journal.size, list(self.journal.payloads))
         for device in self.devices.values():
             device.wire = None
@@ -163,7 +164,9 @@ class World:
         await self.die()
         await self.start()
 
-    async def kill(self, saids: list[Said], *, is_committed: bool, writes: int | None, is_read: bool) -> None:
+    async def kill(
+        self, saids: list[Said], *, is_committed: bool, writes: int | None, is_read: bool, is_torn: bool = False
+    ) -> None:
         """It dies while something is said, at a point between its coming in and the answer's going out.
 
         Args:
@@ -171,11 +174,14 @@ class World:
             is_committed: whether the log takes anything before.
             writes: how many times something is written to the journal before; None for as often as there is something.
             is_read: whether all clients read what is sent to them before, as far as the journal allows it to be sent.
+            is_torn: whether it dies before what a message changes of the room is written: another one, the subject.
         """
         if is_read:
             await self.look()
         if saids:
             self.journal.left = writes
+            if is_torn:
+                self.storage.rooms.replace = self.storage.rooms.set_subject = _never  # type: ignore[method-assign]
             await self._say_into_death(saids, is_committed=is_committed)
             if is_read and not self.journal.is_frozen:
                 await self.look()
@@ -199,8 +205,7 @@ class World:
             if is_committed and not self.journal.is_frozen:
                 committed.add(Element.from_bytes(message.content).id or "")
                 return await append_to_room(room, message, key)
-            await asyncio.Future()
-            return None
+            return await _never()
 
         messages.append, rooms.append = append_or_not, append_to_room_or_not  # type: ignore[method-assign]
         for said in saids:
@@ -309,3 +314,7 @@ class World:
         live = self.edge.host.memory(Rooms)._live.get(ROOM)
         sessions: Any = live.room.sessions if live is not None else ()
         return {str(session).replace("@example.org", "") for session in sessions}
+
+
+async def _never(*_: object) -> Any:
+    await asyncio.Future()
