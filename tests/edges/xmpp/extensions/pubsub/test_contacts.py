@@ -229,6 +229,8 @@ async def test_12_1_so_do_subscribers_and_guests() -> None:
             f"<feature var='{NODE}+notify'/></query></iq>"
         )
         assert partner.came == []
+        assert await comes(reader, f"<presence to='{ALICE}'>{CAPS}</presence>") == []
         await owner.send(configure(NODE, to=ALICE, access_model="open"))
         (last,) = partner.came
         assert "urn:xmpp:delay" in last
+        reader.expect(items_event(NODE, item(), "bob/desk", LATE, of=ALICE))

@@ -37,12 +37,12 @@ def _rights(contact: Contact | None) -> frozenset[str] | None:
 
 
 async def _follow(host: Host, update: RosterUpdate) -> None:
-    account = update.account
-    domain = JID.parse(account.address).domain
+    account, before, after = update.account, _rights(update.before), _rights(update.after)
+    is_less = before is not None and (after is None or not before <= after)
+    services = (service_of(account), *services_of(host, JID.parse(account.address).domain))
     try:
-        for service in (service_of(account), *services_of(host, domain)):
+        for service in services if is_less else ():
             await _end_subscriptions(host, update, service)
-        before, after = _rights(update.before), _rights(update.after)
         if before is not None and after is not None:
             names = [node.name for node in await _opened(host, update, after - before)]
             await send_last_items_of(host, account, JID.parse(update.address), names)

@@ -105,7 +105,7 @@ async def send_last_items(
 
 
 async def send_last_to_guest(host: Host, service: PubsubService, guest: JID, names: Collection[str]) -> None:
-    """Send the last item of an account's nodes in `names` to a device of another server that asked for them."""
+    """Send the last item of an account's nodes in `names` to a device that asked for them and is no contact's of ours."""
     known = await host.memory(Nodes).of(service)
     for name in sorted(known.keys() & set(names)):
         node = known[name]
@@ -143,10 +143,11 @@ async def send_last_to_admitted(host: Host, before: Node, node: Node) -> None:
     for session in list(interested(host, node, new)):
         address = session.account.address
         if told.isdisjoint((str(session.jid), address)) and _is_admitted(address, old, new):
+            told.add(str(session.jid))
             await _send_last_to_session(host, session, node, str(session.jid), is_asked=True)
     for guest in list(interested_guests(host, node, new)):
-        was_told = not may_guest_hear(before, old, str(guest.bare)) and told.isdisjoint((str(guest), str(guest.bare)))
-        if was_told and host.router.find(guest) is None:
+        address = str(guest.bare)
+        if told.isdisjoint((str(guest), address)) and not may_guest_hear(before, old, address):
             await _send_last_to_guest(host, node, guest)
 
 
