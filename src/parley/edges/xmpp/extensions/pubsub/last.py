@@ -105,7 +105,7 @@ async def send_last_items(
 
 
 async def send_last_to_guest(host: Host, service: PubsubService, guest: JID, names: Collection[str]) -> None:
-    """Send the last item of an account's nodes in `names` to a device that asked for them and is no contact's of ours."""
+    """Send the last item of an account's nodes in `names` to a guest that asked for them (see `guests.py`)."""
     known = await host.memory(Nodes).of(service)
     for name in sorted(known.keys() & set(names)):
         node = known[name]
