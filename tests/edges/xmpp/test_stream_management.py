@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from tests.edges.xmpp.wires import HEADER, PASSWORD, Edge, FakeWire, an_edge
@@ -84,6 +86,26 @@ async def test_an_acknowledgement_waits_for_the_commit() -> None:
         assert await edge.say(wire, f"{message(2)}<r {SM}/>") == ""
         log.commit()
         assert re.findall(r' h="(\d+)"', await edge.settle(wire)) == ["2", "3"]
+
+
+async def test_an_acknowledgement_waits_for_what_the_message_asks_of_the_server() -> None:
+    async with an_edge() as edge:
+        wire, _ = await online(edge, "alice")
+        bob, _ = await online(edge, "bob")
+        held, publish = asyncio.Event(), edge.storage.nodes.publish
+
+        async def publish_late(*args: Any, **more: Any) -> Any:
+            await held.wait()
+            return await publish(*args, **more)
+
+        edge.storage.nodes.publish = publish_late  # type: ignore[method-assign]
+        seen = "<stanza-id xmlns='urn:xmpp:sid:0' by='alice@example.org' id='1'/>"
+        displayed = f"<displayed xmlns='urn:xmpp:mds:displayed:0'>{seen}</displayed>"
+        said = f"<message to='bob@example.org' type='chat'>{displayed}<body>text 1</body></message>{message(2)}"
+        assert await edge.say(wire, f"{said}<r {SM}/>") == ""
+        held.set()
+        assert re.findall(r' h="(\d+)"', await edge.settle(wire)) == ["3"]
+        assert bodies(await edge.settle(bob)) == ["text 1", "text 2"]
 
 
 async def test_a_query_behind_messages_sees_them() -> None:

@@ -69,7 +69,7 @@ class Messages:
         self._host = host
         self._assistants = {key: each for extension in host.extensions for key, each in extension.assistants.items()}
 
-    def receive(self, origin: Origin, element: Element, token: int) -> bool:
+    def receive(self, origin: Origin, element: Element, token: int) -> bool:  # noqa: PLR0911 - every message's path
         """Handle a message; False when it must wait for others on their way to the log.
 
         Raises:
@@ -93,8 +93,12 @@ class Messages:
         if origin.expected_again and traits.is_mailed and origin.is_again(self._stamped(letter)):
             origin.handled(token)
             return True
-        if traits.assists:
-            self._assist(asked)
+        if traits.assists and letter.author is not None and origin.assisted is not element:
+            # What is acknowledged is committed, this too: the message has its turn again when it is.
+            origin.assisted = element
+            origin.run(self._assist(asked, letter.author), element, 0)
+            return False
+        origin.assisted = None
         if not host.router.is_account(to):
             return self._elsewhere(letter, origin, token)
         if kind == "normal" and to.is_full and host.router.find(to) is None:
@@ -118,13 +122,12 @@ class Messages:
         origin.run(self._own_form(letter) if is_form else self._find_first(letter), element, token)
         return True
 
-    def _assist(self, letter: Letter) -> None:
-        """What is in a message for its sender's server alone is done beside it."""
-        author = letter.author
-        for child in letter.element.children if author is not None else ():
+    async def _assist(self, letter: Letter, author: Account) -> None:
+        """What is in a message for its sender's server alone is done before it goes on."""
+        for child in letter.element.children:
             assist = self._assistants.get((child.namespace, child.name))
-            if assist is not None and author is not None:
-                self._host.supervisor.spawn("assistance", assist(self._host, author, letter.element, child))
+            if assist is not None:
+                await assist(self._host, author, letter.element, child)
 
     def _may_be_strange(self, letter: Letter, recipient: Account) -> bool:
         # Typing and the like say nothing.

@@ -33,6 +33,8 @@ class Origin(ABC):
 
     is_partner = False
     """Whether it is another server, whose people may be strangers to those here."""
+    assisted: Element | None = None
+    """A message whose sender's server did what the message asked it for; the message itself has its turn again."""
 
     def __init__(self, host: Host, owner: Account | None) -> None:
         self.host = host
