@@ -272,6 +272,7 @@ async def test_what_wakes_nobody(change: dict[str, str], answer: tuple[str, ...]
         ("set", "<subscribe node='{node}' jid='romeo@example.net'/>", ("cancel", "not-allowed", "closed-node")),
         ("get", "<items node='none'/>", ("cancel", "item-not-found")),
         ("set", "<create node='n'/>", ("cancel", "feature-not-implemented", "unsupported")),
+        ("get", "<affiliations/>", ("cancel", "feature-not-implemented", "unsupported")),
         ("set", "", ("modify", "bad-request")),
     ],
 )

@@ -32,7 +32,15 @@ _FORM: Final = f"{{{NS_DATA}}}x"
 _MAX_DIGITS: Final = 9
 # What an element asks for, in the words of XEP-0060; a node is never read or subscribed to.
 _CLOSED: Final = frozenset({"items", "subscribe"})
-_FEATURES: Final = {"create": "create-nodes", "retract": "delete-items", "options": "subscription-options"}
+_FEATURES: Final = {
+    "affiliations": "retrieve-affiliations",
+    "create": "create-nodes",
+    "default": "retrieve-default-sub",
+    "options": "subscription-options",
+    "retract": "delete-items",
+    "subscriptions": "retrieve-subscriptions",
+    "unsubscribe": "subscribe",
+}
 
 
 class PushReceiver:
