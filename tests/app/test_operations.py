@@ -42,6 +42,9 @@ class Notes:
         self.told.append(("reset", account.address))
         return len(self.here)
 
+    async def part(self, account: Account) -> None:
+        self.told.append(("part", account.address))
+
     async def deserted(self, account: Account, address: str) -> None:
         self.told.append(("deserted", account.address, address))
 
@@ -115,6 +118,7 @@ async def test_removing_forgets_the_account_last(office: Office):
     # Whatever was remembered while the sessions ended is forgotten too.
     assert office.live.told == [
         ("changed", ALICE),
+        ("part", ALICE),
         ("end", ALICE, None),
         ("leave_rooms", ALICE),
         ("changed", ALICE),

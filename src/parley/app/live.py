@@ -74,6 +74,10 @@ class LiveServer:
         """
         return self._close(account, None, StreamCondition.RESET, reason)
 
+    async def part(self, account: Account) -> None:
+        """End the account's subscriptions both ways and tell its contacts, those on other servers too."""
+        await self._host.presences.part(account)
+
     async def deserted(self, account: Account, address: str) -> None:
         """End what the account and the one at `address` granted each other, and tell the account's clients."""
         await self._host.rosters.update(account, address, deserted)

@@ -42,6 +42,9 @@ class NobodyLive:
         """Nobody is here."""
         return 0
 
+    async def part(self, account: Account) -> None:
+        """Nobody is here to send anything; servers of others learn of it when they ask."""
+
     async def deserted(self, account: Account, address: str) -> None:
         """End what the account and the one at `address` granted each other."""
         contacts = (await self._rosters.load(account.id)).contacts

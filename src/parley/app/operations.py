@@ -57,6 +57,10 @@ class Live(Protocol):
         """End all sessions of who has to sign in again; returns how many."""
         ...
 
+    async def part(self, account: Account) -> None:
+        """The account goes: its contacts are told that its subscriptions end."""
+        ...
+
     async def deserted(self, account: Account, address: str) -> None:
         """The account at `address` goes: what this account and it granted each other ends."""
         ...
@@ -254,6 +258,8 @@ class Operations:
         # First nobody can sign in any more, so that nothing comes in while the rest goes.
         await self._accounts.set_suspended(account.id, True)
         self._live.changed(account)
+        # Its devices are still there, so that contacts see them go first (RFC 6121 §3.2.2).
+        await self._live.part(account)
         ended = self._live.end(account, None, "the account was removed")
         await self._end_subscriptions(account)
         await self._end_affiliations(account)

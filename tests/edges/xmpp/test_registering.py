@@ -14,6 +14,7 @@ from parley.app.operations import Operations
 from parley.base.config import LoginSettings, XmppSettings
 from parley.domain.administration import Wish
 from parley.identity.sign_in import fits
+from parley.protocols.xmpp.jid import JID
 
 from .harness import Client, Harness, NoContents, hashed
 from .wires import HEADER, Edge, FakeWire, an_edge
@@ -272,6 +273,54 @@ async def test_the_end_of_ones_account() -> None:
         await alice.ask(removal, "<iq type='result' id='s' from='example.org' to='alice@example.org/phone'/>")
         assert alice.connection.failure is not None
         assert await host.storage.accounts.find("alice@example.org") is None
+
+
+class Partners:
+    """Keeps what would go to other servers."""
+
+    def __init__(self) -> None:
+        self.kept: list[str] = []
+
+    def check(self, stanza: bytes, sender: JID, to: JID) -> None:
+        """Whatever it is."""
+
+    def send(self, stanza: bytes, sender: JID, to: JID) -> None:
+        self.kept.append(stanza.decode())
+
+    keep = send
+
+
+async def test_contacts_are_told_that_an_account_goes() -> None:
+    removal = "<iq type='set' id='s' to='example.org'><query xmlns='jabber:iq:register'><remove/></query></iq>"
+    async with signed_in(account_removal=True) as host:
+        partners = host.host.federation = Partners()  # type: ignore[assignment]
+        await host.add("alice", "bob", "carol")
+        await host.befriend("alice", "bob")
+        bob = await host.connect("bob/desk", presence="")
+        carol = await host.connect("carol/desk")
+        for client in (bob, carol):
+            await client.send("<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>")
+        await carol.send("<presence to='alice@example.org' type='subscribe'/>")
+        alice = await host.connect("alice/phone", presence="")
+        await alice.send("<presence to='romeo@elsewhere.example' type='subscribe'/>")
+        for client in (bob, carol):
+            client.take()
+        partners.kept.clear()
+        await alice.send(removal)
+        # RFC 6121 §3.2.2: first everybody is gone.
+        bob.expect(
+            "<presence from='alice@example.org/phone' to='bob@example.org' type='unavailable'/>",
+            "<presence from='alice@example.org' to='bob@example.org' type='unsubscribe'/>",
+            "<presence from='alice@example.org' to='bob@example.org' type='unsubscribed'/>",
+            "<iq type='set' id='*' to='bob@example.org/desk'><query xmlns='jabber:iq:roster' ver='*'>"
+            "<item jid='alice@example.org' subscription='none'/></query></iq>",
+        )
+        carol.expect(
+            "<presence from='alice@example.org' to='carol@example.org' type='unsubscribed'/>",
+            "<iq type='set' id='*' to='carol@example.org/desk'><query xmlns='jabber:iq:roster' ver='*'>"
+            "<item jid='alice@example.org' subscription='none'/></query></iq>",
+        )
+        assert partners.kept == ['<presence from="alice@example.org" to="romeo@elsewhere.example" type="unsubscribe"/>']
 
 
 # XEP-0379.

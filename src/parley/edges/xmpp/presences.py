@@ -310,6 +310,15 @@ class Presences:
         """The user deletes a contact (bare address): what was between the two is over; raises StanzaError."""
         await self._subscribing.remove(account, contact)
 
+    async def part(self, account: Account) -> None:
+        """The account goes: its subscriptions end both ways, and its contacts are told (XEP-0077 §3.2)."""
+        for address in (await self._host.rosters.get(account.id)).contacts:
+            try:
+                await self._subscribing.remove(account, JID.parse(address), is_user=False)
+            except StanzaError as error:
+                # It was deleted meanwhile.
+                log.debug("a contact did not hear that an account goes", code=error.code)
+
     def show(self, account: Account, to: JID) -> None:
         """A subscription was granted: the contact sees who of the account is there."""
         for session in self._host.router.available(account.address):

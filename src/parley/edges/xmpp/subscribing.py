@@ -180,23 +180,22 @@ class Subscribing:
         """XEP-0191 §3.3: a request of somebody blocked is as good as never made; what they take back counts."""
         return is_blocked(await self._host.blocking.get(account.id), account, JID.parse(address))
 
-    async def remove(self, account: Account, contact: JID) -> None:
+    async def remove(self, account: Account, contact: JID, *, is_user: bool = True) -> None:
         """The user deletes a roster item, and with it the subscriptions; `contact` is a bare address.
+
+        Without `is_user` it is the account that goes, and what waits for an answer is denied as well.
 
         Raises:
             StanzaError: there is no such item.
         """
         if not self._host.router.is_local(contact):
-            await self._remove_abroad(account, contact)
+            await self._remove_abroad(account, contact, is_user=is_user)
             return
         is_account = self._host.router.is_account(contact)
         other = await self._host.stores.directory.find(str(contact)) if is_account else None
 
         def change(own: Contact | None, theirs: Contact | None, _has_room: bool) -> Outcome:
-            if own is None or not own.is_listed:
-                # RFC 6121 §2.5.3
-                raise StanzaError(StanzaCondition.ITEM_NOT_FOUND)
-            return part(own, theirs)
+            return part(_item(own, is_user=is_user), theirs)
 
         def deliver(other: Account, outcome: Outcome) -> None:
             for kind in outcome.passed_on:
@@ -205,14 +204,11 @@ class Subscribing:
 
         await self._apply(account, contact, other, change, deliver)
 
-    async def _remove_abroad(self, account: Account, contact: JID) -> None:
+    async def _remove_abroad(self, account: Account, contact: JID, *, is_user: bool) -> None:
         partings: list[str] = []
 
         def change(own: Contact | None) -> Contact | None:
-            if own is None or not own.is_listed:
-                # RFC 6121 §2.5.3
-                raise StanzaError(StanzaCondition.ITEM_NOT_FOUND)
-            partings.extend(part_abroad(own).passed_on)
+            partings.extend(part_abroad(_item(own, is_user=is_user)).passed_on)
             return None
 
         update = await self._host.rosters.update(account, str(contact), change)
@@ -263,6 +259,13 @@ class Subscribing:
             for extension in self._host.extensions:
                 if extension.on_subscribed is not None:
                     await extension.on_subscribed(self._host, account, contact)
+
+
+def _item(own: Contact | None, *, is_user: bool) -> Contact:
+    if own is None or (is_user and not own.is_listed):
+        # RFC 6121 §2.5.3
+        raise StanzaError(StanzaCondition.ITEM_NOT_FOUND)
+    return own
 
 
 def _is_seen(contact: Contact | None) -> bool:

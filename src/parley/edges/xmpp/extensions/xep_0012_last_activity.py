@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Final
 
+from parley.domain.errors import NotFound
 from parley.domain.people.personal import Departure
 from parley.edges.xmpp.extension import Extension, IqHandler, IqRequest, Target
 from parley.edges.xmpp.extensions.pubsub.access import is_visible
@@ -48,7 +50,9 @@ async def _unavailable(host: Host, session: Session, stanza: bytes) -> None:
     if not host.router.available(session.account.address):
         status = Element.from_bytes(stanza).text_of(NS_CLIENT, "status") or ""
         departure = Departure(host.clock.now_us(), status[:_MAX_STATUS])
-        await host.stores.personal.departed(session.account.id, departure)
+        # An account may go with its last device.
+        with contextlib.suppress(NotFound):
+            await host.stores.personal.departed(session.account.id, departure)
 
 
 EXTENSION = Extension(
