@@ -6,9 +6,11 @@ import pytest
 
 from .service import (
     ENTRY,
+    OWNER,
     Partner,
     a_service,
     affiliate,
+    ask,
     configure,
     create,
     error,
@@ -153,7 +155,15 @@ async def test_12_5_a_subscription_ends_with_the_presence_of_its_address(at: str
 async def test_12_5_an_owner_lets_all_subscriptions_be_temporary() -> None:
     async with a_service() as (_, owner, reader):
         await owner.send(create("n", tempsub="1"))
-        await reader.send(subscribe("n", "bob"), "<presence type='unavailable'/>", "<presence/>")
+        wanted = f"<options>{form('subscribe_options', expire='2030-01-01T00:00:00Z')}</options>"
+        await reader.send(subscribe("n", "bob", wanted), "<presence type='unavailable'/>", "<presence/>")
+        reader.take()
+        await owner.send(publish("n"))
+        reader.expect()
+        # So are those that the owner makes.
+        made = "<subscription jid='bob@example.org' subscription='subscribed'/>"
+        await owner.send(ask("set", f"<subscriptions node='n'>{made}</subscriptions>", OWNER))
+        await reader.send("<presence type='unavailable'/>", "<presence/>")
         reader.take()
         await owner.send(publish("n"))
         reader.expect()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from parley.domain.pubsub.nodes import Node, Subscription, SubscriptionWord
+from parley.domain.pubsub.nodes import Node, Subscription, SubscriptionOptions, SubscriptionWord
 from parley.domain.pubsub.rules import why_not_subscribe
 from parley.edges.xmpp.extensions.pubsub import approval
 from parley.edges.xmpp.extensions.pubsub.access import Circle, circle_of
@@ -78,7 +78,8 @@ async def _changed(asked: Asked, circle: Circle, entry: _Entry) -> bool:
 
 async def _known(asked: Asked, node: Node, jid: str) -> Subscription:
     known = await asked.nodes.subscription(node, jid)
-    return Subscription(jid, SubscriptionWord.NONE) if known is None else known
+    options = SubscriptionOptions(is_temporary=node.config.is_temporary)
+    return Subscription(jid, SubscriptionWord.NONE, options) if known is None else known
 
 
 def _list(node: Node, known: list[Subscription]) -> bytes:

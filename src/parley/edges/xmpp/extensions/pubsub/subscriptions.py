@@ -48,9 +48,9 @@ async def subscribe(asked: Asked, element: _Element) -> bytes | None:
         if known is not None and not known.is_subscribed:
             # §6.1.3.7
             raise refusal(StanzaCondition.NOT_AUTHORIZED, "pending-subscription")
-        options = SubscriptionOptions(is_temporary=node.config.is_temporary) if known is None else known.options
+        options = SubscriptionOptions() if known is None else known.options
         form = form_in(beside, NS_SUBSCRIBE_OPTIONS)
-        options = read_subscribe_options(form, options, asked.host.clock.now_us())
+        options = _for_node(node, read_subscribe_options(form, options, asked.host.clock.now_us()))
         is_pending = known is None and needs_approval(node.config, standing)
         state = SubscriptionWord.PENDING if is_pending else SubscriptionWord.SUBSCRIBED
         subscription = Subscription(str(jid), state, options)
@@ -65,6 +65,11 @@ async def subscribe(asked: Asked, element: _Element) -> bytes | None:
         if known is None:
             await _subscribed(asked, node, subscription)
     return None
+
+
+def _for_node(node: Node, options: SubscriptionOptions) -> SubscriptionOptions:
+    """What a subscriber wants as far as the owner lets them have it (§12.5)."""
+    return replace(options, is_temporary=True) if node.config.is_temporary else options
 
 
 async def _subscribed(asked: Asked, node: Node, subscription: Subscription) -> None:
@@ -139,7 +144,7 @@ async def set_options(asked: Asked, element: _Element) -> bytes:
         if form is None or form.type not in ("submit", "cancel"):
             raise refusal(StanzaCondition.BAD_REQUEST, "invalid-options", "a form that is filled in is missing")
         if form.type == "submit":
-            options = read_subscribe_options(form, known.options, asked.host.clock.now_us())
+            options = _for_node(node, read_subscribe_options(form, known.options, asked.host.clock.now_us()))
             await asked.nodes.subscribe(node, [replace(known, options=options)])
     return b""
 
