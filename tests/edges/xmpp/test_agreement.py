@@ -122,17 +122,17 @@ class Agreement(RuleBasedStateMachine):
         if self.device(by).wants_room:
             self.say("private messages", by, Kind.PRIVATE, to)
 
-    @rule(by=names, back=newest, is_synced=st.booleans())
-    def display(self, by: str, back: int, is_synced: bool) -> None:
-        """Say of a message of somebody else that it was seen: to its author, or to one's own devices."""
+    @rule(by=names, back=newest, whom=st.sampled_from(("author", "own devices", "both")))
+    def display(self, by: str, back: int, whom: str) -> None:
+        """Say of a message of somebody else that it was seen: to its author, to one's own devices, or both in one."""
         device, truth = self.device(by), self.here.truth
         known = [truth.said[token] for token in truth.archives[device.user] if token in device.mail.ids]
         known = [said for said in known if said.author != device.user and said.kind.has_words]
         if known:
             seen = known[-1 - back % len(known)]
-            seen_id = device.mail.ids[seen.token] if is_synced else ""
-            kind, step = (Kind.SYNC, "displayed in step") if is_synced else (Kind.MARKER, "markers")
-            self.say(step, by, kind, seen.author, seen.token, target_id=seen_id)
+            seen_id = "" if whom == "author" else device.mail.ids[seen.token]
+            kind = Kind.SYNC if whom == "own devices" else Kind.MARKER
+            self.say(f"displayed to {whom}", by, kind, seen.author, seen.token, target_id=seen_id)
 
     @rule(by=names, back=newest, is_correction=st.booleans(), has_fallback=st.booleans())
     def retract_or_correct(self, by: str, back: int, is_correction: bool, has_fallback: bool) -> None:

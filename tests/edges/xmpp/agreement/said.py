@@ -48,7 +48,7 @@ class Said:
         by: the device, such as `alice/phone`.
         to: a person, a device, or for private messages a nickname.
         target: the token of what it is about.
-        target_id: the id that an archive gave that.
+        target_id: the id that an archive gave that; a marker that has it tells it the own devices as well.
         has_fallback: whether a retraction has a word for software that does not know it.
         is_named: whether it has an origin-id, by which it is known when it comes again.
     """
@@ -88,7 +88,8 @@ class Said:
         if self.kind is Kind.SUBJECT:
             return f"<subject>{self.token}</subject>"
         if self.kind is Kind.MARKER:
-            return f"<displayed xmlns='urn:xmpp:chat-markers:0' id='{self.target}'/>"
+            marker = f"<displayed xmlns='urn:xmpp:chat-markers:0' id='{self.target}'/>"
+            return marker + (self._seen() if self.target_id else "")
         if self.kind is Kind.CORRECTION:
             return f"{body}<replace xmlns='urn:xmpp:message-correct:0' id='{self.target}'/>"
         if self.kind in (Kind.RETRACTION, Kind.ROOM_RETRACTION):
@@ -98,10 +99,13 @@ class Said:
 
     def _sync(self) -> str:
         """XEP-0490 §3: an item of the node, named after the conversation."""
-        seen = f"<stanza-id xmlns='{NS_SID}' by='{address(self.author)}' id='{self.target_id}'/>"
-        item = f"<item id='{address(self.to)}'><displayed xmlns='{NS_DISPLAYED}'>{seen}</displayed></item>"
+        item = f"<item id='{address(self.to)}'>{self._seen()}</item>"
         publish = f"<publish node='{NS_DISPLAYED}'>{item}</publish>{_OPTIONS}"
         return f"<iq type='set' id='{self.token}'><pubsub xmlns='{_PUBSUB}'>{publish}</pubsub></iq>"
+
+    def _seen(self) -> str:
+        seen = f"<stanza-id xmlns='{NS_SID}' by='{address(self.author)}' id='{self.target_id}'/>"
+        return f"<displayed xmlns='{NS_DISPLAYED}'>{seen}</displayed>"
 
 
 _PUBSUB = "http://jabber.org/protocol/pubsub"

@@ -55,12 +55,13 @@ class Truth:
 
     def hear(self, said: Said) -> None:
         """The server takes a stanza: for good if it is a message that it has not yet."""
-        if said.token in self.said:
+        if said.kind is Kind.SYNC or (said.kind is Kind.MARKER and said.target_id):
+            # Each time: of two devices, the one that spoke last is believed.
+            self._synced[said.author, said.to] = said.target
+        if said.token in self.said or said.kind is Kind.SYNC:
             return
         if said.kind.is_of_people:
             self._to_person(said)
-        elif said.kind is Kind.SYNC:
-            self._synced[said.author, said.to] = said.target
         elif self.places[said.by].is_inside:
             if said.kind is Kind.PRIVATE:
                 self._private(said)
