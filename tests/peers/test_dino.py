@@ -99,8 +99,9 @@ async def test_sealed_text_both_ways(desktop_server: DesktopServer) -> None:
     person, bob = desktop_server.person(), OmemoClient(desktop_server.person())
     async with (
         signed_in(desktop_server, bob),
-        running(desktop_server, person, **{bob.person.address: OMEMO}) as dino,
+        running(desktop_server, person, sealed=[bob.person.address]) as dino,
     ):
+        await dino.may_seal(bob)
         await dino.open_chat(bob.person.address)
         await bob.knows(person.address, 1)
         await bob.send_sealed(person.address, "sealed by slixmpp")

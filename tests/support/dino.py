@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
+from slixmpp.exceptions import IqError
 from tests.support.desktop import Desktop, DesktopServer, missing
 from tests.support.limits import POLL_S
+from tests.support.omemo import LEGACY
 from tests.support.server import Person
+from tests.support.slix import SlixClient
 
 MISSING = missing("dino-im", "xdotool")
 OMEMO = 2
 RECEIVED, SENT = 0, 1
 # What Dino keeps about a message that the server, or its recipient, has confirmed.
 CONFIRMED = (1, 2, 3)
-_CHAT = 0
+_CHAT, _ROOM = 0, 1
 _WAIT_S = 40.0
 # How long keys are waited for until they are pressed again.
 _PATIENCE_S = 5.0
@@ -39,15 +42,15 @@ class Dino:
         self._database = self.desktop.home / "data" / "dino" / "dino.db"
         self._window = ""
 
-    async def start(self, **chats: int) -> None:
-        """Start it with chats that were open once: the encryption by the address."""
+    async def start(self, sealed: Iterable[str] = (), sealed_rooms: Iterable[str] = ()) -> None:
+        """Start it. It has been told before which chats and rooms are to be sealed."""
         home = self.desktop.home
         folders = {f"XDG_{name}_HOME": str(home / name.lower()) for name in ("DATA", "CONFIG", "CACHE")}
         # Drawn without a graphics card's help, which there is none of.
         self.desktop.open({**folders, "GSK_RENDERER": "cairo"})
         # It makes its database before it looks at what it was asked.
         await self.desktop.call("dino-im", "--version")
-        self._fill(chats)
+        self._fill({**dict.fromkeys(sealed, _CHAT), **dict.fromkeys(sealed_rooms, _ROOM)})
         self.desktop.run("dino-im")
         await self._until(self._focus, bool)
         self._window = await self._focus()
@@ -80,6 +83,21 @@ class Dino:
         """Type a text into the chat that is open and send it."""
         await self.type(text)
         await self.press("Return")
+
+    async def may_seal(self, observer: SlixClient) -> None:
+        """Wait until somebody else finds the keys of its device. What it is to seal before that, it gives up."""
+
+        async def found() -> bool:
+            devices = self._rows("SELECT device_id FROM identity WHERE account_id = ?", 1, "omemo.db")
+            if not devices:
+                return False
+            node = f"{LEGACY}.bundles:{devices[0]['device_id']}"
+            with suppress(IqError):
+                answer = await observer.plugin["xep_0060"].get_items(self.person.address, node)
+                return bool(answer["pubsub"]["items"]["substanzas"])
+            return False
+
+        await self._until(found, bool)
 
     async def type(self, text: str) -> None:
         """Press the keys that make `text`."""
@@ -141,33 +159,34 @@ class Dino:
                 return seen
         raise AssertionError(f"it stayed at {seen!r}")
 
-    def _rows(self, query: str, address: str) -> list[dict[str, Any]]:
-        with closing(sqlite3.connect(f"file:{self._database}?mode=ro", uri=True, timeout=30)) as database:
+    def _rows(self, query: str, value: str | int, name: str = "dino.db") -> list[dict[str, Any]]:
+        path = self._database.with_name(name)
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as database:
             database.row_factory = sqlite3.Row
-            return [dict(row) for row in database.execute(query, (address,))]
+            return [dict(row) for row in database.execute(query, (value,))]
 
-    def _fill(self, chats: dict[str, int]) -> None:
+    def _fill(self, sealed: dict[str, int]) -> None:
         with closing(sqlite3.connect(self._database)) as database:
             account = database.execute(
                 "INSERT INTO account (bare_jid, resourcepart, password, enabled, mam_earliest_synced)"
                 " VALUES (?, 'dino', ?, 1, 0)",
                 (self.person.address, self.person.password),
             ).lastrowid
-            for address, encryption in chats.items():
+            for address, kind in sealed.items():
                 jid = database.execute("INSERT INTO jid (bare_jid) VALUES (?)", (address,)).lastrowid
                 database.execute(
                     "INSERT INTO conversation (account_id, jid_id, active, type, encryption) VALUES (?, ?, 0, ?, ?)",
-                    (account, jid, _CHAT, encryption),
+                    (account, jid, kind, OMEMO),
                 )
             database.commit()
 
 
 @asynccontextmanager
-async def running(server: DesktopServer, person: Person, **chats: int) -> AsyncIterator[Dino]:
-    """A Dino that is stopped at the end; signed in soon, and by itself again when it was cut off."""
+async def running(server: DesktopServer, person: Person, **sealed: Iterable[str]) -> AsyncIterator[Dino]:
+    """A Dino that signs in by itself, and is stopped at the end; see `Dino.start` for what is sealed."""
     dino = Dino(server, person)
     try:
-        await dino.start(**chats)
+        await dino.start(**sealed)
         yield dino
     except BaseException:
         print(dino.desktop.log_tail())

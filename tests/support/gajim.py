@@ -77,7 +77,7 @@ class Gajim:
                 while not by(result := await self.does(name, *arguments)):
                     await asyncio.sleep(5 * POLL_S)
                 return result
-        raise AssertionError(f"{name}{arguments} returned {result!r}\n{self.desktop.log_tail()}")
+        raise AssertionError(f"{name}{arguments} returned {result!r}")
 
     async def signed_in(self, timeout_s: float = 60) -> None:
         """Wait until it is."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gajim.common import app
+from gajim.common import app, ged
 from gajim.plugins import GajimPlugin
 from gi.repository import Gio, GLib
 from nbxmpp.protocol import JID
@@ -79,6 +79,11 @@ def enter_room(address: str, nick: str) -> None:
     app.window.show_add_join_groupchat(ACCOUNT, address, nickname=nick)
 
 
+def admit(address: str, person: str) -> None:
+    """Make a person a member of a room."""
+    _module("MUC").set_affiliation(JID.from_string(address), {JID.from_string(person): {"affiliation": "member"}})
+
+
 def leave_room(address: str) -> None:
     """Leave a room."""
     _module("MUC").leave(address)
@@ -86,11 +91,18 @@ def leave_room(address: str) -> None:
 
 def write(text: str) -> bool:
     """Type a text into the chat that is open and send it. Returns whether it went: sealed text may have to wait."""
+    sent = []
+
+    def on_sent(event: Any) -> None:
+        sent.append(event.message)
+
     box = app.window.get_chat_stack().get_message_input()
     box.clear()
     box.insert_text(text)
+    app.ged.register_event_handler("message-sent", ged.CORE, on_sent)
     app.window.activate_action("send-message", None)
-    return not box.has_text
+    app.ged.remove_event_handler("message-sent", ged.CORE, on_sent)
+    return text in sent
 
 
 def seal() -> None:
@@ -134,6 +146,6 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     command.__name__: command
     for command in (
         *(is_online, open_chat, open_room, enter_room, leave_room, write, seal, may_send_files, send_file),
-        *(befriend, shown, participants),
+        *(admit, befriend, shown, participants),
     )
 }
