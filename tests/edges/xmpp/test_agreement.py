@@ -176,10 +176,10 @@ class Agreement(RuleBasedStateMachine):
         if is_back and (name := self.one(name, is_connected=False)):
             self.run("returns", self.here.come_back(name))
 
-    @rule(name=names, is_farewell=st.booleans())
-    def give_up_the_session(self, name: str, is_farewell: bool) -> None:
-        if not is_farewell:
-            self.run("new sessions", self.here.new_session(name))
+    @rule(name=names, how=st.sampled_from(("farewell", "step by step", "in haste")))
+    def give_up_the_session(self, name: str, how: str) -> None:
+        if how != "farewell":
+            self.run("new sessions", self.here.new_session(name, is_hasty=how == "in haste"))
         elif name := self.one(name, is_connected=True):
             self.run("farewells", self.here.leave(name))
 

@@ -8,6 +8,7 @@ the last message that it knows. A message is known again by the archive's id.
 from __future__ import annotations
 
 import asyncio
+import base64
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from lxml import etree
 
 from ..harness import address
 from ..test_stream_management import SM, resume
-from ..wires import Edge, FakeWire
+from ..wires import HEADER, PASSWORD, Edge, FakeWire
 from .said import NS_RETRACT, NS_SID, ROOM, Said
 
 CLIENT: Final = "{jabber:client}"
@@ -89,15 +90,9 @@ class Device:
 
     # Its connection.
 
-    async def sign_in(self, edge: Edge, wire: FakeWire | None = None) -> None:
-        """A new session: over a connection that failed to resume, or a new one."""
-        if wire is None:
-            wire = edge.open()
-            answer = await edge.sign_in(wire, self.user, self.resource)
-        else:
-            bind = f"<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>{self.resource}</resource></bind>"
-            answer = await say(edge, wire, f"<iq type='set' id='b'>{bind}</iq>")
-        self.wire = wire
+    async def sign_in(self, edge: Edge, wire: FakeWire | None = None, *, is_hasty: bool = False) -> None:
+        """A new session: over a connection that failed to resume, or a new one; in haste it waits for no answers."""
+        wire = wire or await signed_in(edge, self.user)
         # Who asked to see it, who is in the room, and what was said to one alone belong to the session that is over.
         rest, self.unacked = [said for said in self.unacked if isinstance(said, Said) and self._says_again(said)], []
         for view in (self.mail, self.room):
@@ -105,15 +100,25 @@ class Device:
             view.misses()
         self.private.clear()
         self.nicks.clear()
+        self.wire = wire
+        bind = f"<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>{self.resource}</resource></bind>"
+        opening = [f"<iq type='set' id='b'>{bind}</iq>", f"<enable {SM} resume='true'/>"]
+        stanzas: list[Said | str] = [*self._first_stanzas(), *rest]
+        if is_hasty:
+            for each in stanzas:
+                self._note_and_hear(each)
+            opening = ["".join((*opening, *map(xml_of, stanzas)))]
         # Something may come before stream management counts.
-        self.read(answer + await say(edge, wire, f"<enable {SM} resume='true'/>"))
+        self.read("".join([await say(edge, wire, text) for text in opening]))
+        for each in () if is_hasty else stanzas:
+            await self.say(edge, each)
+
+    def _first_stanzas(self) -> Iterator[str]:
         if self.has_carbons:
-            await self.say(edge, "<iq type='set' id='carbons'><enable xmlns='urn:xmpp:carbons:2'/></iq>")
-        await self.say(edge, "<presence/>")
+            yield "<iq type='set' id='carbons'><enable xmlns='urn:xmpp:carbons:2'/></iq>"
+        yield "<presence/>"
         if self.wants_room:
-            await self.enter(edge)
-        for said in rest:
-            await self.say(edge, said)
+            yield self._entering()
 
     def _says_again(self, said: Said) -> bool:
         if said.kind.is_of_people and not said.is_named:
@@ -170,13 +175,21 @@ class Device:
         assert self.wire is not None
         if isinstance(said, Said):
             self.hear(said)
-        self.read(await say(edge, self.wire, said if isinstance(said, str) else said.xml))
+        self.read(await say(edge, self.wire, xml_of(said)))
+
+    def _note_and_hear(self, said: Said | str) -> None:
+        self.note(said)
+        if isinstance(said, Said):
+            self.hear(said)
 
     async def enter(self, edge: Edge) -> None:
         self.wants_room = True
         self.room.misses()
+        await self.say(edge, self._entering())
+
+    def _entering(self) -> str:
         history = "<x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='0'/></x>"
-        await self.say(edge, f"<presence to='{ROOM}/{self.user}'>{history}</presence>")
+        return f"<presence to='{ROOM}/{self.user}'>{history}</presence>"
 
     async def exit(self, edge: Edge) -> None:
         self.wants_room = False
@@ -302,6 +315,20 @@ class Device:
         assert h >= self.base, f"acknowledged {h} after {self.base}"
         del self.unacked[: h - self.base]
         self.base = h
+
+
+def xml_of(said: Said | str) -> str:
+    return said if isinstance(said, str) else said.xml
+
+
+async def signed_in(edge: Edge, user: str) -> FakeWire:
+    """A connection of somebody who has no session yet."""
+    wire = edge.open()
+    await edge.say(wire, HEADER)
+    token = base64.b64encode(f"\0{user}\0{PASSWORD}".encode()).decode()
+    await edge.ask(wire, f"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{token}</auth>", "<success")
+    await edge.say(wire, HEADER)
+    return wire
 
 
 async def say(edge: Edge, wire: FakeWire, data: str) -> str:

@@ -243,14 +243,14 @@ class World:
             assert device.wire is not None
             device.read(await settle(self.edge, device.wire))
 
-    async def new_session(self, name: str) -> None:
+    async def new_session(self, name: str, *, is_hasty: bool = False) -> None:
         """A device signs in; whatever session it had is over."""
         self.truth.ended(name)
         self.truth.began(name)
         device = self.devices[name]
         if device.wants_room:
             self.truth.entered(name)
-        await device.sign_in(self.edge)
+        await device.sign_in(self.edge, is_hasty=is_hasty)
 
     async def come_back(self, name: str) -> None:
         """A device that is away comes back, by resuming if it can."""
