@@ -10,13 +10,13 @@ import secrets
 
 import pytest
 from slixmpp import JID
-from tests.support.desktop import DOMAIN, DesktopServer, may_unshare
+from tests.support.desktop import DOMAIN, PICTURE, DesktopServer, may_unshare
 from tests.support.dino import CONFIRMED, MISSING, OMEMO, RECEIVED, SENT, running
 from tests.support.limits import until, within
 from tests.support.links import fetched
 from tests.support.omemo import OmemoClient
 from tests.support.rooms import ROOM_PLUGINS, enters, opened
-from tests.support.slix import SlixClient, signed_in
+from tests.support.slix import SlixClient, befriend, signed_in
 
 pytestmark = [
     pytest.mark.peer,
@@ -69,6 +69,26 @@ async def test_sends_a_file(desktop_server: DesktopServer) -> None:
         message = await bob.receive(lambda message: message["body"].endswith("/noise.bin"))
         assert await fetched(desktop_server.plain(message["body"])) == content
         assert [row["file_name"] for row in dino.files(bob.person.address)] == ["noise.bin"]
+
+
+@within(120)
+async def test_fetches_a_picture_of_a_contact(desktop_server: DesktopServer) -> None:
+    person, bob = desktop_server.person(), SlixClient(desktop_server.person())
+    before = SlixClient(person)
+    bob.register_plugin("xep_0066")
+    async with signed_in(desktop_server, bob):
+        async with signed_in(desktop_server, before):
+            await befriend(before, bob)
+        async with running(desktop_server, person) as dino:
+            await dino.open_chat(bob.person.address)
+            link = await desktop_server.upload(bob, "point.png", PICTURE, "image/png")
+            message = bob.make_message(person.address, link, mtype="chat")
+            message["oob"]["url"] = link
+            message.send()
+            # Fetched without being asked, since it comes from a contact.
+            await until(lambda: [path.read_bytes() for path in dino.downloads()] == [PICTURE])
+            (row,) = dino.files(bob.person.address)
+            assert (row["file_name"], row["direction"]) == ("point.png", RECEIVED)
 
 
 @within(120)

@@ -9,7 +9,7 @@ import secrets
 
 import pytest
 from slixmpp import JID
-from tests.support.desktop import DOMAIN, DesktopServer, may_unshare
+from tests.support.desktop import DOMAIN, PICTURE, DesktopServer, may_unshare
 from tests.support.gajim import HAS_OMEMO, MISSING, running
 from tests.support.limits import until, within
 from tests.support.links import fetched
@@ -80,6 +80,24 @@ async def test_sends_a_file(desktop_server: DesktopServer) -> None:
 
 
 @within(120)
+async def test_shows_a_picture_of_a_contact(desktop_server: DesktopServer) -> None:
+    person, bob = desktop_server.person(), SlixClient(desktop_server.person())
+    bob.auto_authorize = bob.auto_subscribe = True
+    bob.register_plugin("xep_0066")
+    async with signed_in(desktop_server, bob), running(desktop_server, person) as gajim:
+        await gajim.does("befriend", bob.person.address)
+        await until(lambda: bob.client_roster[person.address]["subscription"] == "both")
+        await gajim.does("open_chat", bob.person.address)
+        link = await desktop_server.upload(bob, "point.png", PICTURE, "image/png")
+        message = bob.make_message(person.address, link, mtype="chat")
+        message["oob"]["url"] = link
+        message.send()
+        await gajim.keeps(bob.person.address, link)
+        # Fetched without being asked, since it comes from a contact.
+        await until(lambda: [path.read_bytes() for path in gajim.downloads()] == [PICTURE])
+
+
+@within(120)
 async def test_opens_a_room(desktop_server: DesktopServer) -> None:
     person, other = desktop_server.person(), SlixClient(desktop_server.person(), plugins=ROOM_PLUGINS)
     room = a_room()
@@ -113,6 +131,28 @@ async def test_enters_a_room_and_reads_its_history(desktop_server: DesktopServer
         await gajim.keeps(room, "thrice the brinded cat", "and once the hedge-pig")
         await gajim.does("leave_room", room)
         await until(lambda: "gaj" not in owner.plugin["xep_0045"].get_roster(JID(room)))
+
+
+@within(180)
+async def test_comes_back_to_its_room_and_hears_what_it_missed(desktop_server: DesktopServer) -> None:
+    person, owner = desktop_server.person(), SlixClient(desktop_server.person(), plugins=ROOM_PLUGINS)
+    room = a_room()
+    async with signed_in(desktop_server, owner), running(desktop_server, person) as gajim:
+        await opened(owner, JID(room))
+        owner.send_message(room, "when shall we three meet again", mtype="groupchat")
+        await owner.receive_body("when shall we three meet again")
+        await gajim.does("enter_room", room, "gaj")
+        # It has made its bookmark before it asked for the history.
+        await gajim.keeps(room, "when shall we three meet again")
+        gajim.desktop.kill()
+        owner.send_message(room, "in thunder", mtype="groupchat")
+        owner.send_message(person.address, "where are you?", mtype="chat")
+        await owner.receive_body("in thunder")
+        await gajim.start_again()
+        await gajim.keeps(room, "when shall we three meet again", "in thunder")
+        await gajim.keeps(owner.person.address, "where are you?")
+        owner.send_message(room, "lightning, or in rain?", mtype="groupchat")
+        await gajim.keeps(room, "when shall we three meet again", "in thunder", "lightning, or in rain?")
 
 
 @pytest.mark.skipif(not MISSING and not HAS_OMEMO, reason="not installed: gajim-omemo")

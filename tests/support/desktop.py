@@ -19,10 +19,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import httpx
 from tests.support.certificates import Authority
 from tests.support.dns import NameServer
 from tests.support.server import ParleyServer, free_ports
+from tests.support.slix import SlixClient
 
+# A picture of one point.
+PICTURE = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
+    "0000000c49444154789c63f8cfc0000003010100c9fe92ef0000000049454e44ae426082"
+)
 PROGRAMS = ("Xvfb", "dbus-run-session", "mount", "setpriv", "unshare")
 DOMAIN = "alpha.example"
 NOBODY = 65534
@@ -75,6 +82,14 @@ class DesktopServer(ParleyServer):
     def plain(self, link: str) -> str:
         """A link of this server as it is to be followed by who has other names and authorities."""
         return link.replace(self.public_url, self.http)
+
+    async def upload(self, client: SlixClient, name: str, content: bytes, kind: str) -> str:
+        """Upload a file as a client that is signed in; returns its link."""
+        slot = await client.upload_slot(name, len(content), kind)
+        async with httpx.AsyncClient() as http:
+            headers = {**slot.headers, "Content-Type": kind}
+            (await http.put(self.plain(slot.put), content=content, headers=headers)).raise_for_status()
+        return slot.get
 
     def __enter__(self) -> Self:
         self._names.__enter__()
@@ -137,6 +152,12 @@ class Desktop:
         assert process.returncode == 0, f"{program}: status {process.returncode}\n{said.decode()}"
         return said.decode()
 
+    def kill(self) -> None:
+        """End the program, and all that it started, without a chance to say or store anything."""
+        process = self._processes.pop()
+        process.kill()
+        process.wait()
+
     def close(self) -> None:
         """End the program, all that it started and the screen, and remove the home."""
         for process in reversed(self._processes):
@@ -164,7 +185,7 @@ class Desktop:
     def _own_etc(self) -> dict[str, Path]:
         """What is bound over which path: a name server, no names but its own, and one authority."""
         folder = self.home / "etc"
-        (folder / "certs").mkdir(parents=True)
+        (folder / "certs").mkdir(parents=True, exist_ok=True)
         shutil.copyfile(self._server.authority.ca_file, folder / "certs" / "ca-certificates.crt")
         (folder / "resolv.conf").write_text(f"nameserver {self._server.resolver}\n")
         (folder / "hosts").write_text("127.0.0.1 localhost\n")

@@ -136,6 +136,10 @@ class Dino:
         await self._until(self._focus, lambda window: window not in ("", dialog))
         await self.desktop.call("xdotool", "windowfocus", "--sync", self._window)
 
+    def downloads(self) -> list[Path]:
+        """The files that it fetched or sent."""
+        return [path for path in self._database.with_name("files").glob("*") if path.is_file()]
+
     async def _press_until_sent(self, address: str) -> bool:
         if not self.files(address):
             await self.press("Return")

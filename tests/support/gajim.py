@@ -55,7 +55,13 @@ class Gajim:
         (plugin / "plugin-manifest.json").write_text(json.dumps(_MANIFEST))
         self._write_settings()
         self.desktop.open({"GAJIM_DRIVER": str(self._socket)})
-        self.desktop.run("gajim", "--config-path", str(self.profile))
+        self._run()
+
+    async def start_again(self) -> None:
+        """Start it, after it was killed, with what it kept, and wait until it is signed in."""
+        self._socket.unlink()
+        self._run()
+        await self.signed_in()
 
     async def does(self, name: str, *arguments: Any) -> Any:
         """Have a function of the driver run, and return what it returned."""
@@ -105,6 +111,10 @@ class Gajim:
                     await asyncio.sleep(5 * POLL_S)
         raise AssertionError(f"its history is {rows}")
 
+    def downloads(self) -> list[Path]:
+        """The files that it fetched."""
+        return [path for path in (self.profile / "downloads").glob("*") if path.is_file()]
+
     def _history(self, address: str) -> list[dict[str, Any]]:
         with closing(sqlite3.connect(f"file:{self.profile / 'logs.db'}?mode=ro", uri=True)) as database:
             database.row_factory = sqlite3.Row
@@ -114,6 +124,9 @@ class Gajim:
                 (address,),
             )
             return [dict(row) for row in rows]
+
+    def _run(self) -> None:
+        self.desktop.run("gajim", "--config-path", str(self.profile))
 
     def _write_settings(self) -> None:
         name, _, domain = self.person.address.partition("@")
