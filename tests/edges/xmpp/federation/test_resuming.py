@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.edges.xmpp.federation.net import Server, one, two_servers, until
@@ -44,6 +47,32 @@ async def test_what_arrived_does_not_come_again_and_what_did_not_does(tmp_path: 
         await until(lambda: len(bob.connection.sent) == 2)
         assert [text.partition("<body>")[2].partition("<")[0] for text in bob.take()] == ["lost", "later"]
         await alpha.delivered()
+
+
+async def test_what_came_in_is_handled_to_its_end_before_the_stream_goes_on(tmp_path: Path) -> None:
+    async with two_servers(tmp_path) as (alpha, beta):
+        alice = await alpha.connect("alice@alpha.example/a", presence="")
+        bob = await beta.connect("bob@beta.example/b", presence="")
+        reached, gate = asyncio.Event(), asyncio.Event()
+        admit = beta.host.acquaintances.admit
+
+        async def slowly(*arguments: Any) -> bool:
+            reached.set()
+            await gate.wait()
+            return await admit(*arguments)
+
+        beta.host.acquaintances.admit = slowly  # type: ignore[method-assign]
+        await alice.send(*(TO_BOB.format(number) for number in range(3)))
+        await reached.wait()
+        cut(alpha, beta)
+        await until(lambda: not alpha.streams and not beta.streams)
+        alpha.tick(0)
+        await until(lambda: any(each.managed.resuming for each in beta.federation.connections()))
+        bob.expect()
+        gate.set()
+        await until(lambda: alpha.streams == ["out"])
+        await alpha.delivered()
+        assert [text.partition("<body>")[2].partition("<")[0] for text in bob.take()] == ["0", "1", "2"]
 
 
 async def test_both_directions_of_a_stream_go_on(tmp_path: Path) -> None:
@@ -186,3 +215,45 @@ def test_a_stream_is_resumed_by_its_own_pair_alone_and_the_oldest_are_forgotten(
     known.add(pair, stream)
     assert known.find("a", pair) is None
     assert known.find("c", pair) is stream
+
+
+async def _settle(alpha: Server, beta: Server) -> None:
+    """Until each has everything that the other one sent."""
+    async with asyncio.timeout(20):
+        while await alpha.storage.outgoing.totals() or await beta.storage.outgoing.totals():
+            alpha.tick(0.01)
+            beta.tick(0.01)
+            await asyncio.sleep(0.002)
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_whenever_it_breaks_everything_arrives_once_and_in_order(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    sent: dict[str, list[str]] = {"alice": [], "bob": []}
+    async with two_servers(tmp_path, federation={"resume_s": 3600, "stranger_messages_per_hour": 10_000}) as servers:
+        alpha, beta = servers
+        alice = await alpha.connect("alice@alpha.example/a", presence="")
+        bob = await beta.connect("bob@beta.example/b", presence="")
+        sides = {"alice": (alice, TO_BOB), "bob": (bob, TO_ALICE)}
+        cuts = 0
+        for number in range(120):
+            name = chance.choice(["alice", "bob"])
+            client, words = sides[name]
+            sent[name].append(f"{name}{number}")
+            await client.send(words.format(f"{name}{number}"))
+            for _ in range(chance.randrange(6)):
+                await asyncio.sleep(chance.choice([0, 0, 0.001]))
+            if chance.random() < 0.2:
+                cut(*chance.choice([(alpha,), (beta,), (alpha, beta)]))
+                cuts += 1
+            if chance.random() < 0.3:
+                chance.choice(servers).tick(0.02)
+            if cuts == 2:
+                # A stanza at which three connections broke would go back.
+                await _settle(alpha, beta)
+                cuts = 0
+        await _settle(alpha, beta)
+        await until(lambda: len(bob.connection.sent) >= len(sent["alice"]))
+        await until(lambda: len(alice.connection.sent) >= len(sent["bob"]))
+        for client, name in ((bob, "alice"), (alice, "bob")):
+            assert [text.partition("<body>")[2].partition("<")[0] for text in client.take()] == sent[name]

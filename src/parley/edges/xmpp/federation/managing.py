@@ -111,8 +111,8 @@ class Management:
     def _enable(self) -> None:
         is_wanted = self._connection.host.settings.federation.resume_s > 0
         self._send(xml("enable", {"xmlns": NS_SM, "resume": "true" if is_wanted else None}))
+        # Stanzas wait until it is answered: what goes out before cannot be resumed when the connection breaks then.
         self.sm = StreamManagement(MAX_UNACKED)
-        self._ready()
 
     def _resume(self) -> None:
         broken = self.resuming
@@ -334,9 +334,10 @@ class Management:
         name, sm, is_ours = element.name, self.sm, self.is_ours
         if name == "enable" and sm is None and self.resuming is None and not is_ours:
             self._enabled_by_partner(element)
-        elif name == "enabled" and sm is not None and is_ours and not self._is_probing:
+        elif name == "enabled" and sm is not None and is_ours and not self.is_counting and not self._is_probing:
             self.is_counting = True
             self._may_be_resumed(element)
+            self._ready()
         elif name == "resume" and sm is None and self.resuming is None and not is_ours:
             self._resume_asked(element)
         elif name == "resumed" and self.resuming is not None and is_ours:
@@ -344,8 +345,8 @@ class Management:
         elif name == "failed" and self.resuming is not None and is_ours:
             self._not_resumed(element)
         elif name == "failed" and sm is not None and not self.is_counting and not self._is_probing:
-            self._is_request_open = False
             self.start_without()
+            self._ready()
         elif name == "r" and sm is not None:
             h = sm.request()
             if h is not None:
