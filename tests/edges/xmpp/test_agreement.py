@@ -8,6 +8,7 @@ A Hypothesis state machine drives six devices of three people (`agreement/device
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import time
 from collections import Counter
@@ -237,22 +238,26 @@ class Agreement(RuleBasedStateMachine):
         self.run("compared", compare(self.here))
 
 
+# What the machine meets by chance, one after the other.
+
+
 def test_all_devices_agree_wherever_the_server_dies() -> None:
     asyncio.run(_die_everywhere())
 
 
 async def _die_everywhere() -> None:
-    """What the machine meets by chance, one after the other: everything that is said, at every point of a crash."""
+    """Everything that is said, at every point of a crash, to people whom the server knows already or not yet."""
     world = World(Counter(), 1000)
     await world.begin()
     spoken = [(Kind.CHAT, "bob"), (Kind.CHAT, "bob/desk"), (Kind.ROOM, ""), (Kind.PRIVATE, "bob")]
-    for by in ("alice/phone", NAMELESS):
-        for kind, to in spoken:
-            for is_committed, writes in ((False, None), (True, 0), (True, 1), (True, 2), (True, None)):
-                said = Said(world.token(), by, kind, to, is_named=by != NAMELESS)
-                await world.kill([said], is_committed=is_committed, writes=writes, is_read=True)
-                await settle_all(world)
-            await compare(world)
+    for by, (kind, to), is_known in itertools.product(("alice/phone", NAMELESS), spoken, (False, True)):
+        for is_committed, writes in ((False, None), (True, 0), (True, 1), (True, 2), (True, None)):
+            said, before = (Said(world.token(), by, kind, to, is_named=by != NAMELESS) for _ in range(2))
+            if is_known:
+                await world.devices[by].say(world.edge, before)
+            await world.kill([said], is_committed=is_committed, writes=writes, is_read=True)
+            await settle_all(world)
+        await compare(world)
     for first in [said for said in world.truth.said.values() if said.kind is Kind.ROOM]:
         first_id = world.devices[first.by].room.ids[first.token]
         await _tear(world, Said(world.token(), first.by, Kind.ROOM_RETRACTION, "", first.token, first_id))
@@ -269,6 +274,47 @@ async def _tear(world: World, said: Said) -> None:
     """Die when something is in the room's archive and what it changes is not written."""
     await world.kill([said], is_committed=True, writes=None, is_read=True, is_torn=True)
     await settle_all(world)
+
+
+def test_all_devices_agree_on_what_was_seen() -> None:
+    asyncio.run(_see())
+
+
+async def _see() -> None:
+    world = World(Counter(), 1000)
+    await world.begin()
+    desk = world.devices["alice/desk"]
+    for kind, is_told in ((Kind.MARKER, False), (Kind.SYNC, True), (Kind.MARKER, True), (Kind.CHAT, False)):
+        saids = [Said(world.token(), "bob/phone", Kind.CHAT, "alice") for _ in range(3)]
+        for said in saids:
+            await world.devices["bob/phone"].say(world.edge, said)
+        await world.look()
+        seen_id = desk.mail.ids[saids[1].token] if is_told else ""
+        await desk.say(world.edge, Said(world.token(), desk.name, kind, "bob", saids[1].token, seen_id))
+        assert world.truth.unread("alice") == {"bob": 0 if kind is Kind.CHAT else 1}
+        await settle_all(world)
+        await compare(world)
+    await world.end()
+
+
+def test_what_a_lost_session_had_not_is_had_by_others() -> None:
+    asyncio.run(_lose())
+
+
+async def _lose() -> None:
+    world = World(Counter(), 1000)
+    await world.begin()
+    for name, to, is_waiting in itertools.product(("bob/phone", "bob/desk"), ("bob", "bob/phone", "bob/desk"), (0, 1)):
+        for token in (world.token(), world.token()):
+            await world.devices["alice/phone"].say(world.edge, Said(token, "alice/phone", Kind.CHAT, to))
+        await world.cut(name, 0.0)
+        if is_waiting:
+            await world.wait(RESUME_S + 1)
+        else:
+            await world.new_session(name)
+        await settle_all(world)
+        await compare(world)
+    await world.end()
 
 
 def shown(counts: Counter[str]) -> str:
