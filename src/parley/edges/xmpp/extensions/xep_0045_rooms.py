@@ -28,9 +28,9 @@ def _ended(host: Host, session: Session) -> None:
 EXTENSION = Extension(
     spec="XEP-0045",
     name="Multi-User Chat",
-    version="1.35.1",
-    status="complete but for two things that are optional: who registers with a room is not approved by anybody (§9.9),"
-    " and no room is fully anonymous",
+    version="1.35.5",
+    status="complete but for three things that are optional: who registers with a room is not approved by anybody (§9.9),"
+    " no room is fully anonymous, and as rooms live on over a restart nobody is put out by one (§11.2)",
     services=(
         Service(
             "rooms",
