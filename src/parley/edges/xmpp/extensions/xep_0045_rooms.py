@@ -29,8 +29,8 @@ EXTENSION = Extension(
     spec="XEP-0045",
     name="Multi-User Chat",
     version="1.35.5",
-    status="complete but for three things that are optional: who registers with a room is not approved by anybody (§9.9),"
-    " no room is fully anonymous, and as rooms live on over a restart nobody is put out by one (§11.2)",
+    status="complete but for three things that are optional: who registers with a room is not approved by anybody"
+    " (§9.9), no room is fully anonymous, and as rooms live on over a restart nobody is put out by one (§11.2)",
     services=(
         Service(
             "rooms",
