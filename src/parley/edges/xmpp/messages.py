@@ -16,7 +16,7 @@ from parley.edges.xmpp.decoration import carbon, with_stanza_id
 from parley.edges.xmpp.extension import Inbound
 from parley.edges.xmpp.refusals import stanza_error
 from parley.edges.xmpp.tombstones import tombstone
-from parley.edges.xmpp.traits import NS_RETRACT, Traits, kind_of, traits_of
+from parley.edges.xmpp.traits import NS_MUC_USER, NS_RETRACT, Traits, kind_of, traits_of
 from parley.protocols.xmpp.builder import split_tag
 from parley.protocols.xmpp.element import Child, Element, restamp
 from parley.protocols.xmpp.errors import JIDError, StanzaCondition, StanzaError
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from parley.edges.xmpp.origin import Origin
     from parley.edges.xmpp.session import Session
 
+_MUC_USER: Final = NS_MUC_USER.encode()
 _NEVER_MAILED: Final = frozenset({"headline", "groupchat", "error"})
 _COPIED_LATE: Final = 1000
 _ID: Final = re.compile(rb"""\sid\s*=\s*("[^"]*"|'[^']*')""")
@@ -157,9 +158,8 @@ class Messages:
         await self._host.services.message(inbound)
         if letter.author is None or not letter.traits.is_copied or not letter.to.is_full:
             return
-        # XEP-0280 §6.1: what somebody says in private to an occupant is copied to their devices that are in the room.
-        room, others = letter.to.bare, self._carbon_sessions(letter.author.address, self._own(letter))
-        copies = [session for session in others if any(jid.bare == room for jid in session.directed)]
+        others = self._carbon_sessions(letter.author.address, self._own(letter))
+        copies = _inside(others, str(letter.to.bare))
         if copies:
             _send_copies("sent", self._stamped(letter), copies, 0)
 
@@ -313,6 +313,8 @@ class Messages:
             self._leave(submission, appended)
         if submission.sender != submission.recipient:
             copies = self._copied(submission, submission.sender, own)
+            if copies and submission.recipient_id is None and _is_of_room(submission.content):
+                copies = _inside(copies, submission.recipient)
             if copies:
                 stanza = self._identified(submission, submission.sender, appended, is_kept=submission.is_kept_by_sender)
                 _send_copies("sent", stanza, copies, 0)
@@ -447,6 +449,16 @@ class Messages:
 
     def _copy_sent(self, letter: Letter, stanza: bytes) -> None:
         _send_copies("sent", stanza, self._carbon_sessions(str(letter.sender.bare), self._own(letter)), 0)
+
+
+def _is_of_room(stanza: bytes) -> bool:
+    # Most are not, and need no second look.
+    return _MUC_USER in stanza and Element.from_bytes(stanza).has(NS_MUC_USER, "x")
+
+
+def _inside(sessions: Sequence[Session], room: str) -> Sequence[Session]:
+    """XEP-0280 §6.1: what somebody says in private to an occupant is copied to their devices that are in the room."""
+    return [session for session in sessions if any(str(jid.bare) == room for jid in session.directed)]
 
 
 def _send_copies(direction: str, stanza: bytes, sessions: Sequence[Session], seq: int) -> None:

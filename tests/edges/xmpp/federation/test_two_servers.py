@@ -65,6 +65,11 @@ async def test_what_a_rooms_occupant_says_in_private_is_copied_for_who_says_it_a
         for client in (alice2, bob2):
             await client.send(enable)
             client.take()
+        elsewhere = await alpha.connect("alice@alpha.example/third", presence="<priority>-1</priority>")
+        await elsewhere.send(enable)
+        # Of the author's devices those have it that are in the room, which shows by the presence that they sent there.
+        await alice2.send("<presence to='bob@beta.example'/>")
+        elsewhere.take()
         await alice.send(
             f"<message to='bob@beta.example/b' type='chat' id='1'><body>psst</body>{private}</message>",
             "<message to='bob@beta.example/b' type='chat' id='2'><body>hi</body></message>",
@@ -72,6 +77,8 @@ async def test_what_a_rooms_occupant_says_in_private_is_copied_for_who_says_it_a
         await one(bob, "<body>psst")
         await one(bob, "<body>hi")
         assert "<sent" in await one(alice2, "<body>psst")
+        await until(lambda: len(elsewhere.connection.sent) > 0)
+        assert ["<body>hi" in copy for copy in elsewhere.take()] == [True]
         copies = [text for text in bob2.take() if "<received" in text]
         assert ["<body>hi" in copy for copy in copies] == [True]
 
