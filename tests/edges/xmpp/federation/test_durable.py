@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,28 @@ async def test_who_is_not_reached_in_time_goes_back_to_the_sender(tmp_path: Path
         assert 'id="1"' in refused
         assert "<remote-server-timeout" in refused
         await alpha.delivered()
+
+
+async def test_what_arrived_is_not_sent_again_after_a_restart_in_order(tmp_path: Path) -> None:
+    async with two_servers(tmp_path) as (alpha, beta):
+        alice = await alpha.connect("alice@alpha.example/a", presence="")
+        bob = await beta.connect("bob@beta.example/b", presence="")
+        await alice.send(HI.format(1))
+        await one(bob, "<body>1")
+        assert await waiting(alpha) == [1]
+        await alpha.federation.drain()
+        await alpha.settle()
+        assert await waiting(alpha) == []
+
+
+async def test_who_says_nothing_holds_up_no_end(tmp_path: Path) -> None:
+    async with two_servers(tmp_path) as (alpha, beta):
+        alice = await alpha.connect("alice@alpha.example/a", presence="")
+        bob = await beta.connect("bob@beta.example/b", presence="")
+        await alice.send(HI.format(1))
+        await one(bob, "<body>1")
+        for connection in beta.federation.connections():
+            connection.pause("test")
+        async with asyncio.timeout(8):
+            await alpha.federation.drain()
+        assert await waiting(alpha) == [1]

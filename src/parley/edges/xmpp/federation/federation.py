@@ -46,6 +46,8 @@ log = logs.get(__name__)
 
 _TICK_S: Final = 1.0
 _EXPIRY_TICKS: Final = 15
+_LAST_WORD_S: Final = 2.0
+"""For partners to say what arrived, before the server ends."""
 _PAGE: Final = 200
 _SUSPECTS_KEPT: Final = 1000
 _SUSPECT_S: Final = 3600.0
@@ -90,6 +92,9 @@ class Federation:
         """Pings that ask in place of stream management what arrived, by their ids."""
         self._connections: set[ServerConnection] = set()
         self._all_gone = asyncio.Event()
+        self._all_known = asyncio.Event()
+        """Nothing that was sent waits to be acknowledged; looked after while it is not set."""
+        self._all_known.set()
         self._verifying = 0
         self._suspects: OrderedDict[str, float] = OrderedDict()
         self.configure()
@@ -143,6 +148,7 @@ class Federation:
         """Listen no more and end all streams; what came in is handled and acknowledged first, within a bounded time."""
         self.listener.close()
         timeout_s = self.host.settings.limits.drain_timeout_s
+        await self._hear_what_arrived(min(timeout_s, _LAST_WORD_S))
         for connection in list(self._connections):
             if connection.wire is None:
                 # It is being opened still: the supervisor ends that.
@@ -155,6 +161,21 @@ class Federation:
                     await self._all_gone.wait()
         for connection in list(self._connections):
             connection.abort()
+
+    async def _hear_what_arrived(self, timeout_s: float) -> None:
+        """Ask partners what they have, so that it is not sent again after a restart."""
+        for connection in self._connections:
+            if connection.is_open and connection.managed.outstanding:
+                connection.managed.request()
+        self._all_known.clear()
+        self._note_what_is_known()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._all_known.wait()
+
+    def _note_what_is_known(self) -> None:
+        if not any(each.is_open and each.managed.outstanding for each in self._connections):
+            self._all_known.set()
 
     async def _run(self) -> None:
         for pair in await self.outbox.pairs():
@@ -304,6 +325,8 @@ class Federation:
         known = [seq for seq in seqs if seq]
         if known:
             self.outbox.remove(known)
+        if not self._all_known.is_set():
+            self._note_what_is_known()
 
     # For connections.
 
@@ -316,6 +339,8 @@ class Federation:
         """A connection is over."""
         self._connections.discard(connection)
         self.listener.closed(connection)
+        if not self._all_known.is_set():
+            self._note_what_is_known()
         if not self._connections:
             self._all_gone.set()
 
