@@ -14,7 +14,7 @@ from ..harness import Harness, is_same
 from ..test_restart import MemoryJournal, after
 from ..test_stream_management import online, resume
 from ..wires import an_edge
-from .guests import ROOM, WISH, Party, a_party, admin, config, said, shown
+from .guests import ROOM, WISH, Party, a_party, admin, config, full, said, shown
 
 DAVE = "dave@elsewhere.example/home"
 
@@ -126,6 +126,22 @@ async def test_who_cannot_be_reached_is_put_out() -> None:
             # §11.1: nobody kicked them.
             assert 'code="307"' not in presence
             assert 'code="333"' in presence
+
+
+async def test_who_whispers_hears_that_it_did_not_arrive() -> None:
+    async with a_party("alice") as party:
+        elsewhere = await _with_dave(party)
+        whisper = f"<message type='chat' id='p' to='{ROOM}/dave'><body>psst</body></message>"
+        for condition, is_gone in (("not-acceptable", False), ("recipient-unavailable", True)):
+            await party["alice"].send(whisper)
+            error = GONE.format(condition)
+            noticed = error.replace("<error", "<error by='elsewhere.example'")
+            bounced = f"<message type='error' id='p' from='{DAVE}' to='{ROOM}/alice'>{noticed}</message>"
+            await elsewhere.say(bounced)
+            told = f"<message type='error' id='p' from='{ROOM}/dave' to='{full('alice')}'>{error}</message>"
+            heard, *left = party["alice"].take()
+            assert is_same(heard, told)
+            assert bool(left) is is_gone
 
 
 async def test_who_cannot_be_sent_to_is_put_out() -> None:

@@ -38,8 +38,10 @@ async def receive_message(rooms: Rooms, stanza: Inbound) -> None:
     kind = kind_of(element)
     live = await rooms.find(stanza.to)
     if kind == "error":
-        if live is not None and is_undeliverable(stanza):
-            live.leave(str(stanza.sender), Removal.UNREACHABLE)
+        if live is not None:
+            rooms.passing.bounced(live, stanza)
+            if is_undeliverable(stanza):
+                live.leave(str(stanza.sender), Removal.UNREACHABLE)
         return
     # §17.2.3: nor is a room there that is not unlocked.
     if live is None or live.room.is_locked:
@@ -80,6 +82,7 @@ def _private(live: LiveRoom, stanza: Inbound, kind: str) -> None:
     reflected = _stamped(stanza, element, in_room(live.jid, occupant.nick))
     # §7.5: so that clients can tell a private message by it.
     reflected = insert_children(reflected, user() + live.occupant_id(occupant.address))
+    live.rooms.passing.whispered(live, stanza, target)
     live.send_to(reflected, target)
 
 

@@ -1,4 +1,4 @@
-"""Requests from occupant to occupant (XEP-0045 §17.4), and to oneself (XEP-0410).
+"""Requests from occupant to occupant (XEP-0045 §17.4), to oneself (XEP-0410), and private messages that come back.
 
 Neither learns the other's real address: the request goes on under an id of ours, by which the answer finds back.
 """
@@ -46,6 +46,8 @@ class Passing:
         self._host = host
         self._numbers = itertools.count(1)
         self._open: OrderedDict[str, _Open] = OrderedDict()
+        self._whispers: OrderedDict[tuple[str, str, str], str] = OrderedDict()
+        """Who sent a private message, by the room, who got it, and its id."""
 
     async def request(self, live: LiveRoom | None, stanza: Inbound) -> bytes | None:
         """Pass a request on, or answer one that an occupant sends to themselves. Raises StanzaError, RoomRefused."""
@@ -93,6 +95,22 @@ class Passing:
         from_ = in_room(waiting.live.jid, waiting.nick if answering is None else answering.nick)
         answer = restamp(_anonymous(stanza.element), from_=from_, to=waiting.asker, id=waiting.id)
         self._host.post.send(answer, JID.parse(waiting.asker))
+
+    def whispered(self, live: LiveRoom, stanza: Inbound, target: Occupant) -> None:
+        """A private message goes to somebody who may send it back. Of several clients one may, and another keep it."""
+        if stanza.element.id and len(target.sessions) == 1:
+            self._whispers[live.room.address, target.session, stanza.element.id] = str(stanza.sender)
+            while len(self._whispers) > _MOST_OPEN:
+                self._whispers.popitem(last=False)
+
+    def bounced(self, live: LiveRoom, stanza: Inbound) -> None:
+        """An error comes back: of a private message its sender hears; what was said to all is nobody's to hear of."""
+        session = str(stanza.sender)
+        teller = self._whispers.pop((live.room.address, session, stanza.element.id or ""), None)
+        occupant = live.room.inside(session)
+        if teller is not None and occupant is not None and live.room.inside(teller) is not None:
+            from_ = in_room(live.jid, occupant.nick)
+            self._host.post.send(restamp(_anonymous(stanza.element), from_=from_, to=teller), JID.parse(teller))
 
 
 def _anonymous(answer: Element) -> Element:
