@@ -7,7 +7,7 @@ from .device import Device, is_tombstone, repeated, token_of
 from .said import ROOM
 from .world import World
 
-_ROUNDS = 3
+_ROUNDS = 2
 
 
 async def settle_all(world: World) -> None:
