@@ -221,6 +221,15 @@ async def test_a_new_moderator_is_shown_those_who_are_not_shown_to_all() -> None
         assert told == [f"{ROOM}/bob", f"{ROOM}/alice", f"{ROOM}/carol"]
 
 
+async def test_who_moderates_no_longer_sees_no_more_than_others_do() -> None:
+    async with a_party("alice", "bob", "carol") as party:
+        await party.open("alice", "bob", "carol", presencebroadcast=["moderator"])
+        await party["alice"].send(role("bob", "moderator"))
+        party.forget()
+        await party["alice"].send(role("bob", "participant"))
+        party["bob"].expect(shown("bob", 110, to="bob", by="alice"), shown("carol", to="bob", role="none", gone=True))
+
+
 async def test_a_ban() -> None:
     async with a_party("alice", "bob", "carol") as party:
         await party.open("alice", "bob", "carol")

@@ -22,7 +22,6 @@ from parley.edges.xmpp.rooms.names import (
     NS_MUC_CONFIG,
     NS_MUC_OWNER,
 )
-from parley.edges.xmpp.rooms.rendering import EMPTY_PRESENCE, Item
 from parley.protocols.xmpp.dataforms import Field, Form, find_form
 from parley.protocols.xmpp.element import xml
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
@@ -282,10 +281,7 @@ def _tell_shown(live: LiveRoom, before: RoomConfig) -> None:
     for occupant in occupants:
         if (occupant.role in before.presence_of) is (occupant.role in after):
             continue
-        shown = live.present(occupant)
-        if occupant.role not in after:
-            item = Item(live.room.affiliation(occupant.address), Role.NONE)
-            shown = live.show(occupant, item, base=EMPTY_PRESENCE)
+        shown = live.present(occupant) if occupant.role in after else live.hidden(occupant)
         for other in occupants:
             # Moderators see everybody in any case.
             if other is not occupant and other.role is not Role.MODERATOR:

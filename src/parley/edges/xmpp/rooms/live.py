@@ -15,6 +15,7 @@ from parley.domain.rooms.standing import Affiliation, Role
 from parley.edges.xmpp.rooms.names import CODES, SELF
 from parley.edges.xmpp.rooms.remembered import Remembered
 from parley.edges.xmpp.rooms.rendering import (
+    EMPTY_PRESENCE,
     Item,
     addressed,
     in_room,
@@ -190,6 +191,8 @@ class LiveRoom:
         shown.to_self()
         if event.occupant.role is Role.MODERATOR and event.was is not Role.MODERATOR:
             self._introduce_all(event.occupant)
+        elif event.was is Role.MODERATOR and event.occupant.role is not Role.MODERATOR:
+            self._hide_hidden(event.occupant)
         self.keep_occupant(event.occupant)
 
     def _introduce_all(self, moderator: Occupant) -> None:
@@ -201,6 +204,18 @@ class LiveRoom:
             if other is not moderator:
                 for session in tuple(moderator.sessions):
                     self.present(other).to_newcomer(session, moderator.role)
+
+    def hidden(self, occupant: Occupant) -> Presences:
+        """The presence of somebody who stays and is seen by fewer from now on: for those who saw them, they go."""
+        item = Item(self.room.affiliation(occupant.address), Role.NONE)
+        return self.show(occupant, item, base=EMPTY_PRESENCE)
+
+    def _hide_hidden(self, former: Occupant) -> None:
+        """Who moderates no longer sees no more than others do, and is to know it."""
+        for other in tuple(self.room.occupants.values()):
+            if other is not former and other.role not in self.room.config.presence_of:
+                for session in tuple(former.sessions):
+                    self.hidden(other).to_newcomer(session, former.role)
 
     def removed_presence(self, event: Removed) -> Presences:
         """The presence of an occupant who was put out."""
