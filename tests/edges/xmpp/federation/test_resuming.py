@@ -208,6 +208,7 @@ def test_a_stream_is_resumed_by_its_own_pair_alone_and_the_oldest_are_forgotten(
     names = iter("abc")
     known = Resumable(lambda: next(names), lambda: 2)
     pair, stream = Pair("alpha.example", "beta.example"), object.__new__(Management)
+    stream.until = 0.0
     assert known.add(pair, stream) == "a"
     assert known.find("a", pair) is stream
     assert known.find("a", Pair("alpha.example", "gamma.example")) is None
@@ -215,6 +216,11 @@ def test_a_stream_is_resumed_by_its_own_pair_alone_and_the_oldest_are_forgotten(
     known.add(pair, stream)
     assert known.find("a", pair) is None
     assert known.find("c", pair) is stream
+    stream.until = 100.0
+    known.expire(3700)
+    assert known.find("c", pair) is stream
+    known.expire(3701)
+    assert known.find("c", pair) is None
 
 
 async def _settle(alpha: Server, beta: Server) -> None:

@@ -186,6 +186,7 @@ class Federation:
             self.tick(self.host.clock.monotonic())
             ticks += 1
             if ticks % _EXPIRY_TICKS == 0:
+                self.resumable.expire(self.host.clock.monotonic())
                 await self._expire()
 
     async def _load(self, pair: Pair) -> None:

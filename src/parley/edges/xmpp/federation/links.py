@@ -142,7 +142,7 @@ class Link:
             self._broke(stream, losses, is_used=bool(unacked or self._queue or connection.stream.remotes))
             return
         unacked = stream.end()
-        if losses >= _MOST_LOSSES:
+        if losses >= _MOST_LOSSES and unacked:
             self._bounce([unacked.pop(0)], Unreachable("stream-failed", "the stream broke at this stanza"))
         self._put_back(unacked)
         if self._queue and not self._federation.host.is_draining:

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 MAX_UNACKED: Final = 10_000
 _REQUEST_AFTER: Final = 20
+_REMEMBERED_S: Final = 3600.0
+"""For how long the count of a stream that cannot be resumed any more is told."""
 
 
 class Management:
@@ -210,7 +212,10 @@ class Management:
         if self.id and self._connection.is_ended_in_order:
             self._connection.federation.resumable.remove(self.id)
         self.id = ""
-        return [] if self.sm is None else [parcel for parcel in self.sm.unacked() if not parcel.is_given_up]
+        if self.sm is None:
+            return []
+        # The counts stay for who asks for them, the stanzas do not.
+        return [parcel for parcel in self.sm.acked(self.sm.sent_count) if not parcel.is_given_up]
 
     # Both.
 
@@ -414,3 +419,9 @@ class Resumable:
     def remove(self, name: str) -> None:
         """The stream has ended in order."""
         self._streams.pop(name, None)
+
+    def expire(self, now: float) -> None:
+        """Forget those whose time was over long ago."""
+        for name, (_, stream) in list(self._streams.items()):
+            if stream.until and now > stream.until + _REMEMBERED_S:
+                del self._streams[name]
