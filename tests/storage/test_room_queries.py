@@ -89,3 +89,9 @@ def test_a_nickname_is_found_in_the_index(connection: sqlite3.Connection) -> Non
     rows = connection.execute(sql("rooms.page_forward"), {**VALUES, "nick": "n3"}).fetchall()
     assert len(rows) == 51
     assert {row[4] for row in rows} == {"n3"}
+
+
+@pytest.mark.parametrize("name", ["listed", "listed_before"])
+def test_a_page_of_the_list_walks_its_index(connection: sqlite3.Connection, name: str) -> None:
+    (step,) = _plan(connection, f"rooms.{name}", ("c.x", "r5@c.x", 10))
+    assert step.startswith("SEARCH room USING INDEX room_listed (domain=? AND address")

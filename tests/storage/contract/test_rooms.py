@@ -78,6 +78,9 @@ async def test_lists_name_public_rooms_of_a_domain(storage: AnyStorage) -> None:
     await rooms.save(a_room("locked@conference.example.org", is_locked=True))
     await rooms.save(a_room("a@conference.example.net", creator=BOB))
     domain = "conference.example.org"
+    for before, limit, wanted in ((None, 2, "cd"), (f"c@{domain}", 1, "b"), (f"a@{domain}", 5, ""), (None, 0, "")):
+        found = await rooms.listed_before(domain, before, limit)
+        assert [one.address for one in found] == [f"{name}@{domain}" for name in wanted]
     page = await rooms.listed(domain, "", 2)
     assert [(room.address, room.name) for room in page] == [(f"a@{domain}", "A"), (f"b@{domain}", "B")]
     page = await rooms.listed(domain, page[-1].address, 10)

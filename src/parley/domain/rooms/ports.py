@@ -134,6 +134,10 @@ class RoomStore(Protocol):
         """Public rooms of a domain that are not locked, by address, behind the address `after`."""
         ...
 
+    async def listed_before(self, domain: str, before: str | None, limit: int) -> list[RoomSummary]:
+        """The last ones in front of the address `before`, or of all when it is None; by address, too."""
+        ...
+
     async def count_listed(self, domain: str) -> int:
         """How many rooms `listed` would name in all."""
         ...

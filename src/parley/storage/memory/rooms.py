@@ -84,6 +84,11 @@ class MemoryRooms:
         """Public rooms of a domain behind `after`."""
         return [_summary(state) for state in self._listed(domain) if state.address > after][:limit]
 
+    async def listed_before(self, domain: str, before: str | None, limit: int) -> list[RoomSummary]:
+        """The last public rooms of a domain in front of `before`."""
+        found = [_summary(state) for state in self._listed(domain) if before is None or state.address < before]
+        return found[max(len(found) - limit, 0) :]
+
     async def count_listed(self, domain: str) -> int:
         """How many rooms `listed` would name in all."""
         return len(self._listed(domain))

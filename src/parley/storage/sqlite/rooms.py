@@ -42,6 +42,7 @@ _DELETE_PIECE = sql("rooms.delete_piece")
 _COUNT_CREATED_BY = sql("rooms.count_created_by")
 _COUNT = sql("rooms.count")
 _LISTED = sql("rooms.listed")
+_LISTED_BEFORE = sql("rooms.listed_before")
 _COUNT_LISTED = sql("rooms.count_listed")
 _ALL = sql("rooms.all")
 _PUT_OCCUPANT = sql("rooms.put_occupant")
@@ -52,6 +53,9 @@ _SECRET = sql("rooms.secret")
 
 _PIECE = 500
 """Messages deleted in one transaction."""
+
+_BEHIND_ALL = "\U0010ffff"
+"""A text that comes after every address."""
 
 _AFFILIATION_CODE = {Affiliation.OUTCAST: 0, Affiliation.MEMBER: 2, Affiliation.ADMIN: 3, Affiliation.OWNER: 4}
 _AFFILIATION_OF = {code: word for word, code in _AFFILIATION_CODE.items()}
@@ -155,6 +159,12 @@ class SqliteRooms(RoomArchive):
         values = (domain, after, limit)
         rows = await self._readers.run(lambda connection: connection.execute(_LISTED, values).fetchall())
         return [_summary(row) for row in rows]
+
+    async def listed_before(self, domain: str, before: str | None, limit: int) -> list[RoomSummary]:
+        """The last public rooms of a domain in front of `before`."""
+        values = (domain, _BEHIND_ALL if before is None else before, limit)
+        rows = await self._readers.run(lambda connection: connection.execute(_LISTED_BEFORE, values).fetchall())
+        return [_summary(row) for row in reversed(rows)]
 
     async def count_listed(self, domain: str) -> int:
         """How many rooms `listed` would name in all."""

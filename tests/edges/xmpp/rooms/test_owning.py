@@ -246,6 +246,12 @@ async def test_hidden_rooms_are_in_no_list_and_lists_have_pages() -> None:
         after = f"<set xmlns='http://jabber.org/protocol/rsm'><max>2</max><after>b@{service}</after></set>"
         await party["bob"].send(items(service, after))
         assert [item.get("jid") for item in parse(party["bob"].take()[0])[0]][:-1] == [f"c@{service}"]
+        # XEP-0059 §2.3: backward, from the last page on.
+        for before, wanted in (("<before/>", "bc"), (f"<before>b@{service}</before>", "a")):
+            asked = f"<set xmlns='http://jabber.org/protocol/rsm'><max>2</max>{before}</set>"
+            await party["bob"].send(items(service, asked))
+            listed = [item.get("jid") for item in parse(party["bob"].take()[0])[0]][:-1]
+            assert listed == [f"{name}@{service}" for name in wanted]
 
 
 async def test_the_service_and_new_names() -> None:

@@ -170,16 +170,19 @@ async def list_rooms(request: IqRequest) -> bytes:
     if request.tree.get("node"):
         raise StanzaError(StanzaCondition.ITEM_NOT_FOUND)
     asked = parse_page_request(request.tree)
-    if asked.index is not None or asked.before is not None:
-        raise StanzaError(StanzaCondition.FEATURE_NOT_IMPLEMENTED, "this list is paged forward")
+    if asked.index is not None:
+        raise StanzaError(StanzaCondition.FEATURE_NOT_IMPLEMENTED, "pages are not found by number")
     store, domain = request.host.stores.rooms, request.to.domain
     limit = _PAGE if asked.max is None else min(asked.max, _PAGE)
-    rooms = await store.listed(domain, asked.after or "", limit)
+    if asked.before is None:
+        rooms = await store.listed(domain, asked.after or "", limit)
+    else:
+        rooms = await store.listed_before(domain, asked.before or None, limit)
     count = await store.count_listed(domain)
     items = [xml("item", {"jid": room.address, "name": room.name or room.address.partition("@")[0]}) for room in rooms]
     if asked == type(asked)() and count == len(rooms):
         return xml("query", {"xmlns": NS_DISCO_ITEMS}, *items)
-    index = None if asked.after else 0
+    index = None if asked.after or asked.before is not None else 0
     page = Page(rooms[0].address, rooms[-1].address, index, count) if rooms else Page(count=count)
     return xml("query", {"xmlns": NS_DISCO_ITEMS}, *items, page.to_bytes())
 

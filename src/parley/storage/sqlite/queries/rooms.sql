@@ -82,6 +82,10 @@ SELECT count(*) FROM room WHERE domain <> '';
 SELECT address, name, creator, created_at, config FROM room
 WHERE is_listed = 1 AND domain = ? AND address > ? ORDER BY address LIMIT ?;
 
+-- name: listed_before
+SELECT address, name, creator, created_at, config FROM room
+WHERE is_listed = 1 AND domain = ? AND address < ? ORDER BY address DESC LIMIT ?;
+
 -- name: count_listed
 SELECT count(*) FROM room WHERE is_listed = 1 AND domain = ?;
 
