@@ -87,11 +87,16 @@ class Gajim:
 
     async def signed_in(self, timeout_s: float = 60) -> None:
         """Wait until it is."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                while not self._socket.exists():
-                    await asyncio.sleep(5 * POLL_S)
-        await self.waits("is_online", timeout_s=timeout_s)
+
+        async def hears() -> bool:
+            # The socket is there before anybody listens at it.
+            with suppress(FileNotFoundError, ConnectionRefusedError):
+                return bool(await self.does("is_online"))
+            return False
+
+        async with asyncio.timeout(timeout_s):
+            while not await hears():
+                await asyncio.sleep(5 * POLL_S)
 
     async def shows(self, text: str, name: str | None = None) -> list[list[str]]:
         """Wait until the chat that is open shows a text, by whom that is given; returns who said what."""
