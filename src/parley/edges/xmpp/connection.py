@@ -14,6 +14,7 @@ from parley.edges.xmpp.binding import UNKNOWN, AccountClosed, Installation, bind
 from parley.edges.xmpp.inline import InlineSignIn
 from parley.edges.xmpp.registering import MOST_REQUESTS, Registration
 from parley.edges.xmpp.resumption import resume
+from parley.edges.xmpp.transcripts import Transcripts, hidden
 from parley.protocols.xmpp import c2s
 from parley.protocols.xmpp.c2s import ClientStream, StreamState
 from parley.protocols.xmpp.element import xml
@@ -394,7 +395,6 @@ class Connection:
             self._wire.send(items)
 
     def _trace(self, what: str, data: bytes) -> None:
-        # Before the session is bound there may be credentials in it; behind that some extensions carry them.
-        is_secret = self.session is None or any(name in data for name in self._listener.secrets)
-        content = f"{len(data)} bytes" if is_secret else data.decode(errors="replace")
+        # Before the session is bound there may be credentials in it.
+        content = hidden(data) if self.session is None else self._host.memory(Transcripts).shown(data)
         log.trace(what, transport=self._listener.kind, pii={"peer": self.peer, "content": content})

@@ -86,8 +86,6 @@ class Listener:
         self.sign_in = sign_in
         self.tls_context = tls_context
         self.nonzas = nonzas
-        self.secrets = tuple(name.encode() for extension in host.extensions for name in extension.secret_namespaces)
-        """Namespaces of elements that transcripts leave out."""
         self.configure()
 
     def configure(self) -> None:

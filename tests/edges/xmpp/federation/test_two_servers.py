@@ -193,3 +193,18 @@ async def test_who_is_away_finds_the_message_later(tmp_path: Path) -> None:
         bob = await beta.connect("bob@beta.example/b")
         await bob.send("<presence/>")
         assert "<delay" in await one(bob, "<body>hi")
+
+
+async def test_transcripts_hold_no_credentials(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(5, logger="parley.edges.xmpp.federation.connection")
+    private = "<x xmlns='urn:xmpp:push:0' secret='sesame'/>"
+    async with two_servers(tmp_path) as (alpha, beta):
+        alice = await alpha.connect("alice@alpha.example/a", presence="")
+        bob = await beta.connect("bob@beta.example/b", presence="")
+        await alice.send(HI)
+        await got(bob, HI_ARRIVED)
+        await alice.send(f"<message to='bob@beta.example' type='chat' id='2'><body>ho</body>{private}</message>")
+        await one(bob, "<body>ho")
+    contents = [str(getattr(record, "parley_attributes", {}).get("pii.content")) for record in caplog.records]
+    assert any("<body>hi" in content for content in contents)
+    assert not any("sesame" in content for content in contents)

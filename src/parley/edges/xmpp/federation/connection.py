@@ -12,6 +12,7 @@ from parley.base import log as logs
 from parley.base.throttle import TokenBucket
 from parley.edges.xmpp.federation.managing import Management
 from parley.edges.xmpp.federation.partner import Partner
+from parley.edges.xmpp.transcripts import Transcripts
 from parley.protocols.xmpp import s2s
 from parley.protocols.xmpp.element import xml
 from parley.protocols.xmpp.errors import PayloadError, StreamCondition, StreamError
@@ -402,5 +403,5 @@ class ServerConnection(ABC):
 
     def _trace(self, what: str, data: bytes) -> None:
         if log.is_tracing:
-            content = data.decode(errors="replace")
+            content = self.host.memory(Transcripts).shown(data)
             log.trace(what, transport="s2s", partner=self.remote, pii={"peer": self.peer, "content": content})
