@@ -70,13 +70,31 @@ class Messages:
         self._host = host
         self._assistants = {key: each for extension in host.extensions for key, each in extension.assistants.items()}
 
-    def receive(self, origin: Origin, element: Element, token: int) -> bool:  # noqa: PLR0911 - every message's path
+    def receive(self, origin: Origin, element: Element, token: int) -> bool:
         """Handle a message; False when it must wait for others on their way to the log.
 
         Raises:
             StanzaError: it cannot be delivered; RemoteProtocolError: it is malformed.
         """
-        host = self._host
+        letter = self._read(origin, element)
+        traits, author = letter.traits, letter.author
+        # Assistance waits too, so that it is given once.
+        if (traits.assists or not traits.is_mailed) and origin.is_waiting_for_log:
+            return False
+        if origin.expected_again and traits.is_mailed and origin.is_again(self._stamped(letter)):
+            origin.handled(token)
+            return True
+        if traits.assists and author is not None and origin.assisted is not element:
+            # What is acknowledged is committed, this too: the message has its turn again when it is.
+            origin.assisted = element
+            origin.run(self._assist(element, author), element, 0)
+            return False
+        origin.assisted = None
+        if self._host.router.is_account(letter.to):
+            return self._to_person(letter, origin, token)
+        return self._elsewhere(letter, origin, token)
+
+    def _read(self, origin: Origin, element: Element) -> Letter:
         sender = origin.sender(element)
         to = JID.parse(element.to) if element.to else sender.bare
         kind = kind_of(element)
@@ -84,25 +102,15 @@ class Messages:
         if traits.is_of_room and origin.owner is None and sender.is_full:
             # XEP-0280 §6.1: what an occupant of a room says in private the room sends to all devices that are in it.
             traits = replace(traits, is_copied=False)
-        # Assistance waits too, so that it is given once.
-        if (traits.assists or not traits.is_mailed) and origin.is_waiting_for_log:
-            return False
-        asked = letter = Letter(origin, sender, element, to, kind, traits)
-        if traits.assists and letter.author is not None:
+        if traits.assists and origin.owner is not None:
             # XEP-0490 §5.2: it MUST be stripped before the message is stored, copied or sent on.
-            letter = replace(letter, element=self._without_assistance(element))
-        if origin.expected_again and traits.is_mailed and origin.is_again(self._stamped(letter)):
-            origin.handled(token)
-            return True
-        if traits.assists and letter.author is not None and origin.assisted is not element:
-            # What is acknowledged is committed, this too: the message has its turn again when it is.
-            origin.assisted = element
-            origin.run(self._assist(asked, letter.author), element, 0)
-            return False
-        origin.assisted = None
-        if not host.router.is_account(to):
-            return self._elsewhere(letter, origin, token)
-        if kind == "normal" and to.is_full and host.router.find(to) is None:
+            element = self._without_assistance(element)
+        return Letter(origin, sender, element, to, kind, traits)
+
+    def _to_person(self, letter: Letter, origin: Origin, token: int) -> bool:
+        """For an account, or an address that one of ours could have."""
+        host, sender, to, traits = self._host, letter.sender, letter.to, letter.traits
+        if letter.kind == "normal" and to.is_full and host.router.find(to) is None:
             # RFC 6121 §8.5.3.2.1: not one for the account, as a chat would be; its sender is told.
             raise StanzaError(StanzaCondition.SERVICE_UNAVAILABLE)
         address = str(to.bare)
@@ -114,21 +122,21 @@ class Messages:
         is_known = blocks is not None and host.conversations.is_known(own, address)
         if is_known and traits.is_mailed:
             is_known = host.keeping.is_known(origin.owner, recipient)
-        is_form = own == address and element.has(NS_DATA, "x")
+        is_form = own == address and letter.element.has(NS_DATA, "x")
         if recipient is not None and is_known and not is_form and not self._may_be_strange(letter, recipient):
             self._accept(letter, origin, token, recipient)
             return True
         if origin.is_waiting_for_log:
             return False
-        origin.run(self._own_form(letter) if is_form else self._find_first(letter), element, token)
+        origin.run(self._own_form(letter) if is_form else self._find_first(letter), letter.element, token)
         return True
 
-    async def _assist(self, letter: Letter, author: Account) -> None:
+    async def _assist(self, element: Element, author: Account) -> None:
         """What is in a message for its sender's server alone is done before it goes on."""
-        for child in letter.element.children:
+        for child in element.children:
             assist = self._assistants.get((child.namespace, child.name))
             if assist is not None:
-                await assist(self._host, author, letter.element, child)
+                await assist(self._host, author, element, child)
 
     def _may_be_strange(self, letter: Letter, recipient: Account) -> bool:
         # Typing and the like say nothing.
