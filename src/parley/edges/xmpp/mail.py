@@ -183,4 +183,4 @@ class Mail:
         for session in targets:
             session.send(stanza, message.seq)
         if self._host.journal.is_uncopied(message.seq):
-            self._host.messages.copy_received(account, stanza, targets, message.seq)
+            self._host.messages.carbons.make_up_for(account, stanza, targets, message.seq)

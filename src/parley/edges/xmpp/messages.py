@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from parley.domain.errors import StorageUnavailable
-from parley.domain.messages import Appended, ArchiveQuery, Direction, Outgoing, Retraction, Submission
+from parley.domain.messages import Appended, Outgoing, Retraction, Submission
 from parley.edges.xmpp.acquaintances import marked
 from parley.edges.xmpp.blocking import check_inbound
-from parley.edges.xmpp.decoration import carbon, with_stanza_id
+from parley.edges.xmpp.carbons import Carbons, inside, send_copies
+from parley.edges.xmpp.decoration import with_stanza_id
 from parley.edges.xmpp.extension import Inbound
 from parley.edges.xmpp.refusals import stanza_error
 from parley.edges.xmpp.tombstones import tombstone
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 _MUC_USER: Final = NS_MUC_USER.encode()
 _NEVER_MAILED: Final = frozenset({"headline", "groupchat", "error"})
-_COPIED_LATE: Final = 1000
 _ID: Final = re.compile(rb"""\sid\s*=\s*("[^"]*"|'[^']*')""")
 
 
@@ -68,6 +68,7 @@ class Messages:
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        self.carbons = Carbons(host)
         self._assistants = {key: each for extension in host.extensions for key, each in extension.assistants.items()}
 
     def receive(self, origin: Origin, element: Element, token: int) -> bool:
@@ -166,10 +167,10 @@ class Messages:
         await self._host.services.message(inbound)
         if letter.author is None or not letter.traits.is_copied or not letter.to.is_full:
             return
-        others = self._carbon_sessions(letter.author.address, self._own(letter))
-        copies = _inside(others, str(letter.to.bare))
+        others = self.carbons.sessions(letter.author.address, self._own(letter))
+        copies = inside(others, str(letter.to.bare))
         if copies:
-            _send_copies("sent", self._stamped(letter), copies, 0)
+            send_copies("sent", self._stamped(letter), copies)
 
     def _send_abroad(self, letter: Letter, origin: Origin, token: int) -> None:
         way = self._host.abroad(letter.to.domain)
@@ -316,16 +317,16 @@ class Messages:
                 )
                 for target in targets:
                     target.send(stanza, appended.seq)
-                _send_copies("received", stanza, copies, appended.seq)
+                send_copies("received", stanza, copies, appended.seq)
         else:
             self._leave(submission, appended)
         if submission.sender != submission.recipient:
             copies = self._copied(submission, submission.sender, own)
             if copies and submission.recipient_id is None and _is_of_room(submission.content):
-                copies = _inside(copies, submission.recipient)
+                copies = inside(copies, submission.recipient)
             if copies:
                 stanza = self._identified(submission, submission.sender, appended, is_kept=submission.is_kept_by_sender)
-                _send_copies("sent", stanza, copies, 0)
+                send_copies("sent", stanza, copies)
         host.journal.routed(appended.seq)
 
     def _leave(self, submission: Submission, appended: Appended) -> None:
@@ -350,11 +351,7 @@ class Messages:
         return (exact,) if self._host.mail.aside(exact, seq) else ()
 
     def _copied(self, submission: Submission, address: str, without: Sequence[Session]) -> Sequence[Session]:
-        return self._carbon_sessions(address, without) if submission.is_copied else ()
-
-    def _carbon_sessions(self, address: str, without: Sequence[Session]) -> Sequence[Session]:
-        sessions = self._host.router.of(address).values()
-        return [session for session in sessions if session.is_carbons_enabled and session not in without]
+        return self.carbons.sessions(address, without) if submission.is_copied else ()
 
     def _targets(self, address: str, device: str) -> Sequence[Session]:
         if device:
@@ -395,29 +392,6 @@ class Messages:
         except JIDError:
             return True
 
-    # What a crash kept from being copied.
-
-    async def copy_sent(self, after: int) -> None:
-        """Copy what is behind a place of the log to the other devices of its authors. Raises StorageUnavailable."""
-        host = self._host
-        senders = {sender.partition("/")[0] for sender, _ in await host.stores.messages.sent_since(after, _COPIED_LATE)}
-        for address in sorted(senders):
-            account = await host.stores.directory.find(address) if self._carbon_sessions(address, ()) else None
-            if account is None:
-                continue
-            query = ArchiveQuery(account.id, is_backward=True, limit=_COPIED_LATE, counted=0)
-            for message in (await host.stores.messages.page(query)).messages:
-                if message.seq > after and message.direction is Direction.OUT and _is_copied(message.content):
-                    own = host.router.find(JID.parse(message.sender))
-                    copies = self._carbon_sessions(address, () if own is None else (own,))
-                    _send_copies("sent", with_stanza_id(message.content, address, message.id), copies, 0)
-
-    def copy_received(self, account: Account, stanza: bytes, without: Sequence[Session], seq: int) -> None:
-        """Copy a message that goes to some devices of an account only now to its others."""
-        copies = self._carbon_sessions(account.address, without)
-        if copies and _is_copied(stanza):
-            _send_copies("received", stanza, copies, seq)
-
     # What is not kept: typing, headlines, errors.
 
     def _pass_on(self, letter: Letter, recipient: Account) -> None:
@@ -440,7 +414,7 @@ class Messages:
             target.send(stanza)
         if letter.traits.is_copied:
             without = (*targets, *self._own(letter))
-            _send_copies("received", stanza, self._carbon_sessions(recipient.address, without), 0)
+            send_copies("received", stanza, self.carbons.sessions(recipient.address, without))
             if letter.author is not None and recipient.address != letter.author.address:
                 self._copy_sent(letter, stanza)
 
@@ -456,27 +430,12 @@ class Messages:
         return () if session is None else (session,)
 
     def _copy_sent(self, letter: Letter, stanza: bytes) -> None:
-        _send_copies("sent", stanza, self._carbon_sessions(str(letter.sender.bare), self._own(letter)), 0)
+        send_copies("sent", stanza, self.carbons.sessions(str(letter.sender.bare), self._own(letter)))
 
 
 def _is_of_room(stanza: bytes) -> bool:
     # Most are not, and need no second look.
     return _MUC_USER in stanza and Element.from_bytes(stanza).has(NS_MUC_USER, "x")
-
-
-def _inside(sessions: Sequence[Session], room: str) -> Sequence[Session]:
-    """XEP-0280 §6.1: what somebody says in private to an occupant is copied to their devices that are in the room."""
-    return [session for session in sessions if any(str(jid.bare) == room for jid in session.directed)]
-
-
-def _send_copies(direction: str, stanza: bytes, sessions: Sequence[Session], seq: int) -> None:
-    for session in sessions:
-        session.send(carbon(direction, stanza, session.account.address, str(session.jid)), seq)
-
-
-def _is_copied(stanza: bytes) -> bool:
-    element = Element.from_bytes(stanza)
-    return traits_of(element, kind_of(element)).is_copied
 
 
 def _takes_mail(session: Session) -> bool:

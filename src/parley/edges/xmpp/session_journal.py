@@ -247,7 +247,7 @@ class SessionJournal:
         except OSError as error:
             self._give_up(error)
         # Only now: what goes to sessions from here on is written behind the beginning.
-        await host.messages.copy_sent(self._behind)
+        await host.messages.carbons.make_up(self._behind)
         self.routed(self._restored_to)
         return len(self._kept)
 
