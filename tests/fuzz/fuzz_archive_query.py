@@ -9,7 +9,7 @@ from typing import Any
 from parley.domain.archive.inbox import InboxQuery
 from parley.domain.errors import NotFound
 from parley.domain.messages import ArchivePage, ArchiveQuery
-from parley.edges.xmpp import archives
+from parley.edges.xmpp.delivery import archives
 from parley.edges.xmpp.extensions.xep_0441_archive_preferences import parse_preferences
 from parley.protocols.xmpp.errors import RemoteProtocolError
 from parley.protocols.xmpp.framing import ElementReceived, Framer, FramingLimits

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.edges.xmpp.test_stream_management import resume
+from tests.edges.xmpp.clients.test_stream_management import resume
 from tests.edges.xmpp.wires import Edge, FakeWire
 from tests.transcripts.play import DOMAIN, split
 

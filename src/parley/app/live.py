@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from parley.domain.accounts import Account
     from parley.domain.partners.agreements import Agreement
     from parley.domain.ports import AccountDirectory
+    from parley.edges.xmpp.delivery.push import Outcome
     from parley.edges.xmpp.host import Host
-    from parley.edges.xmpp.push import Outcome
 
 log = logs.get(__name__)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from parley.domain.partners.agreements import Agreement
     from parley.domain.ports import RosterStore
     from parley.domain.rooms.ports import RoomStore
-    from parley.edges.xmpp.push import Outcome
+    from parley.edges.xmpp.delivery.push import Outcome
 
 
 class NobodyLive:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from parley.domain.push import PushStore
     from parley.domain.push_targets import PushTargetStore
     from parley.domain.rooms.ports import RoomStore
-    from parley.edges.xmpp.push import Outcome
+    from parley.edges.xmpp.delivery.push import Outcome
 
 
 _NO_LIMIT: Final = sys.maxsize

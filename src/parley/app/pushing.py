@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from parley.app.requests import Document
     from parley.domain.accounts import Account
     from parley.domain.push import PushStore, Registration
-    from parley.edges.xmpp.push import Outcome
+    from parley.edges.xmpp.delivery.push import Outcome
 
 
 class PushLive(Protocol):

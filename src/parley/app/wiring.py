@@ -51,8 +51,8 @@ from parley.edges.http.uploads import UploadRoutes
 from parley.edges.http.webapp import WebApp
 from parley.edges.http.websocket import WebSocketRoute
 from parley.edges.xmpp import extensions
-from parley.edges.xmpp.archives import text_of
 from parley.edges.xmpp.components import Components
+from parley.edges.xmpp.delivery.archives import text_of
 from parley.edges.xmpp.host import Host, Stores
 from parley.edges.xmpp.server import XmppServer, build_host
 from parley.identity.directory import Directory

@@ -28,10 +28,10 @@ from parley.domain.accounts import Account, Credential
 from parley.domain.contacts import Contact
 from parley.domain.subscriptions import SubscriptionState
 from parley.domain.uploads import Slot
+from parley.edges.xmpp.clients.session import Session
 from parley.edges.xmpp.extensions import load
 from parley.edges.xmpp.host import Host, Stores
 from parley.edges.xmpp.server import build_host
-from parley.edges.xmpp.session import Session
 from parley.identity.directory import Directory
 from parley.identity.sign_in import credentials_for
 from parley.ops.metrics import Metrics

@@ -16,7 +16,7 @@ from parley.base.ids import Uuid7
 from parley.base.supervise import Supervisor
 from parley.domain.ports import Journal
 from parley.domain.uploads import Slot
-from parley.edges.xmpp.connection import Connection
+from parley.edges.xmpp.clients.connection import Connection
 from parley.edges.xmpp.extensions import load
 from parley.edges.xmpp.host import Host, Stores
 from parley.edges.xmpp.server import XmppServer, build_host

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from parley.domain.messages import Appended, Confidentiality, Direction, MailboxEntry, NewMessage
-from parley.edges.xmpp.traits import kind_of, traits_of
+from parley.edges.xmpp.delivery.traits import kind_of, traits_of
 from parley.protocols.xmpp.element import Element, restamp
 from parley.protocols.xmpp.errors import PayloadError, RemoteProtocolError
 from parley.protocols.xmpp.jid import JID

@@ -21,7 +21,7 @@ from parley.domain.contacts import RosterEdit
 from parley.domain.errors import DomainError
 from parley.domain.people.personal import Card
 from parley.domain.pubsub.nodes import AccessModel, Node, NodeConfig, NodeItem, PubsubService
-from parley.edges.xmpp.traits import NS_DISPLAYED_SYNC
+from parley.edges.xmpp.delivery.traits import NS_DISPLAYED_SYNC
 from parley.identity.sign_in import credentials_for
 from parley.protocols.xmpp.builder import serialise
 from parley.protocols.xmpp.errors import PayloadError

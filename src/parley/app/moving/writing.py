@@ -12,7 +12,7 @@ from parley.app.moving.reading import NS_ARCHIVE, NS_PIE, NS_PRIVATE, NS_SCRAM
 from parley.domain.messages import ArchiveQuery
 from parley.domain.pubsub.nodes import PubsubService
 from parley.domain.pubsub.pages import ItemQuery
-from parley.edges.xmpp.decoration import delay, forwarded
+from parley.edges.xmpp.delivery.decoration import delay, forwarded
 from parley.protocols.xmpp.dataforms import Field, Form
 from parley.protocols.xmpp.datetimes import format_datetime
 from parley.protocols.xmpp.element import insert_children, to_frame, xml

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from parley.edges.xmpp.session import Session
+from parley.edges.xmpp.clients.session import Session
 from parley.protocols.xmpp.element import xml
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from parley.edges.xmpp.commands.command import Command
     from parley.edges.xmpp.host import Host
     from parley.edges.xmpp.origin import Origin
-    from parley.edges.xmpp.rosters import RosterUpdate
+    from parley.edges.xmpp.people.rosters import RosterUpdate
     from parley.protocols.xmpp.dataforms import Form
     from parley.protocols.xmpp.element import Child, Element
     from parley.protocols.xmpp.jid import JID

@@ -31,22 +31,22 @@ if TYPE_CHECKING:
     from parley.domain.push import PushStore
     from parley.domain.push_targets import PushSender, PushTargetStore
     from parley.domain.rooms.ports import RoomStore
-    from parley.edges.xmpp.acquaintances import Acquaintances
-    from parley.edges.xmpp.blocking import Blocking
+    from parley.edges.xmpp.clients.session_journal import SessionJournal
+    from parley.edges.xmpp.clients.sessions import Sessions
+    from parley.edges.xmpp.delivery.keeping import Keeping
+    from parley.edges.xmpp.delivery.mail import Mail
+    from parley.edges.xmpp.delivery.messages import Messages
+    from parley.edges.xmpp.delivery.push import Push
     from parley.edges.xmpp.extension import Extension
-    from parley.edges.xmpp.keeping import Keeping
-    from parley.edges.xmpp.mail import Mail
-    from parley.edges.xmpp.messages import Messages
+    from parley.edges.xmpp.people.acquaintances import Acquaintances
+    from parley.edges.xmpp.people.blocking import Blocking
+    from parley.edges.xmpp.people.presences import Presences
+    from parley.edges.xmpp.people.rosters import Rosters
     from parley.edges.xmpp.post import Abroad, Federated, Post
-    from parley.edges.xmpp.presences import Presences
-    from parley.edges.xmpp.push import Push
     from parley.edges.xmpp.queries import Queries
     from parley.edges.xmpp.requests import Requests
-    from parley.edges.xmpp.rosters import Rosters
     from parley.edges.xmpp.router import Router
     from parley.edges.xmpp.services import Services
-    from parley.edges.xmpp.session_journal import SessionJournal
-    from parley.edges.xmpp.sessions import Sessions
     from parley.ops.metrics import Metrics
 
 

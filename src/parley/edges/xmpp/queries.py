@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from parley.protocols.xmpp.element import xml
 
 if TYPE_CHECKING:
+    from parley.edges.xmpp.clients.session import Session
     from parley.edges.xmpp.post import Post
-    from parley.edges.xmpp.session import Session
     from parley.protocols.xmpp.element import Element
     from parley.protocols.xmpp.jid import JID
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from parley.edges.xmpp.blocking import check_inbound, is_blocked
+from parley.edges.xmpp.clients.session import Session
 from parley.edges.xmpp.extension import ANY_SERVICE, Extension, Inbound, IqHandler, IqRequest, Target
-from parley.edges.xmpp.session import Session
+from parley.edges.xmpp.people.blocking import check_inbound, is_blocked
 from parley.protocols.xmpp.element import Element, xml
 from parley.protocols.xmpp.errors import (
     PayloadError,

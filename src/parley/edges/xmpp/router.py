@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from parley.protocols.xmpp.jid import JID
 
 if TYPE_CHECKING:
-    from parley.edges.xmpp.session import Session
+    from parley.edges.xmpp.clients.session import Session
 
 _NOBODY: Final[Mapping[str, Session]] = MappingProxyType({})
 

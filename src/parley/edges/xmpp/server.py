@@ -17,25 +17,25 @@ from parley.base.net.websocket import Receive, Scope, Send, WebSocketDriver
 from parley.domain.archive.preferences import Archiving, Keep
 from parley.domain.conversations import Conversations
 from parley.domain.pipeline import Pipeline, Rule, Stage
-from parley.edges.xmpp.acquaintances import Acquaintances
-from parley.edges.xmpp.blocking import Blocking
+from parley.edges.xmpp.clients.listener import Doorkeeper, Listener, Nonza
+from parley.edges.xmpp.clients.session_journal import SessionJournal
+from parley.edges.xmpp.clients.sessions import Sessions
+from parley.edges.xmpp.delivery.keeping import Keeping
+from parley.edges.xmpp.delivery.mail import Mail
+from parley.edges.xmpp.delivery.messages import Messages
+from parley.edges.xmpp.delivery.push import Push
 from parley.edges.xmpp.extension import Extension
 from parley.edges.xmpp.host import Host, Stores
-from parley.edges.xmpp.keeping import Keeping
-from parley.edges.xmpp.listener import Doorkeeper, Listener, Nonza
-from parley.edges.xmpp.mail import Mail
-from parley.edges.xmpp.messages import Messages
+from parley.edges.xmpp.people.acquaintances import Acquaintances
+from parley.edges.xmpp.people.blocking import Blocking
+from parley.edges.xmpp.people.presences import Presences
+from parley.edges.xmpp.people.rosters import Rosters
 from parley.edges.xmpp.post import Post
-from parley.edges.xmpp.presences import Presences
-from parley.edges.xmpp.push import Push
 from parley.edges.xmpp.queries import Queries
 from parley.edges.xmpp.requests import Requests
 from parley.edges.xmpp.rooms.service import restore_rooms
-from parley.edges.xmpp.rosters import Rosters
 from parley.edges.xmpp.router import Router
 from parley.edges.xmpp.services import Services
-from parley.edges.xmpp.session_journal import SessionJournal
-from parley.edges.xmpp.sessions import Sessions
 from parley.ops.push_log import PushLog
 
 if TYPE_CHECKING:

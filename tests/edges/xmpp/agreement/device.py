@@ -16,8 +16,8 @@ from typing import Any, Final
 
 from lxml import etree
 
+from ..clients.test_stream_management import SM, resume
 from ..harness import address
-from ..test_stream_management import SM, resume
 from ..wires import HEADER, PASSWORD, Edge, FakeWire
 from .said import NS_RETRACT, NS_SID, ROOM, Said
 

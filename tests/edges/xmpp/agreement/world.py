@@ -17,8 +17,8 @@ from parley.identity.sign_in import credentials_for
 from parley.protocols.xmpp.element import Element
 from parley.storage.memory.store import MemoryStorage
 
+from ..clients.test_restart import MemoryJournal
 from ..rooms.guests import admin, config
-from ..test_restart import MemoryJournal
 from ..wires import PASSWORD, Edge, an_edge
 from .device import Device, settle
 from .said import ROOM, Kind, Said

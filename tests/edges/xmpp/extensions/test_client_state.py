@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from parley.base.config import PersonalSettings
-from parley.edges.xmpp.session import Sent
+from parley.edges.xmpp.clients.session import Sent
 from parley.protocols.xmpp.stream_management import StreamManagement
 
 from ..harness import Client, Harness

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from parley.base.config import ArchiveSettings
-from parley.edges.xmpp.archives import text_of
+from parley.edges.xmpp.delivery.archives import text_of
 
 from ..harness import Client, Harness, parse
 

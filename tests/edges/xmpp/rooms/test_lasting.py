@@ -9,10 +9,10 @@ from parley.protocols.xmpp.element import Element, restamp
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError, error_reply
 from parley.protocols.xmpp.jid import JID
 
+from ..clients.test_restart import MemoryJournal, after
+from ..clients.test_stream_management import online, resume
 from ..extensions.test_push import leave, ready
 from ..harness import Harness, is_same
-from ..test_restart import MemoryJournal, after
-from ..test_stream_management import online, resume
 from ..wires import an_edge
 from .guests import ROOM, WISH, Party, a_party, admin, config, full, said, shown
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
     from parley.domain.devices import Device
-    from parley.edges.xmpp.session import Session
+    from parley.edges.xmpp.clients.session import Session
 
 NS_DEVICES: Final = "urn:parley:devices:0"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from parley.domain.contacts import Contact, RosterChange
 from parley.edges.xmpp.extension import Extension, IqHandler, IqRequest, Target
-from parley.edges.xmpp.rosters import roster_item
+from parley.edges.xmpp.people.rosters import roster_item
 from parley.protocols.xmpp.element import xml
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 from parley.protocols.xmpp.jid import JID
@@ -138,7 +138,7 @@ EXTENSION = Extension(
     spec="RFC 6121",
     name="Rosters, with versioning (XEP-0237) and subscriptions approved beforehand",
     version="2011-03",
-    status="complete; presence and subscriptions are in edges/xmpp/presences.py and subscribing.py",
+    status="complete; presence and subscriptions are in edges/xmpp/people/presences.py and subscribing.py",
     stream_features=_stream_features,
     iq=(
         IqHandler("get", NS_ROSTER, "query", _ACCOUNT, _get),

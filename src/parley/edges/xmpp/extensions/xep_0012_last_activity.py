@@ -14,8 +14,8 @@ from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 from parley.protocols.xmpp.namespaces import NS_CLIENT
 
 if TYPE_CHECKING:
+    from parley.edges.xmpp.clients.session import Session
     from parley.edges.xmpp.host import Host
-    from parley.edges.xmpp.session import Session
 
 _NS_LAST: Final = "jabber:iq:last"
 _SECOND_US: Final = 1_000_000

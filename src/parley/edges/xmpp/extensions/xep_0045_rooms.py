@@ -11,8 +11,8 @@ from parley.edges.xmpp.rooms.service import Rooms
 from parley.protocols.xmpp.namespaces import NS_DISCO_ITEMS, NS_PING, NS_RSM, NS_VCARD
 
 if TYPE_CHECKING:
+    from parley.edges.xmpp.clients.session import Session
     from parley.edges.xmpp.host import Host
-    from parley.edges.xmpp.session import Session
 
 _SERVER: Final = frozenset({Target.SERVER})
 

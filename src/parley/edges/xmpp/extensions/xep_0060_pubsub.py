@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
     from parley.domain.accounts import Account
+    from parley.edges.xmpp.clients.session import Session
     from parley.edges.xmpp.host import Host
-    from parley.edges.xmpp.session import Session
     from parley.protocols.xmpp.element import Element
     from parley.protocols.xmpp.jid import JID
 

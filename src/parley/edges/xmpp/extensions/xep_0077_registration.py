@@ -1,6 +1,6 @@
 """In-band registration: for who has signed in, a new password and the end of the account.
 
-Before signing in it is a matter of the stream: see `edges/xmpp/registering.py`.
+Before signing in it is a matter of the stream: see `edges/xmpp/clients/registering.py`.
 """
 
 from __future__ import annotations

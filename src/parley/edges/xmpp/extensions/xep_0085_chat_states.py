@@ -8,5 +8,5 @@ EXTENSION = Extension(
     spec="XEP-0085",
     name="Chat State Notifications",
     version="2.1",
-    status="passed on to clients, copied to other devices, never kept: edges/xmpp/traits.py",
+    status="passed on to clients, copied to other devices, never kept: edges/xmpp/delivery/traits.py",
 )

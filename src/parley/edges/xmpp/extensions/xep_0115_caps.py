@@ -13,8 +13,8 @@ from parley.protocols.xmpp.namespaces import NS_CAPS
 
 if TYPE_CHECKING:
     from parley.domain.accounts import Account
+    from parley.edges.xmpp.clients.session import Session
     from parley.edges.xmpp.host import Host
-    from parley.edges.xmpp.session import Session
     from parley.protocols.xmpp.element import Element
     from parley.protocols.xmpp.jid import JID
 

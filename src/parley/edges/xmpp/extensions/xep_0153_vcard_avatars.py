@@ -12,8 +12,8 @@ from parley.edges.xmpp.extensions.profile.cards import Cards
 from parley.protocols.xmpp.element import Element, insert_children, xml
 
 if TYPE_CHECKING:
+    from parley.edges.xmpp.clients.session import Session
     from parley.edges.xmpp.host import Host
-    from parley.edges.xmpp.session import Session
 
 NS_UPDATE: Final = "vcard-temp:x:update"
 

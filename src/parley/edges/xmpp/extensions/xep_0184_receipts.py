@@ -8,5 +8,5 @@ EXTENSION = Extension(
     spec="XEP-0184",
     name="Message Delivery Receipts",
     version="1.4.0",
-    status="passed on to clients and kept like messages: edges/xmpp/traits.py",
+    status="passed on to clients and kept like messages: edges/xmpp/delivery/traits.py",
 )

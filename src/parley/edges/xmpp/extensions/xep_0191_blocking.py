@@ -1,12 +1,12 @@
-"""The list of blocked addresses as clients see and change it; `edges/xmpp/blocking.py` says what it means."""
+"""The list of blocked addresses as clients see and change it; `edges/xmpp/people/blocking.py` says what it means."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from parley.edges.xmpp.blocking import is_blocked
 from parley.edges.xmpp.extension import Extension, IqHandler, IqRequest, Target
 from parley.edges.xmpp.extensions.xep_0377_reports import complaint_in
+from parley.edges.xmpp.people.blocking import is_blocked
 from parley.protocols.xmpp.element import xml
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 from parley.protocols.xmpp.jid import JID

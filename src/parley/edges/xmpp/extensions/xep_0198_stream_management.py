@@ -20,8 +20,8 @@ from parley.protocols.xmpp.stream_management import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from parley.edges.xmpp.clients.session import Session
     from parley.edges.xmpp.host import Host
-    from parley.edges.xmpp.session import Session
     from parley.protocols.xmpp.element import Element
 
 

@@ -8,5 +8,5 @@ EXTENSION = Extension(
     spec="XEP-0203",
     name="Delayed Delivery",
     version="2.0",
-    status="complete: put on what waited and on what comes from the archive, edges/xmpp/decoration.py",
+    status="complete: put on what waited and on what comes from the archive, edges/xmpp/delivery/decoration.py",
 )

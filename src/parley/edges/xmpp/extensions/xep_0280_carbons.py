@@ -1,4 +1,4 @@
-"""Copies of messages for the other devices; `edges/xmpp/messages.py` makes them for who asked here."""
+"""Copies of messages for the other devices; `edges/xmpp/delivery/messages.py` makes them for who asked here."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 from parley.protocols.xmpp.namespaces import NS_CARBONS
 
 if TYPE_CHECKING:
+    from parley.edges.xmpp.clients.session import Session
     from parley.edges.xmpp.host import Host
-    from parley.edges.xmpp.session import Session
     from parley.protocols.xmpp.element import Element
 
 _NS_RULES: Final = "urn:xmpp:carbons:rules:0"

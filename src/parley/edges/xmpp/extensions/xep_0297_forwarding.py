@@ -8,5 +8,5 @@ EXTENSION = Extension(
     spec="XEP-0297",
     name="Stanza Forwarding",
     version="1.0",
-    status="complete for copies and the archive: edges/xmpp/decoration.py",
+    status="complete for copies and the archive: edges/xmpp/delivery/decoration.py",
 )

@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 
 from parley.domain.errors import NotFound
 from parley.domain.messages import ArchivePage, ArchiveQuery
-from parley.edges.xmpp import archives
+from parley.edges.xmpp.delivery import archives
 from parley.edges.xmpp.extension import Extension, IqHandler, IqRequest, Target
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 from parley.protocols.xmpp.namespaces import NS_MAM

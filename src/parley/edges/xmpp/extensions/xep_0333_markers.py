@@ -8,5 +8,5 @@ EXTENSION = Extension(
     spec="XEP-0333",
     name="Displayed Markers",
     version="0.4.1",
-    status="passed on to clients and kept like messages: edges/xmpp/traits.py; the inbox counts by them",
+    status="passed on to clients and kept like messages: edges/xmpp/delivery/traits.py; the inbox counts by them",
 )

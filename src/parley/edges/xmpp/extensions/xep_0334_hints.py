@@ -8,5 +8,5 @@ EXTENSION = Extension(
     spec="XEP-0334",
     name="Message Processing Hints",
     version="0.4.0",
-    status="complete: edges/xmpp/traits.py heeds store, no-store, no-permanent-store and no-copy",
+    status="complete: edges/xmpp/delivery/traits.py heeds store, no-store, no-permanent-store and no-copy",
 )

@@ -1,4 +1,4 @@
-"""Clients that nobody looks at: `edges/xmpp/holding.py` says what they are not woken for."""
+"""Clients that nobody looks at: `edges/xmpp/clients/holding.py` says what they are not woken for."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from parley.protocols.xmpp.element import xml
 from parley.protocols.xmpp.namespaces import NS_CSI
 
 if TYPE_CHECKING:
+    from parley.edges.xmpp.clients.session import Session
     from parley.edges.xmpp.host import Host
-    from parley.edges.xmpp.session import Session
     from parley.protocols.xmpp.element import Element
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from parley.domain.push import Registration
+from parley.edges.xmpp.delivery.push import NS_PUSH
 from parley.edges.xmpp.extension import Extension, IqHandler, IqRequest, Target
-from parley.edges.xmpp.push import NS_PUSH
 from parley.protocols.xmpp.dataforms import parse_form
 from parley.protocols.xmpp.errors import JIDError, StanzaCondition, StanzaError
 from parley.protocols.xmpp.jid import JID

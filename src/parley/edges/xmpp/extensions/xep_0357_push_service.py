@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from parley.edges.xmpp.delivery.push import NS_PUSH
 from parley.edges.xmpp.extension import Extension, Identity, IqHandler, IqRequest, Service, Target
 from parley.edges.xmpp.extensions.xep_0030_disco import service_info
-from parley.edges.xmpp.push import NS_PUSH
 from parley.edges.xmpp.push_service.receiver import PushReceiver
 from parley.edges.xmpp.push_service.registering import command, command_info, command_items
 from parley.protocols.xmpp.commands import NS_COMMANDS

@@ -9,6 +9,6 @@ EXTENSION = Extension(
     spec="XEP-0359",
     name="Unique and Stable Stanza IDs",
     version="0.7.0",
-    status="complete: edges/xmpp/messages.py stamps and removes them, and tells by the origin id what was sent twice",
+    status="complete: edges/xmpp/delivery/messages.py stamps and removes them, and tells by origin ids what came twice",
     account_features=(NS_STANZA_IDS,),
 )

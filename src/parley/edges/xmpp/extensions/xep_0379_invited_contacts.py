@@ -1,4 +1,4 @@
-"""Subscriptions with an invitation's token are granted at once; `edges/xmpp/subscribing.py` asks for it here."""
+"""Subscriptions with an invitation's token are granted at once; `edges/xmpp/people/subscribing.py` asks for it here."""
 
 from __future__ import annotations
 

@@ -1,18 +1,18 @@
-"""Binding a resource together with signing in; `edges/xmpp/bind2.py` does it."""
+"""Binding a resource together with signing in; `edges/xmpp/clients/bind2.py` does it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from parley.edges.xmpp.binding import Installations
+from parley.edges.xmpp.clients.binding import Installations
 from parley.edges.xmpp.extension import Extension
 from parley.protocols.xmpp.bind2 import feature
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from parley.edges.xmpp.clients.session import Session
     from parley.edges.xmpp.host import Host
-    from parley.edges.xmpp.session import Session
 
 
 def _inline_features(host: Host, _channel_bindings: Mapping[str, bytes]) -> bytes:

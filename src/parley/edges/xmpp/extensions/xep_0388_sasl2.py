@@ -1,4 +1,4 @@
-"""The newer profile of SASL: `protocols/xmpp/c2s.py` speaks it, `edges/xmpp/inline.py` does what is asked with it."""
+"""The newer profile of SASL: `protocols/xmpp/c2s.py` speaks it, `../clients/inline.py` does what is asked with it."""
 
 from __future__ import annotations
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from parley.edges.xmpp.delivery.traits import NS_RETRACT
 from parley.edges.xmpp.extension import Extension
-from parley.edges.xmpp.traits import NS_RETRACT
 
 if TYPE_CHECKING:
     from parley.base.config import Settings
@@ -19,7 +19,7 @@ EXTENSION = Extension(
     spec="XEP-0424",
     name="Message Retraction",
     version="0.4.2",
-    status="complete: edges/xmpp/traits.py archives it; `archive.retractions` says what becomes of the message",
+    status="complete: edges/xmpp/delivery/traits.py archives it; `archive.retractions` says what is kept",
     is_enabled=_is_enabled,
     server_features=(NS_RETRACT,),
     account_features=(NS_RETRACT,),

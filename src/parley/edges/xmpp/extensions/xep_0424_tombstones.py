@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from parley.edges.xmpp.delivery.traits import NS_RETRACT
 from parley.edges.xmpp.extension import Extension
-from parley.edges.xmpp.traits import NS_RETRACT
 
 if TYPE_CHECKING:
     from parley.base.config import Settings
@@ -19,7 +19,7 @@ EXTENSION = Extension(
     spec="XEP-0424",
     name="Message Retraction: tombstones",
     version="0.4.2",
-    status="off unless `archive.retractions` is `tombstone`: edges/xmpp/tombstones.py",
+    status="off unless `archive.retractions` is `tombstone`: edges/xmpp/delivery/tombstones.py",
     is_enabled=_is_enabled,
     server_features=(f"{NS_RETRACT}#tombstone",),
     account_features=(f"{NS_RETRACT}#tombstone",),

@@ -15,7 +15,7 @@ from parley.domain.archive.inbox import Conversation, InboxPage, InboxQuery
 from parley.domain.errors import NotFound
 from parley.domain.pubsub.nodes import PubsubService
 from parley.domain.pubsub.pages import ItemQuery
-from parley.edges.xmpp import archives
+from parley.edges.xmpp.delivery import archives
 from parley.edges.xmpp.extension import Extension, IqHandler, IqRequest, Target
 from parley.edges.xmpp.extensions.xep_0313_mam import Turns
 from parley.protocols.xmpp.element import xml

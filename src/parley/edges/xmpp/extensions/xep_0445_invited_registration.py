@@ -1,4 +1,4 @@
-"""Registration with an invitation, declared for the reference; the stream does it, in `edges/xmpp/registering.py`."""
+"""Registration with an invitation, declared for the reference; the stream does it, in `../clients/registering.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens to sign in with in one step; `identity/tokens.py` makes them, `edges/xmpp/inline.py` hands them out."""
+"""Tokens to sign in with in one step; `identity/tokens.py` makes them, `../clients/inline.py` hands them out."""
 
 from __future__ import annotations
 

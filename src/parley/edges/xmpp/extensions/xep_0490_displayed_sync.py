@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from parley.base import log as logs
 from parley.domain.errors import DomainError
+from parley.edges.xmpp.delivery.traits import NS_DISPLAYED_SYNC
 from parley.edges.xmpp.extension import Extension
 from parley.edges.xmpp.extensions.pubsub.own import private_config, publish_own
-from parley.edges.xmpp.traits import NS_DISPLAYED_SYNC
 from parley.protocols.xmpp.builder import serialise
 from parley.protocols.xmpp.errors import RemoteProtocolError
 from parley.protocols.xmpp.namespaces import NS_STANZA_IDS

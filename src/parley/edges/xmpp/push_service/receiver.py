@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from parley.base import log as logs
 from parley.domain.errors import DomainError, NotFound
 from parley.domain.push_targets import PushSummary, PushTarget
+from parley.edges.xmpp.delivery.push import NS_PUSH
 from parley.edges.xmpp.extensions.pubsub.refusals import precondition_not_met, refusal, unsupported
-from parley.edges.xmpp.push import NS_PUSH
 from parley.protocols.xmpp.element import xml
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 from parley.protocols.xmpp.jid import JID

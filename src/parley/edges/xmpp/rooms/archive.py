@@ -9,9 +9,9 @@ from parley.domain.errors import NotFound
 from parley.domain.rooms.errors import RoomRefused, Why
 from parley.domain.rooms.ports import RoomArchivePage, RoomArchiveQuery, RoomMessage
 from parley.domain.rooms.standing import Affiliation
-from parley.edges.xmpp import archives
+from parley.edges.xmpp.clients.session import Session
+from parley.edges.xmpp.delivery import archives
 from parley.edges.xmpp.rooms.rendering import user
-from parley.edges.xmpp.session import Session
 from parley.protocols.xmpp.element import insert_children, xml
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 

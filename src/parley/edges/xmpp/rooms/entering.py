@@ -8,6 +8,7 @@ from parley.domain.rooms.config import check_nick
 from parley.domain.rooms.errors import RoomRefused, Why
 from parley.domain.rooms.events import Occupant, Removal
 from parley.domain.rooms.standing import Role
+from parley.edges.xmpp.clients.session import Session
 from parley.edges.xmpp.rooms.bounces import is_undeliverable
 from parley.edges.xmpp.rooms.destroying import destroyed_presence
 from parley.edges.xmpp.rooms.history import send_history
@@ -15,7 +16,6 @@ from parley.edges.xmpp.rooms.names import CREATED, LOGGED, NICK_ASSIGNED, NS_MUC
 from parley.edges.xmpp.rooms.refusals import refuse_update
 from parley.edges.xmpp.rooms.rendering import EMPTY_PRESENCE, Item, stored_presence
 from parley.edges.xmpp.rooms.subject import send_subject
-from parley.edges.xmpp.session import Session
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from parley.domain.rooms.standing import Affiliation
-from parley.edges.xmpp.decoration import with_stanza_id
+from parley.edges.xmpp.delivery.decoration import with_stanza_id
 from parley.edges.xmpp.rooms.names import NS_MUC
 from parley.edges.xmpp.rooms.rendering import addressed, delay_of, without
 from parley.protocols.xmpp.datetimes import parse_datetime

@@ -10,8 +10,9 @@ from parley.domain.rooms.errors import RoomRefused, Why
 from parley.domain.rooms.events import Occupant, Removal
 from parley.domain.rooms.ports import RoomMessage
 from parley.domain.rooms.standing import Role
-from parley.edges.xmpp.decoration import with_stanza_id
-from parley.edges.xmpp.messages import origin_id, unstamped
+from parley.edges.xmpp.delivery.decoration import with_stanza_id
+from parley.edges.xmpp.delivery.messages import origin_id, unstamped
+from parley.edges.xmpp.delivery.traits import Traits, kind_of, traits_of
 from parley.edges.xmpp.rooms.bounces import is_undeliverable
 from parley.edges.xmpp.rooms.invitations import is_mediated, mediate
 from parley.edges.xmpp.rooms.names import NS_MUC_USER, NS_OCCUPANT_ID, NS_RETRACT
@@ -19,7 +20,6 @@ from parley.edges.xmpp.rooms.rendering import in_room, user, without
 from parley.edges.xmpp.rooms.retraction import check_own_retraction, retract
 from parley.edges.xmpp.rooms.subject import check_subject, is_subject_change, set_subject
 from parley.edges.xmpp.rooms.voice import is_voice_form, receive_voice_form
-from parley.edges.xmpp.traits import Traits, kind_of, traits_of
 from parley.protocols.xmpp.element import Child, Element, insert_children, restamp
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 from parley.protocols.xmpp.namespaces import NS_DELAY, NS_STANZA_IDS

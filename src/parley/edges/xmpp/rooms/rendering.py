@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from parley.domain.rooms.standing import Affiliation, Role
-from parley.edges.xmpp.decoration import delay
+from parley.edges.xmpp.delivery.decoration import delay
 from parley.edges.xmpp.rooms.names import NS_MUC_USER, NS_OCCUPANT_ID
 from parley.protocols.xmpp.builder import attribute
 from parley.protocols.xmpp.element import Child, Element, insert_children, restamp, xml

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from parley.domain.rooms.errors import RoomRefused, Why
 from parley.domain.rooms.ports import RoomMessage
 from parley.domain.rooms.standing import Role
-from parley.edges.xmpp.decoration import with_stanza_id
+from parley.edges.xmpp.delivery.decoration import with_stanza_id
 from parley.edges.xmpp.rooms.names import (
     NS_FASTEN,
     NS_MODERATE,

@@ -27,10 +27,10 @@ from parley.protocols.xmpp.errors import StanzaCondition, StanzaError
 from parley.protocols.xmpp.jid import JID
 
 if TYPE_CHECKING:
+    from parley.edges.xmpp.clients.session import Session
     from parley.edges.xmpp.extension import Inbound
     from parley.edges.xmpp.host import Host
     from parley.edges.xmpp.origin import Origin
-    from parley.edges.xmpp.session import Session
 
 log = logs.get(__name__)
 

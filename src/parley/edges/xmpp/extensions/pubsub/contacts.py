@@ -20,7 +20,7 @@ from parley.protocols.xmpp.jid import JID
 if TYPE_CHECKING:
     from parley.domain.contacts import Contact
     from parley.edges.xmpp.host import Host
-    from parley.edges.xmpp.rosters import RosterUpdate
+    from parley.edges.xmpp.people.rosters import RosterUpdate
 
 log = logs.get(__name__)
 

@@ -21,9 +21,9 @@ from parley.protocols.xmpp.errors import RemoteProtocolError, StanzaError
 from parley.protocols.xmpp.jid import JID
 
 if TYPE_CHECKING:
+    from parley.edges.xmpp.clients.session import Session
     from parley.edges.xmpp.extensions.pubsub.events import Event
     from parley.edges.xmpp.host import Host
-    from parley.edges.xmpp.session import Session
 
 log = logs.get(__name__)
 

@@ -17,7 +17,7 @@ from parley.edges.xmpp.extensions.pubsub.options import read_options
 from parley.edges.xmpp.extensions.pubsub.own import published, retracted
 from parley.edges.xmpp.extensions.pubsub.paging import answer, query_of
 from parley.edges.xmpp.extensions.pubsub.refusals import precondition_not_met, refusal, unsupported
-from parley.edges.xmpp.spreading import Spreading
+from parley.edges.xmpp.people.spreading import Spreading
 from parley.protocols.xmpp.builder import serialise, split_tag
 from parley.protocols.xmpp.element import xml
 from parley.protocols.xmpp.errors import StanzaCondition, StanzaError

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from parley.domain.pubsub.nodes import Node, NodeItem, SendLast, Subscription
 from parley.domain.pubsub.pages import ItemQuery
-from parley.edges.xmpp.decoration import delay
+from parley.edges.xmpp.delivery.decoration import delay
 from parley.edges.xmpp.extensions.pubsub import events
 from parley.edges.xmpp.extensions.pubsub.access import Circle, circle_of, standing_of
 from parley.edges.xmpp.extensions.pubsub.delivery import (
@@ -23,8 +23,8 @@ from parley.protocols.xmpp.jid import JID
 
 if TYPE_CHECKING:
     from parley.domain.pubsub.nodes import PubsubService
+    from parley.edges.xmpp.clients.session import Session
     from parley.edges.xmpp.host import Host
-    from parley.edges.xmpp.session import Session
 
 _NEWEST: Final = ItemQuery(newest=1)
 _SECOND: Final = 1_000_000

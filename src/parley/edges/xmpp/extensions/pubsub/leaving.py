@@ -14,8 +14,8 @@ from parley.edges.xmpp.extensions.pubsub.nodes import Nodes
 from parley.edges.xmpp.extensions.pubsub.service_discovery import services_of
 
 if TYPE_CHECKING:
+    from parley.edges.xmpp.clients.session import Session
     from parley.edges.xmpp.host import Host
-    from parley.edges.xmpp.session import Session
     from parley.protocols.xmpp.jid import JID
 
 log = logs.get(__name__)

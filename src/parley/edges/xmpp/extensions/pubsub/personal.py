@@ -12,8 +12,8 @@ from parley.edges.xmpp.extensions.pubsub.last import send_last_items, send_last_
 
 if TYPE_CHECKING:
     from parley.domain.accounts import Account
+    from parley.edges.xmpp.clients.session import Session
     from parley.edges.xmpp.host import Host
-    from parley.edges.xmpp.session import Session
     from parley.protocols.xmpp.jid import JID
 
 

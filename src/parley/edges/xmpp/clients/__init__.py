@@ -1,0 +1,1 @@
+"""Clients of ours: their connections, how they sign in, and the sessions that outlive both."""

@@ -1,0 +1,1 @@
+"""The way of a message to mailboxes, sessions, archives and sleeping phones."""

@@ -1,0 +1,1 @@
+"""Who knows whom and who is there: rosters, subscriptions, presence, blocking, strangers."""
